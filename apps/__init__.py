@@ -1,0 +1,1 @@
+"""One folder a task; each is a command line on top of `rnnapps`."""

@@ -1,0 +1,1 @@
+"""Sentiment analysis: from a text to a label."""

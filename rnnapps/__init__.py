@@ -1,0 +1,1 @@
+"""Recurrent neural networks for Keras 3: layers, and applications built on them."""
