@@ -1,0 +1,23 @@
+"""Recurrent layers for Keras 3, in the place of those of `keras.layers`."""
+
+from rnnapps.layers.bidirectional import Bidirectional
+from rnnapps.layers.gru import GRU
+from rnnapps.layers.gru_cell import GRUCell
+from rnnapps.layers.lstm import LSTM
+from rnnapps.layers.lstm_cell import LSTMCell
+from rnnapps.layers.recurrent import Recurrent
+from rnnapps.layers.simple_rnn import SimpleRNN
+from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
+from rnnapps.layers.stacked import Stacked
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Bidirectional",
+    "GRUCell",
+    "LSTMCell",
+    "Recurrent",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "Stacked",
+]

@@ -1,0 +1,230 @@
+"""The layer that runs a cell over a sequence: states, masks, directions, and which loop does the work."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from operator import attrgetter
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from rnnapps.layers.recurrent_cell import RecurrentCell, Tensor, cell_arguments
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class Recurrent(keras.layers.RNN):
+    """Runs a cell over the steps of a sequence; the base of `SimpleRNN`, `GRU` and `LSTM`.
+
+    A `keras.layers.RNN` in all it takes and returns, with these differences:
+
+    - A sequence of no steps, `(batch, 0, features)`, leaves the states as they were.
+    - A mask that came with the sequences (from `keras.layers.Embedding(mask_zero=True)`, say) counts also when
+      `initial_state` is given; Keras loses it then.
+    - `keep_time_order` and the three arguments on the gradient below.
+
+    Args:
+        cell: The cell, ours or any that `keras.layers.RNN` takes, or a list of cells to put on top of each other.
+        return_sequences: Whether to return the output of every step or the last one only.
+        return_state: Whether to return the final states after the output.
+        go_backwards: Whether to read from the last step to the first. The outputs come in the order of reading.
+        stateful: Whether a batch starts from the states that the one before ended with (fixed batch size).
+        unroll: Whether to lay the steps out one by one in the graph (short sequences of fixed length).
+        zero_output_for_mask: Whether masked steps put out zeros; otherwise they repeat the output before them.
+        truncate: Truncated backpropagation through time: the gradient does not cross the border between one
+            segment of this many steps and the next. None for the whole sequence.
+        checkpoint_every: Keep the states of every so many steps only and compute the others once more in the
+            backward pass: less memory, more time, the same gradients. None to keep them all.
+        gradient_clip: Bound on each element of the gradient that flows into a step's hidden state, against
+            exploding gradients. None for no bound.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as of any Keras layer.
+
+    Call arguments:
+        sequences: `(batch, time, features)`.
+        initial_state: One tensor `(batch, units)` per state; zeros if left out.
+        mask: Boolean `(batch, time)`; at a step that is False the states are held. Outputs before the first step
+            that is read are zeros, as in Keras.
+        training: Whether dropout is on.
+        keep_time_order: Whether a layer that goes backwards returns its outputs in the order of its inputs.
+
+    Returns:
+        `(batch, time, output_size)` with `return_sequences`, else `(batch, output_size)`; with `return_state`
+        followed by the final states.
+
+    Raises:
+        ValueError: if `truncate`, `checkpoint_every` or `gradient_clip` is not positive, or if `unroll` meets
+            sequences of unknown length.
+
+    Example:
+
+    >>> layer = Recurrent(LSTMCell(4), return_sequences=True)
+    >>> layer(np.ones((2, 7, 3), "float32")).shape
+    TensorShape([2, 7, 4])
+
+    Reference:
+        Werbos, Backpropagation through time: what it does and how to do it, Proc. IEEE 78 (1990); truncation and
+        its cost in Williams and Peng, Neural Computation 2 (1990).
+    """
+
+    cell_class: ClassVar[type[RecurrentCell] | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A layer made for one cell has the cell's arguments as attributes, as in Keras."""
+        super().__init_subclass__(**kwargs)
+        if vars(cls).get("cell_class"):
+            for name in cell_arguments(cls.cell_class):
+                setattr(cls, name, property(attrgetter(f"cell.{name}")))
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        truncate: int | None = None,
+        checkpoint_every: int | None = None,
+        gradient_clip: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
+            if steps is not None and (not isinstance(steps, Integral) or steps <= 0):
+                raise ValueError(f"`{name}` must be a positive number of steps or None, got {steps!r}")
+        if gradient_clip is not None and not gradient_clip > 0:
+            raise ValueError(f"`gradient_clip` must be a positive number or None, got {gradient_clip!r}")
+        super().__init__(
+            cell, return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, **kwargs
+        )
+        self.truncate = truncate
+        self.checkpoint_every = checkpoint_every
+        self.gradient_clip = gradient_clip
+        if self.cell_class:
+            self.input_spec = keras.InputSpec(ndim=3)
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+        keep_time_order: bool = False,
+    ) -> Any:
+        if self.unroll and sequences.shape[1] is None:
+            raise ValueError("`unroll=True` needs sequences of a known length: give it in keras.Input(shape=...)")
+        if mask is None:
+            mask = getattr(sequences, "_keras_mask", None)  # Keras passes it on only where there is no initial_state
+        elif keras.tree.is_nested(mask):
+            mask = keras.tree.flatten(mask)[0]
+        states = self._starting_states(sequences, initial_state)
+        if training:
+            self._maybe_config_dropout_masks(self.cell, self._blank_step(sequences), states)
+
+        last_output, outputs, states = self.inner_loop(sequences, states, mask, training, keep_time_order)
+
+        self._maybe_reset_dropout_masks(self.cell)
+        output = ops.cast(outputs if self.return_sequences else last_output, self.compute_dtype)
+        states = [
+            keras.tree.map_structure(lambda state: ops.cast(state, self.compute_dtype), state) for state in states
+        ]
+        if self.stateful:
+            for variable, state in zip(keras.tree.flatten(self.states), keras.tree.flatten(states), strict=True):
+                variable.assign(state)
+        return (output, *states) if self.return_state else output
+
+    def inner_loop(
+        self,
+        sequences: Tensor,
+        initial_state: list[Any],
+        mask: Tensor | None,
+        training: bool = False,
+        keep_time_order: bool = False,
+    ) -> tuple[Tensor, Tensor, list[Any]]:
+        """Runs the cell over the steps.
+
+        Dropout masks have been drawn: `cell.get_dropout_mask` and `cell.get_recurrent_dropout_mask` give them.
+
+        Returns:
+            The output of the last step read, `(batch, output_size)`; the outputs of all steps, in the order of
+            reading unless `keep_time_order` (of no meaning without `return_sequences`); the final states.
+        """
+        return self._keras_loop(sequences, initial_state, mask, training, keep_time_order)
+
+    @property
+    def engine(self) -> str:
+        """Which loop runs this layer, and why."""
+        return "keras: Keras's own loop runs every configuration"
+
+    def _keras_loop(
+        self, sequences: Tensor, initial_state: list[Any], mask: Tensor | None, training: bool, keep_time_order: bool
+    ) -> tuple[Tensor, Tensor, list[Any]]:
+        def read() -> tuple[Tensor, Tensor, list[Any]]:
+            last_output, outputs, states = keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
+            if keep_time_order and self.go_backwards and self.return_sequences:
+                outputs = ops.flip(outputs, axis=1)
+            return last_output, outputs, list(states)
+
+        def read_nothing() -> tuple[Tensor, Tensor, list[Any]]:
+            batch, steps = ops.shape(sequences)[:2]
+            output = self._output_of(initial_state, batch)
+            steps = steps if self.return_sequences else 1  # as Keras's loop has it
+            outputs = ops.broadcast_to(output[:, None], (batch, steps, output.shape[-1]))
+            return output, outputs, list(initial_state)
+
+        # Keras's loop looks at the first step to learn the shape of an output, and fails where there is none.
+        if sequences.shape[1] is None:
+            return ops.cond(ops.shape(sequences)[1] > 0, read, read_nothing)
+        return read() if sequences.shape[1] else read_nothing()
+
+    def _output_of(self, states: list[Any], batch: int | Tensor) -> Tensor:
+        """The output that a state stands for; zeros for a cell that is not ours and so does not say."""
+        if isinstance(self.cell, RecurrentCell):
+            return self.cell.read_out(states[0])
+        output_size = getattr(self.cell, "output_size", None) or self.state_size[0]
+        return ops.zeros((batch, output_size), dtype=self.compute_dtype)
+
+    def _starting_states(self, sequences: Tensor, initial_state: Any) -> list[Any]:
+        if self.stateful and sequences.shape[0] not in (None, self._expected_batch_size or sequences.shape[0]):
+            raise ValueError(
+                f"A stateful layer keeps one state per sequence: the batch size must stay "
+                f"{self._expected_batch_size}, got sequences of shape {tuple(sequences.shape)}"
+            )
+        if initial_state is None and self.stateful:
+            initial_state = self.states
+        elif initial_state is None:
+            initial_state = self.get_initial_state(batch_size=ops.shape(sequences)[0])
+        if not keras.tree.is_nested(initial_state):
+            initial_state = [initial_state]
+        dtype = self.cell.compute_dtype
+        return [
+            keras.tree.map_structure(lambda state: ops.convert_to_tensor(state, dtype=dtype), state)
+            for state in initial_state
+        ]
+
+    def _blank_step(self, sequences: Tensor) -> Tensor:
+        """Zeros in the shape of one step, from which cells take the shape of their dropout masks."""
+        shape = ops.shape(sequences)
+        return ops.zeros((shape[0], *shape[2:]), dtype=sequences.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.cell_class:
+            del config["cell"]
+            config.update(self.cell.get_cell_config())
+        config.update(truncate=self.truncate, checkpoint_every=self.checkpoint_every, gradient_clip=self.gradient_clip)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Recurrent:
+        return cls(**config) if cls.cell_class else super().from_config(config, custom_objects)
+
+
+def take_cell_arguments(cell_class: type[RecurrentCell], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Moves what a layer's keyword arguments say about its cell out of `arguments`.
+
+    `dtype` and `trainable` concern both and are copied.
+    """
+    names = (*cell_arguments(cell_class), "implementation")
+    cell = {name: arguments.pop(name) for name in names if name in arguments}
+    return cell | {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}

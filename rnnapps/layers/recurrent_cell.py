@@ -1,0 +1,169 @@
+"""What the three cells share: arguments, weights, dropout masks, initial state and configuration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any, ClassVar
+
+import keras
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+Tensor = Any  # a tensor of whichever backend Keras runs on
+
+
+class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
+    """Base of `SimpleRNNCell`, `GRUCell` and `LSTMCell`; it has no step of its own.
+
+    A subclass says how many gates lie side by side in its kernels (`gates`), how many states of shape
+    `(batch, units)` it carries (`state_count`), and writes one step as `call(inputs, states, training=False)`.
+    `keras.layers.RNN` recognises Keras's `DropoutRNNCell` and draws its masks before the time loop starts,
+    so our cells work in Keras's layers too.
+
+    Args:
+        units: Size of every state and of the output, a positive integer.
+        activation: What turns a pre-activation into new content; a name, a function or None for identity.
+        use_bias: Whether a bias is added to the gates.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.
+        dropout: Share of the inputs that is dropped in training, in [0, 1); one mask per sequence, the same
+            for all steps and gates.
+        recurrent_dropout: The same for the hidden state on its way into the recurrent product (the state that
+            is carried over stays whole).
+        seed: Makes the dropout masks repeatable.
+        implementation: Accepted because Keras's layers and old configurations have it; every value computes
+            the gates in one product.
+        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
+
+    Raises:
+        ValueError: if `units` is not positive or a dropout rate is outside [0, 1).
+    """
+
+    gates: ClassVar[int] = 1
+    state_count: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable | None = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        implementation: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(units, Integral) or units <= 0:
+            raise ValueError(f"`units` must be a positive integer, got {units!r}")
+        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0 <= rate < 1:
+                raise ValueError(f"`{name}` must be at least 0 and less than 1, got {rate!r}")
+        super().__init__(**kwargs)
+        self.units = int(units)
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.state_size = self.units if self.state_count == 1 else [self.units] * self.state_count
+        self.output_size = self.units
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        width = self.gates * self.units
+        self.kernel = self._add_cell_weight("kernel", (input_shape[-1], width), "kernel", self.kernel_initializer)
+        self.recurrent_kernel = self._add_cell_weight(
+            "recurrent_kernel", (self.units, width), "recurrent", self.recurrent_initializer
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self._add_cell_weight("bias", self._bias_shape(), "bias", self._start_bias)
+
+    def _add_cell_weight(self, name: str, shape: tuple[int, ...], kind: str, initializer: Callable) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=initializer,
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+        )
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _start_bias(self, shape: tuple[int, ...], dtype: str | None = None) -> Tensor:
+        return self.bias_initializer(shape, dtype=dtype)
+
+    @property
+    def recurrence(self) -> str | None:
+        """The engines' name of this cell's equation, or None if its activations are not the usual ones."""
+        raise NotImplementedError
+
+    def drop_inputs(self, inputs: Tensor, training: bool) -> Tensor:
+        """`(batch, features)` inputs under this sequence's dropout mask."""
+        return inputs * self.get_dropout_mask(inputs) if training and self.dropout else inputs
+
+    def drop_state(self, h: Tensor, training: bool) -> Tensor:
+        """`(batch, units)` hidden state under this sequence's recurrent dropout mask."""
+        return h * self.get_recurrent_dropout_mask(h) if training and self.recurrent_dropout else h
+
+    def read_out(self, h: Tensor) -> Tensor:
+        """The output that belongs to a hidden state: the state itself, unless a subclass projects it."""
+        return h
+
+    def get_initial_state(self, batch_size: int | Tensor) -> list[Tensor]:
+        """Zeros `(batch_size, units)` for each state."""
+        return [keras.ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.state_count)]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.get_cell_config()}
+
+    def get_cell_config(self) -> dict[str, Any]:
+        """The cell's own arguments, without those of any Keras layer (name, dtype, trainable)."""
+        config = {name: getattr(self, name) for name in cell_arguments(type(self))}
+        config["activation"] = keras.activations.serialize(self.activation)
+        for weight in ("kernel", "recurrent", "bias"):
+            for module in (keras.initializers, keras.regularizers, keras.constraints):
+                name = f"{weight}_{module.__name__.rpartition('.')[2].removesuffix('s')}"
+                config[name] = module.serialize(config[name])
+        return config
+
+
+def cell_arguments(cell: type[RecurrentCell]) -> tuple[str, ...]:
+    """Names of the constructor arguments of a cell class, base class included, that are kept as attributes."""
+    named = [
+        name
+        for owner in cell.__mro__
+        if owner is RecurrentCell or (issubclass(owner, RecurrentCell) and "__init__" in vars(owner))
+        for name, parameter in inspect.signature(owner.__init__).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD and name not in ("self", "implementation")
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def is_tanh(activation: Callable) -> bool:
+    return activation in (keras.activations.tanh, keras.ops.tanh)
+
+
+def is_sigmoid(activation: Callable) -> bool:
+    return activation in (keras.activations.sigmoid, keras.ops.sigmoid)
