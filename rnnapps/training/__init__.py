@@ -1,0 +1,39 @@
+"""Training: one `fit` for every application. It knows Keras models, not tasks."""
+
+from rnnapps.training.batches import Batches
+from rnnapps.training.errors import Diverged, Interrupted, RunError
+from rnnapps.training.fit import fit
+from rnnapps.training.history import History
+from rnnapps.training.optimizer import OPTIMIZERS, averaged_weights, optimizer
+from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run
+from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
+from rnnapps.training.seed import set_seed
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "Batches",
+    "Diverged",
+    "History",
+    "Interrupted",
+    "ReduceOnPlateau",
+    "RunError",
+    "RunFolder",
+    "averaged_weights",
+    "check_run_dir",
+    "fit",
+    "learning_rate_schedule",
+    "open_run",
+    "optimizer",
+    "plot_confusion_matrix",
+    "plot_curves",
+    "set_seed",
+]
+
+
+def __getattr__(name: str):
+    if name in ("plot_confusion_matrix", "plot_curves"):  # they bring matplotlib, which takes a while
+        from rnnapps.training import plots
+
+        return getattr(plots, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,37 @@
+"""Which epoch was the best, and whether it is time to stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Literal
+
+
+def better(value: float, than: float | None, mode: Literal["min", "max"]) -> bool:
+    """True if `value` is finite and beats `than` (None: nothing to beat yet)."""
+    if not math.isfinite(value):
+        return False
+    return than is None or (value < than if mode == "min" else value > than)
+
+
+@dataclasses.dataclass
+class Best:
+    """The best epoch so far: early stopping waits for the next one.
+
+    Attributes:
+        value: The monitored value of the best epoch; None before there is one.
+        epoch: Its number, from 1.
+        wait: Epochs since then.
+    """
+
+    value: float | None = None
+    epoch: int | None = None
+    wait: int = 0
+
+    def improved(self, epoch: int, value: float, mode: Literal["min", "max"]) -> bool:
+        """Takes in the `value` of `epoch`; true if it is the best."""
+        if better(value, self.value, mode):
+            self.value, self.epoch, self.wait = value, epoch, 0
+            return True
+        self.wait += 1
+        return False

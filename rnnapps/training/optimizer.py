@@ -1,0 +1,106 @@
+"""The optimizer of a run, and the averaged weights that it may keep."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+
+from rnnapps.training.schedule import learning_rate_schedule
+
+_OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+OPTIMIZERS = tuple(_OPTIMIZERS)
+
+
+def optimizer(
+    name: str = "adam",
+    learning_rate: float = 1e-3,
+    *,
+    schedule: str = "constant",
+    total_steps: int | None = None,
+    warmup_steps: int = 0,
+    clip_norm: float | None = 5.0,
+    weight_decay: float | None = None,
+    weight_averaging: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """Returns a Keras optimizer with what recurrent networks need.
+
+    Args:
+        name: `"adam"`, `"adamw"`, `"rmsprop"` or `"sgd"`.
+        learning_rate: The highest learning rate of the schedule.
+        schedule, total_steps, warmup_steps: See `learning_rate_schedule`.
+        clip_norm: Gradients are scaled down together when the norm of all of them exceeds this. Backpropagation through
+            time makes rare, huge gradients; 5 cuts those and leaves the ordinary ones alone. None: no clipping.
+        weight_decay: Share of each weight taken off per step, times the learning rate. None: the optimizer's own
+            default.
+        weight_averaging: Momentum of an exponential moving average of the weights, for example 0.999: the average is
+            what `fit` validates and saves, while training goes on with the raw weights. None: no averaging.
+
+    Raises:
+        ValueError: An unknown name or a value out of range.
+
+    Example:
+        >>> optimizer("adam", 2e-3, clip_norm=1.0).global_clipnorm
+        1.0
+
+    Reference: clipping by global norm: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural
+    networks" (2013), section 3.2. Averaging: Polyak and Juditsky (1992).
+    """
+    if name not in _OPTIMIZERS:
+        raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; it is {name!r}")
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"clip_norm must be above 0, or None for no clipping; it is {clip_norm}")
+    if weight_averaging is not None and not 0 < weight_averaging < 1:
+        raise ValueError(f"weight_averaging must be between 0 and 1, or None for none; it is {weight_averaging}")
+    arguments: dict[str, Any] = {
+        "learning_rate": learning_rate_schedule(
+            schedule, learning_rate, total_steps=total_steps, warmup_steps=warmup_steps
+        ),
+        "global_clipnorm": clip_norm,
+    }
+    if weight_decay is not None:
+        arguments["weight_decay"] = weight_decay
+    if weight_averaging is not None:
+        arguments |= {"use_ema": True, "ema_momentum": weight_averaging}
+    return _OPTIMIZERS[name](**arguments)
+
+
+@contextlib.contextmanager
+def averaged_weights(model: keras.Model) -> Iterator[None]:
+    """Inside the block `model` has the averaged weights, if its optimizer keeps them; afterwards the raw ones, bit for
+    bit.
+
+    `keras.callbacks.SwapEMAWeights` swaps by adding and subtracting, which rounds, so that training would go on from
+    weights that are slightly off; and `model.fit` overwrites the raw weights with the average whenever it returns.
+    """
+    inner = _inner(model.optimizer)
+    if not (inner.use_ema and inner.built and int(inner.iterations) > 0):
+        yield
+        return
+    # Keras gives no public access to the averages; its own SwapEMAWeights reads these attributes too.
+    pairs = zip(inner._trainable_variables, inner._model_variables_moving_average, strict=True)
+    averages = [(weight, average) for weight, average in pairs if average is not None]
+    raw = [keras.ops.convert_to_numpy(weight) for weight, _ in averages]
+    try:
+        for weight, average in averages:
+            weight.assign(average)
+        yield
+    finally:
+        for (weight, _), value in zip(averages, raw, strict=True):
+            weight.assign(value)
+
+
+def has_schedule(of: keras.optimizers.Optimizer) -> bool:
+    """True if the learning rate of the optimizer follows a schedule, so that it cannot be set."""
+    return isinstance(_inner(of).get_config()["learning_rate"], Mapping)
+
+
+def _inner(of: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    return getattr(of, "inner_optimizer", of)  # a LossScaleOptimizer wraps the real one

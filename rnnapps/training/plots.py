@@ -1,0 +1,131 @@
+"""The pictures of a run: learning curves, and the confusion matrix of a classifier.
+
+Drawn with matplotlib's figure objects, without pyplot: no window system, no global state, any thread.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import matplotlib.figure
+import matplotlib.ticker
+import numpy as np
+
+from rnnapps.training.files import replacing
+
+TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
+_STYLE = {
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#b8c0cc",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+}
+_NO_CURVE = ("epoch", "step", "seconds")
+
+
+def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best_epoch: int | None = None) -> None:
+    """Draws a panel for each metric over the epochs, training beside validation, and writes a PNG.
+
+    Args:
+        rows: The rows of `History` or `history.csv`; `loss` comes first, the learning rate last (if it changed).
+        path: Where the PNG goes.
+        best_epoch: Marked by a line, if given.
+    """
+    names = dict.fromkeys(key.removeprefix("val_") for row in rows for key in row)
+    names = [name for name in names if name not in (*_NO_CURVE, "learning_rate", "loss")]
+    names = ["loss", *names]
+    if len({row["learning_rate"] for row in rows}) > 1:
+        names.append("learning_rate")
+    epochs = [row["epoch"] for row in rows]
+    columns = min(len(names), 3)
+    lines = math.ceil(len(names) / columns)
+    with matplotlib.rc_context(_STYLE):
+        figure = matplotlib.figure.Figure(figsize=(4.6 * columns, 3.4 * lines), layout="constrained")
+        for position, name in enumerate(names):
+            axes = figure.add_subplot(lines, columns, position + 1)
+            axes.set_title(name.replace("_", " "), loc="left")
+            if best_epoch is not None:
+                axes.axvline(
+                    best_epoch, color=INK, linewidth=1, linestyle=(0, (2, 3)), label=f"best epoch ({best_epoch})"
+                )
+            for key, label, colour in ((name, "training", TRAIN), (f"val_{name}", "validation", VALIDATION)):
+                values = [row.get(key, math.nan) for row in rows]
+                if np.isfinite(values).any():
+                    axes.plot(epochs, values, color=colour, linewidth=2, marker="o", markersize=4, label=label)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True, min_n_ticks=1))
+            axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+            axes.grid(axis="y", color="#e6e9ee")
+            axes.set_axisbelow(True)
+            if position == 0:
+                axes.legend(loc="best", fontsize=9)
+        _save(figure, path)
+
+
+def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: pathlib.Path) -> None:
+    """Draws how often each true class was given each label, and writes a PNG.
+
+    The colour and the percentage of a cell are shares of its row, so that the diagonal is each class's recall.
+
+    Args:
+        counts: (classes, classes) integers; row: true class, column: predicted class, as
+            `sklearn.metrics.confusion_matrix` gives them.
+        classes: Their names in that order.
+        path: Where the PNG goes.
+
+    Raises:
+        ValueError: The shape of `counts` does not fit the number of classes.
+    """
+    counts = np.asarray(counts)
+    n = len(classes)
+    if counts.shape != (n, n):
+        raise ValueError(f"counts must have the shape ({n}, {n}) for {n} classes; it is {counts.shape}")
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    cell = 1.15 if n <= 6 else 0.72 if n <= 14 else 0.46
+    size = max(n * cell, 2.6)
+    with matplotlib.rc_context(_STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = matplotlib.figure.Figure(figsize=(size + 2.4, size + 1.5), layout="constrained")
+        axes = figure.add_subplot()
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        font = 10 if n <= 6 else 8 if n <= 14 else 6.5
+        for row, column in np.ndindex(n, n):
+            if counts[row, column] == 0 and n > 6:
+                continue  # a large matrix is mostly zeros, and they would hide the rest
+            text = f"{counts[row, column]:,}\n{shares[row, column]:.1%}" if n <= 14 else f"{shares[row, column]:.0%}"
+            colour = "white" if shares[row, column] > 0.55 else INK
+            axes.text(column, row, text, ha="center", va="center", fontsize=font, color=colour)
+        labels = [name if len(name) <= 24 else name[:23] + "…" for name in classes]
+        long = max(map(len, labels), default=0) * font > 60 * cell
+        axes.set_xticks(range(n), labels, rotation=45 if long else 0, ha="right" if long else "center")
+        axes.set_yticks(range(n), [f"{label} ({total:,})" for label, total in zip(labels, totals[:, 0], strict=True)])
+        axes.tick_params(length=0)
+        axes.set_xticks(np.arange(n - 1) + 0.5, minor=True)
+        axes.set_yticks(np.arange(n - 1) + 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=2)
+        axes.tick_params(which="minor", length=0)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true (examples)")
+        accuracy = np.trace(counts) / max(counts.sum(), 1)
+        axes.set_title(f"{accuracy:.1%} of {counts.sum():,} right", loc="left")
+        bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, format=matplotlib.ticker.PercentFormatter(1))
+        bar.set_label("share of the true class")
+        bar.outline.set_visible(False)
+        _save(figure, path)
+
+
+def _save(figure: matplotlib.figure.Figure, path: pathlib.Path) -> None:
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=130)
