@@ -5,6 +5,7 @@ from rnnapps.layers.gru import GRU
 from rnnapps.layers.gru_cell import GRUCell
 from rnnapps.layers.lstm import LSTM
 from rnnapps.layers.lstm_cell import LSTMCell
+from rnnapps.layers.masked_pooling import MaskedPooling
 from rnnapps.layers.recurrent import Recurrent
 from rnnapps.layers.simple_rnn import SimpleRNN
 from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
@@ -16,6 +17,7 @@ __all__ = [
     "Bidirectional",
     "GRUCell",
     "LSTMCell",
+    "MaskedPooling",
     "Recurrent",
     "SimpleRNN",
     "SimpleRNNCell",

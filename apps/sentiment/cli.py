@@ -1,0 +1,217 @@
+"""`rnn-sentiment`: train, evaluate, predict, export. Commands import TensorFlow themselves: --help must be quick."""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from rnnapps.cli import App, data_options, input_texts, model_options, predict_options, training_options
+from rnnapps.cli.config import saved_config
+from rnnapps.cli.options import COUNT, FRACTION
+from rnnapps.errors import UserError
+
+MODEL = (
+    *("cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
+    *("bidirectional", "embedding_units", "max_length", "pooling", "word_dropout", "ngrams", "adversarial"),
+)
+RUN = click.argument("run", type=click.Path(path_type=Path))
+
+
+def column_options(command):
+    """--text-column and --label-column of data of one's own."""
+    for name in ("label", "text"):
+        command = click.option(
+            f"--{name}-column", default=name, show_default=True, help=f"Column or key of the {name} in data of yours."
+        )(command)
+    return command
+
+
+@click.group(cls=App)
+def main():
+    """Sentiment analysis: train on labelled texts, evaluate, predict, export for TensorFlow Serving."""
+
+
+@main.command()
+@data_options(dataset="movie_reviews")
+@column_options
+@model_options(cell="lstm", units=128, layers=1, dropout=0.3)
+@click.option("--bidirectional/--no-bidirectional", default=True, show_default=True, help="Read in both directions.")
+@click.option("--embedding-units", type=COUNT, default=128, show_default=True, help="Width of a word's embedding.")
+@click.option("--vocabulary", type=COUNT, default=30_000, show_default=True, help="Most frequent words to know.")
+@click.option("--max-length", type=COUNT, default=400, show_default=True, help="Words read of a text: the last ones.")
+@click.option(
+    "--pooling",
+    type=click.Choice(["max", "mean", "max+mean", "last"]),
+    default="max+mean",
+    show_default=True,
+    help="How the steps of a text become one vector.",
+)
+@click.option("--word-dropout", type=FRACTION, default=0.0, show_default=True, help="Words hidden in training.")
+@click.option(
+    "--ngrams",
+    type=click.IntRange(0, 5),
+    default=0,
+    show_default=True,
+    help="Add a linear part that sees word n-grams up to this length.",
+)
+@click.option(
+    "--adversarial",
+    type=FRACTION,
+    default=0.0,
+    show_default=True,
+    help="Train also on embeddings moved by this fraction of their norm in the worst direction.",
+)
+@training_options(epochs=6, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=2)
+@click.pass_context
+def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
+    """Train a classifier, evaluate it on the test split, and leave everything in --run-dir."""
+    import keras
+
+    from rnnapps import training
+    from rnnapps.apps.sentiment import data, report
+    from rnnapps.apps.sentiment.model import SentimentClassifier
+    from rnnapps.text import vocabulary
+
+    resume = context.meta["resume"]
+    if not resume:
+        training.clear_run(run_dir, overwrite=overwrite)
+    training.set_seed(options["seed"])
+    splits = {name: data.reviews(options["dataset"], name, **_source(options)) for name in data.SPLITS}
+    for line in data.summary(splits.values()):
+        click.echo(line)
+    words = vocabulary(splits["train"].texts, options["vocabulary"])
+    model = SentimentClassifier(words, splits["train"].dataset.classes, **{name: options[name] for name in MODEL})
+    batches = data.batches(model, splits["train"], options["batch_size"], seed=options["seed"])
+    model.adapt(batches)
+    steps = options["epochs"] * batches.steps
+    cosine = options["schedule"] == "cosine"
+    model.compile(
+        training.optimizer(
+            learning_rate=options["learning_rate"],
+            schedule=options["schedule"],
+            total_steps=steps,
+            warmup_steps=steps // 20 if cosine else 0,
+            clip_norm=options["clip_norm"],
+            weight_averaging=options["averaging"] or None,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    history = training.fit(
+        model,
+        batches,
+        data.batches(model, splits["validation"], options["batch_size"]),
+        run_dir=run_dir,
+        epochs=options["epochs"],
+        config={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
+        resume=resume,
+        checkpoint_every_steps=checkpoint_every,
+        patience=options["patience"],
+        reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
+    )
+    metrics = report.assess(model, splits["test"], options["batch_size"], picture=history.run.report)
+    history.run.add_metrics(test=metrics)
+    click.echo(report.table(metrics))
+    click.echo(f"model and metrics: {run_dir}   plots: {history.run.report}")
+
+
+@main.command()
+@RUN
+@click.option("--dataset", metavar="NAME|PATH", help="Data to evaluate on.  [default: the run's]")
+@click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), default="test", show_default=True)
+@column_options
+@click.option("--strict", is_flag=True, help="Stop at the first bad row instead of skipping and counting it.")
+@predict_options
+def evaluate(run, dataset, split, text_column, label_column, strict, batch_size, as_json):
+    """Accuracy, F1, ROC-AUC, loss and counts of a trained RUN."""
+    from rnnapps import training
+    from rnnapps.apps.sentiment import data, report
+
+    folder = training.open_run(run)
+    options = saved_config(run)
+    if dataset:
+        options |= {"dataset": dataset, "text_column": text_column, "label_column": label_column, "strict": strict}
+    model = _model(folder)
+    examples = data.reviews(options["dataset"], split, **_source(options)).with_classes(model.classes)
+    for line in data.summary([examples]):
+        click.echo(line, err=as_json)
+    metrics = report.assess(model, examples, batch_size, picture=folder.report)
+    click.echo(json.dumps(metrics) if as_json else report.table(metrics))
+
+
+@main.command()
+@RUN
+@click.argument("text", nargs=-1)
+@predict_options
+def predict(run, text, batch_size, as_json):
+    """The class of each TEXT, or of each line of standard input. RUN is a run folder or an export."""
+    texts = input_texts(text)
+    answer = _answers(run)
+    while batch := list(islice(texts, batch_size)):
+        found = {name: value.numpy() for name, value in answer(batch).items()}
+        for row, (label, score) in enumerate(zip(found["label"], found["score"], strict=True)):
+            if as_json:
+                probabilities = [round(float(p), 6) for p in found["probabilities"][row]]
+                line = {"text": batch[row], "label": label.decode(), "score": round(float(score), 6)}
+                click.echo(json.dumps(line | {"probabilities": probabilities}, ensure_ascii=False))
+            else:
+                click.echo(f"{label.decode()}\t{score:.3f}\t{_shortened(batch[row])}")
+
+
+@main.command()
+@RUN
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The model's folder.")
+@click.option("--model-version", type=COUNT, help="Number of the version.  [default: the next free one]")
+def export(run, output, model_version):
+    """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
+    from rnnapps import training
+    from rnnapps.apps.sentiment import data, serving
+
+    model = _model(training.open_run(run))
+    options = saved_config(run)
+    examples = data.reviews(options["dataset"], "test", **_source(options))
+    samples = [text.decode("utf-8", errors="replace") for text in examples.texts[:100]]
+    folder, findings = serving.export(model, output, samples, model_version)
+    click.echo(
+        f"{folder}: answers {findings['requests']} requests as the run does, to within "
+        f"{findings['largest_difference']:.1g}, in a process without keras and rnnapps"
+    )
+
+
+def _source(options: dict) -> dict:
+    """Where the data are and how to read them."""
+    return {name: options[name] for name in ("data_dir", "seed", "strict", "text_column", "label_column")}
+
+
+def _model(folder):
+    import keras
+
+    from rnnapps.apps.sentiment import model  # registers the class
+
+    try:
+        return keras.models.load_model(folder.model_file, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder.model_file}: cannot be loaded as a {model.SentimentClassifier.__name__}: {error}"
+        ) from None
+
+
+def _answers(run: Path):
+    """A function from a list of strings to the answers of a run, or of an export."""
+    import tensorflow as tf
+
+    from rnnapps import serving, training
+    from rnnapps.apps.sentiment.serving import answers
+
+    if not (run / "config.json").exists() and run.is_dir() and serving.is_export(run):
+        signature = serving.load(run)
+        return lambda batch: signature(text=tf.constant(batch))
+    model = _model(training.open_run(run))
+    compiled = tf.function(lambda text: answers(model, text), [tf.TensorSpec([None], tf.string)], autograph=False)
+    return lambda batch: compiled(tf.constant(batch))
+
+
+def _shortened(text: str, width: int = 80) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,14 @@
+"""The one exception that stands for a user's mistake."""
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: one line that names what is wrong, where, and what to do.
+
+    The command line prints it without a traceback and exits with code 2.
+
+    Example:
+        >>> raise UserError("reviews.csv: no column 'label'; it has text, stars: use --label-column stars")
+        Traceback (most recent call last):
+        ...
+        rnnapps.errors.UserError: reviews.csv: no column 'label'; it has text, stars: use --label-column stars
+    """

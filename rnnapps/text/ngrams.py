@@ -1,0 +1,113 @@
+"""Bags of word n-grams inside the graph: the linear part that a recurrent classifier can lean on."""
+
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_MULTIPLIER = 1_000_003  # prime; spreads the ids of neighbouring words over the bins
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class HashedNgrams(keras.layers.Layer):
+    """Class logits from the set of word n-grams of a text, scaled by naive Bayes log-count ratios.
+
+    With g ranging over the distinct n-grams (n = 1 to `order`) of a text, its logits are
+
+        z_c = b_c + sum_g r_{g,c} w_{g,c},    r_{g,c} = log p(g | c) - log p(g | not c)
+
+    where r is counted once from the training texts (`adapt`) and w is learnt. N-grams have no vocabulary: each is
+    hashed to one of `bins` rows.
+
+    Args:
+        classes: number of classes.
+        order: longest n-gram, in words.
+        bins: number of hash bins. Two weights of `classes` columns are kept for each.
+        scale: factor on the ratios, which sets how fast this part learns beside the others of a model.
+
+    Call arguments:
+        tokens: int tensor (batch, time) of word ids; 0 is padding.
+
+    Output:
+        float tensor (batch, classes).
+
+    Reference:
+        Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.
+
+    Example:
+        >>> layer = HashedNgrams(classes=2, order=2, bins=64)
+        >>> layer.adapt([(np.array([[5, 6], [7, 0]]), np.array([0, 1]))])
+        >>> tuple(layer(np.array([[5, 6, 0]])).shape)
+        (1, 2)
+    """
+
+    def __init__(self, classes: int, order: int = 3, bins: int = 2**21, scale: float = 2.0, **kwargs):
+        super().__init__(**kwargs)
+        if order < 1:
+            raise ValueError(f"order must be at least 1, got {order}")
+        self.classes = classes
+        self.order = order
+        self.bins = bins
+        self.scale = scale
+
+    def build(self, tokens_shape=None):
+        self.log_count_ratio = self.add_weight(
+            shape=(self.bins, self.classes), initializer="zeros", trainable=False, name="log_count_ratio"
+        )
+        self.kernel = self.add_weight(shape=(self.bins, self.classes), initializer="zeros", name="kernel")
+        self.bias = self.add_weight(shape=(self.classes,), initializer="zeros", name="bias")
+        self.built = True
+
+    def adapt(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Counts in how many texts of each class an n-gram stands, and sets the log-count ratios from that.
+
+        An n-gram of one text alone says nothing about others and keeps the ratio 0.
+
+        Args:
+            batches: pairs of word ids, int (batch, time), and class ids, int (batch,).
+        """
+        if not self.built:
+            self.build()
+        counts = np.zeros((self.bins, self.classes), dtype="float64")
+        for tokens, labels in batches:
+            bins, present = self._distinct(tf.convert_to_tensor(tokens))
+            text, position = np.nonzero(present.numpy())
+            np.add.at(counts, (bins.numpy()[text, position], np.asarray(labels)[text]), 1)
+        once = counts.sum(axis=1) < 2
+        counts += 1  # Laplace
+        others = counts.sum(axis=1, keepdims=True) - counts
+        ratio = np.log(counts / counts.sum(axis=0)) - np.log(others / others.sum(axis=0))
+        ratio[once] = 0
+        self.log_count_ratio.assign(self.scale * ratio)
+
+    def call(self, tokens):
+        bins, present = self._distinct(tokens)
+        ratio = tf.gather(self.log_count_ratio, bins)
+        weight = tf.gather(tf.convert_to_tensor(self.kernel), bins)
+        evidence = ratio * weight * tf.cast(present, ratio.dtype)[..., None]
+        return tf.reduce_sum(evidence, axis=1) + self.bias
+
+    def _distinct(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Sorted bins (batch, order * time) and where each is the first of its kind and no padding."""
+        tokens = tf.cast(tokens, tf.int64)
+        time = tf.shape(tokens)[1]
+        hashed, complete, grams = tokens, tokens > 0, []
+        for n in range(1, self.order + 1):
+            if n > 1:
+                following = tf.pad(tokens[:, n - 1 :], [[0, 0], [0, tf.minimum(n - 1, time)]])
+                hashed = hashed * _MULTIPLIER + following
+                complete &= following > 0
+            # Multiplying again parts the n-grams of different n; the remainder is the bin, 0 is kept for "no n-gram".
+            bins = 1 + tf.math.floormod(hashed * (2 * n + 1) + n, self.bins - 1)
+            grams.append(tf.where(complete, bins, 0))
+        bins = tf.sort(tf.concat(grams, axis=1), axis=1)
+        before = tf.pad(bins[:, :-1], [[0, 0], [tf.minimum(1, tf.shape(bins)[1]), 0]])
+        return bins, (bins > 0) & (bins != before)
+
+    def compute_output_shape(self, tokens_shape):
+        return (tokens_shape[0], self.classes)
+
+    def get_config(self):
+        config = super().get_config()
+        return {**config, "classes": self.classes, "order": self.order, "bins": self.bins, "scale": self.scale}
