@@ -1,0 +1,262 @@
+"""The graph engine: a recurrence forward and backward through time in TensorFlow ops.
+
+Any dtype and device, eagerly, in a plain graph and under XLA. What does not depend on the step before is done for all
+steps at once: one product projects the inputs before the loop, one product a kernel gives its gradient after it.
+Inside, sequences are time-major, since a step is then a slice without a copy.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rnnapps.recurrences import gru, gru_reset_after, lstm, simple_rnn
+from rnnapps.recurrences.loop import scan, static_or_dynamic_shape
+from rnnapps.recurrences.weights import Weights
+
+CELLS = {"rnn": simple_rnn, "gru": gru, "gru_reset_after": gru_reset_after, "lstm": lstm}
+
+States = tuple[tf.Tensor, ...]
+
+
+def _swap(sequence: tf.Tensor) -> tf.Tensor:
+    """Batch-major to time-major, or back."""
+    return tf.transpose(sequence, [1, 0] + list(range(2, sequence.shape.rank)))
+
+
+def _rows(sequence: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(sequence, [-1, sequence.shape[-1]])
+
+
+def _product(sequence: tf.Tensor, matrix: tf.Tensor, *, transpose_b: bool = False) -> tf.Tensor:
+    """`(time, batch, n)` times `(n, m)`, all steps in one product."""
+    time, batch, _ = static_or_dynamic_shape(sequence)
+    width = matrix.shape[0 if transpose_b else 1]
+    return tf.reshape(tf.matmul(_rows(sequence), matrix, transpose_b=transpose_b), [time, batch, width])
+
+
+def _time_major_mask(mask: tf.Tensor | None) -> tf.Tensor | None:
+    return None if mask is None else tf.expand_dims(_swap(mask), -1)
+
+
+def _with_static_batch(states: States, inputs: tf.Tensor) -> States:
+    """States whose static shapes agree with each other and with the inputs: a while loop insists on it."""
+    shape = tf.TensorShape([inputs.shape[0], None])
+    for state in states:
+        shape = shape.merge_with([state.shape[0], None])
+    return tuple(tf.ensure_shape(state, [shape[0], state.shape[1]]) for state in states)
+
+
+def forward(
+    cell: str,
+    inputs: tf.Tensor,
+    states: States,
+    weights: Weights,
+    *,
+    mask: tf.Tensor | None,
+    recurrent_dropout_mask: tf.Tensor | None,
+    reverse: bool,
+    save: bool,
+) -> tuple[tf.Tensor, States, tuple[tf.Tensor, ...]]:
+    """Runs a cell over the steps of a sequence.
+
+    Args:
+        cell: "rnn", "gru", "gru_reset_after" or "lstm".
+        inputs: `(batch, time, features)`; zero steps and an empty batch are fine.
+        states: `(h,)` or `(h, c)`, each `(batch, units)`.
+        weights: the cell's, in the dtype of the inputs.
+        mask: None or bool `(batch, time)`; where False the step holds every state.
+        recurrent_dropout_mask: None or `(batch, units)`, multiplies h_{t-1} where it enters a product.
+        reverse: whether to read from the last step to the first.
+        save: whether the backward pass will be wanted.
+
+    Returns:
+        The hidden states after each step `(batch, time, units)`, aligned with the inputs; the last states; and what
+        `backward` needs beside them, an empty tuple without `save`.
+    """
+    if tf.executing_eagerly():
+        return _compiled_forward(
+            cell, inputs, states, weights, mask, recurrent_dropout_mask, reverse=reverse, save=save
+        )
+    equations = CELLS[cell]
+    weights = equations.to_loop(weights)
+    projected = _product(_swap(inputs), weights.kernel)
+    bias = equations.input_bias(weights)
+    if bias is not None:
+        projected = projected + bias
+    mask = _time_major_mask(mask)
+    sequences = (projected,) if mask is None else (projected, mask)
+    states = _with_static_batch(states, inputs)
+
+    def several_steps(states, chunks):
+        xs, masks = [tf.unstack(chunk) for chunk in chunks] if mask is not None else (tf.unstack(chunks[0]), None)
+        kept = [None] * len(xs)
+        for t in reversed(range(len(xs))) if reverse else range(len(xs)):
+            new_states, saved = equations.step(xs[t], states, weights, recurrent_dropout_mask)
+            if masks is not None:
+                new_states = tuple(tf.where(masks[t], new, old) for new, old in zip(new_states, states, strict=True))
+            states = new_states
+            kept[t] = (states[0], *saved) if save else (states[0],)
+        return states, kept
+
+    batch, units = static_or_dynamic_shape(states[0])
+    widths = (1, *equations.SAVED) if save else (1,)
+    states, kept = scan(several_steps, states, sequences, [(batch, n * units) for n in widths], reverse=reverse)
+    outputs, *saved = kept
+    return _swap(outputs), states, tuple(saved)
+
+
+def backward(
+    cell: str,
+    inputs: tf.Tensor,
+    states: States,
+    weights: Weights,
+    *,
+    mask: tf.Tensor | None,
+    recurrent_dropout_mask: tf.Tensor | None,
+    reverse: bool,
+    outputs: tf.Tensor,
+    saved: tuple[tf.Tensor, ...],
+    d_outputs: tf.Tensor,
+    d_final_states: States,
+    gradient_clip: float | None,
+    norms: bool = True,
+) -> tuple[tf.Tensor, States, Weights, tf.Tensor | None]:
+    """Backpropagation through time (Werbos 1990) for what `forward` ran.
+
+    Args:
+        cell: as given to `forward`, and so `inputs` to `reverse`.
+        inputs: see there.
+        states: see there.
+        weights: see there.
+        mask: see there.
+        recurrent_dropout_mask: see there.
+        reverse: see there.
+        outputs: what `forward` returned.
+        saved: what `forward` returned.
+        d_outputs: ∂L/∂outputs, `(batch, time, units)`.
+        d_final_states: ∂L/∂(last states).
+        gradient_clip: None, or the bound to which every element of ∂L/∂h_t is clipped at every step, after what comes
+            from later steps and from the output of the step have been added and before any of it flows on. The
+            gradient of an LSTM's cell state and that of the initial state are not clipped themselves.
+        norms: whether the last result is wanted.
+
+    Returns:
+        The gradients of the inputs, the initial states and the weights, and the L2 norm over batch and units of
+        ∂L/∂h_t (after clipping) for every step, `(time,)`.
+    """
+    if tf.executing_eagerly():
+        return _compiled_backward(
+            cell,
+            inputs,
+            states,
+            weights,
+            mask,
+            recurrent_dropout_mask,
+            outputs,
+            saved,
+            d_outputs,
+            d_final_states,
+            reverse=reverse,
+            gradient_clip=gradient_clip,
+            norms=norms,
+        )
+    equations = CELLS[cell]
+    weights = equations.to_loop(weights)
+    outputs = _swap(outputs)
+    mask = _time_major_mask(mask)
+    sequences = [_swap(d_outputs), outputs, *saved] + ([] if mask is None else [mask])
+
+    def several_steps(carry, chunks):
+        d_outputs, outputs, *saved = chunks
+        direct, *slopes = equations.slopes(
+            saved if mask is None else saved[:-1], outputs, None if mask is None else saved[-1]
+        )
+        d_outputs = tf.unstack(d_outputs)
+        direct = None if direct is None else tf.unstack(direct)
+        slopes = list(zip(*(tf.unstack(slope) for slope in slopes), strict=True))
+        kept = [None] * len(slopes)
+        d_h, *d_rest = carry
+        for t in range(len(slopes)) if reverse else reversed(range(len(slopes))):
+            d_h = d_h + d_outputs[t]
+            if gradient_clip is not None:
+                d_h = tf.clip_by_value(d_h, -gradient_clip, gradient_clip)
+            norm = (tf.norm(d_h),) if norms else ()
+            d_previous_h, d_rest, local = equations.step_back(d_h, d_rest, slopes[t], weights)
+            if recurrent_dropout_mask is not None:
+                d_previous_h = d_previous_h * recurrent_dropout_mask
+            d_h = d_previous_h if direct is None else d_previous_h + d_h * direct[t]
+            kept[t] = (*local, *norm)
+        return (d_h, *d_rest), kept
+
+    batch, units = static_or_dynamic_shape(states[0])
+    shapes = [(batch, n * units) for n in equations.LOCAL] + [()] * norms
+    d_states = _with_static_batch(d_final_states, d_outputs)
+    d_states, local = scan(several_steps, d_states, sequences, shapes, reverse=not reverse)
+    norm = local.pop() if norms else None
+
+    def product_with_previous_h(gradient: tf.Tensor) -> tf.Tensor:
+        """Σ h_{t-1}ᵀ · gradient_t: one product over the outputs shifted by a step, one for the initial state."""
+        first, later = (gradient[-1:], gradient[:-1]) if reverse else (gradient[:1], gradient[1:])
+        previous, initial = outputs[1:] if reverse else outputs[:-1], states[0]
+        if recurrent_dropout_mask is not None:
+            previous, initial = previous * recurrent_dropout_mask, initial * recurrent_dropout_mask
+        first = tf.reduce_sum(first, axis=0)  # no step gives zeros
+        return tf.matmul(_rows(previous), _rows(later), transpose_a=True) + tf.matmul(initial, first, transpose_a=True)
+
+    d_projected = equations.projected(local)
+    d_inputs = _swap(_product(d_projected, weights.kernel, transpose_b=True))
+    d_weights = Weights(
+        tf.matmul(_rows(_swap(inputs)), _rows(d_projected), transpose_a=True),
+        equations.recurrent_kernel(local, saved, product_with_previous_h),
+        None if weights.bias is None else equations.bias(local, lambda one: tf.reduce_sum(one, axis=[0, 1])),
+    )
+    return d_inputs, d_states, equations.from_loop(d_weights), norm
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _compiled_forward(cell, inputs, states, weights, mask, recurrent_dropout_mask, *, reverse, save):
+    """Called eagerly, the loop still runs as a graph: op by op it would take many times as long."""
+    return forward(
+        cell,
+        inputs,
+        states,
+        weights,
+        mask=mask,
+        recurrent_dropout_mask=recurrent_dropout_mask,
+        reverse=reverse,
+        save=save,
+    )
+
+
+@tf.function(reduce_retracing=True, autograph=False)
+def _compiled_backward(
+    cell,
+    inputs,
+    states,
+    weights,
+    mask,
+    recurrent_dropout_mask,
+    outputs,
+    saved,
+    d_outputs,
+    d_final_states,
+    *,
+    reverse,
+    gradient_clip,
+    norms,
+):
+    return backward(
+        cell,
+        inputs,
+        states,
+        weights,
+        mask=mask,
+        recurrent_dropout_mask=recurrent_dropout_mask,
+        reverse=reverse,
+        outputs=outputs,
+        saved=saved,
+        d_outputs=d_outputs,
+        d_final_states=d_final_states,
+        gradient_clip=gradient_clip,
+        norms=norms,
+    )

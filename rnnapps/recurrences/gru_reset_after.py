@@ -1,0 +1,90 @@
+"""GRU with the reset gate after the product, one step forward and one step back (as cuDNN and Keras build it).
+
+    z_t = σ(x_t W_z + b_z + h_{t-1} U_z + v_z)      update gate
+    r_t = σ(x_t W_r + b_r + h_{t-1} U_r + v_r)      reset gate
+    a_t = h_{t-1} U_h + v_h
+    g_t = tanh(x_t W_h + b_h + r_t ⊙ a_t)           candidate
+    h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ g_t           hidden state
+
+One product a step in place of the two of `gru.py`. The bias is `(2, 3 * units)`: b and v.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rnnapps.recurrences.weights import Weights
+
+GATES = 3
+SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate; a_t
+LOCAL = (3, 1)  # the gradient that a backward step leaves behind: of h_{t-1} U + v; of the candidate's pre-activation
+
+
+def to_loop(weights: Weights) -> Weights:
+    """The loop takes the weights as Keras stores them."""
+    return weights
+
+
+from_loop = to_loop
+
+
+def input_bias(weights: Weights) -> tf.Tensor | None:
+    """The bias that joins the inputs before the loop."""
+    return None if weights.bias is None else weights.bias[0]
+
+
+def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
+    units = tensor.shape[-1] // 3
+    return tf.split(tensor, [2 * units, units], axis=-1)
+
+
+def step(x, states, weights: Weights, recurrent_dropout_mask):
+    """One step: the new state, and what the backward pass needs of it."""
+    (h,) = states
+    dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
+    inner = tf.matmul(dropped_h, weights.recurrent_kernel)
+    if weights.bias is not None:
+        inner = tf.nn.bias_add(inner, weights.bias[1])
+    x_gates, x_candidate = _split_2_1(x)
+    inner_gates, inner_candidate = _split_2_1(inner)
+    gates = tf.sigmoid(x_gates + inner_gates)
+    update, reset = tf.split(gates, 2, axis=-1)
+    candidate = tf.tanh(x_candidate + reset * inner_candidate)
+    return (candidate + update * (h - candidate),), (gates, candidate, inner_candidate)
+
+
+def slopes(saved, outputs, mask):
+    """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
+    gates, candidate, inner_candidate = saved
+    update, reset = tf.split(gates, 2, axis=-1)
+    # z (h_{t-1} - g) = h_t - g, so the state before the step is not needed.
+    local_update = (outputs - candidate) * (1 - update)
+    local_candidate = (1 - update) * (1 - candidate * candidate)
+    after_reset = local_candidate * reset
+    local = tf.concat([local_update, inner_candidate * (1 - reset) * after_reset, after_reset], axis=-1)
+    if mask is None:
+        return update, local, local_candidate
+    return tf.where(mask, update, 1), tf.where(mask, local, 0), tf.where(mask, local_candidate, 0)
+
+
+def step_back(d_h, d_states, slopes_t, weights: Weights):
+    """One step back; as in `lstm.step_back`."""
+    local, local_candidate = slopes_t
+    d_inner = tf.concat([d_h, d_h, d_h], axis=-1) * local
+    return tf.matmul(d_inner, weights.recurrent_kernel, transpose_b=True), (), (d_inner, d_h * local_candidate)
+
+
+def projected(local):
+    """The gradient of the projected inputs."""
+    d_inner, d_candidate = local
+    return tf.concat([_split_2_1(d_inner)[0], d_candidate], axis=-1)
+
+
+def recurrent_kernel(local, saved, product_with_previous_h):
+    """The gradient of the recurrent kernel; as in `lstm.recurrent_kernel`."""
+    return product_with_previous_h(local[0])
+
+
+def bias(local, total):
+    """The gradient of the bias; `total` sums over batch and time."""
+    return tf.stack([total(projected(local)), total(local[0])])

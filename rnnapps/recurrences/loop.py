@@ -1,0 +1,109 @@
+"""The loop over time: several steps per iteration of a while loop, for lengths known when traced or only when run.
+
+A while loop in a TensorFlow graph costs some twenty bookkeeping ops per iteration, more than the step of a small cell.
+The loop here therefore hands its body `UNROLL` consecutive steps at once. The steps left over follow: at once where the
+length is known when the graph is built, one by one in a second loop where it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from rnnapps.recurrences import tensor_list
+
+UNROLL = 8
+
+Carry = tuple[tf.Tensor, ...]
+Body = Callable[[Carry, tuple[tf.Tensor, ...]], tuple[Carry, list[tuple[tf.Tensor, ...]]]]
+
+
+def static_or_dynamic_shape(tensor: tf.Tensor) -> list[int | tf.Tensor]:
+    """The shape with Python integers where they are known and scalar tensors where they are not."""
+    static = tensor.shape.as_list()
+    if None not in static:
+        return static
+    dynamic = tf.shape(tensor)
+    return [dynamic[axis] if size is None else size for axis, size in enumerate(static)]
+
+
+def steps_from(sequence: tf.Tensor, start: int | tf.Tensor, count: int, *, axis: int) -> tf.Tensor:
+    """`sequence[start : start + count]` along the time axis, in the form that XLA accepts for an unknown start."""
+    shape = static_or_dynamic_shape(sequence)
+    shape[axis] = count
+    begin = [start if i == axis else 0 for i in range(len(shape))]
+    part = tf.slice(sequence, begin, shape)
+    part.set_shape([*sequence.shape[:axis], count, *sequence.shape[axis + 1 :]])
+    return part
+
+
+def scan(
+    body: Body,
+    carry: Carry,
+    sequences: Sequence[tf.Tensor],
+    kept: Sequence[Sequence[int | tf.Tensor]],
+    *,
+    reverse: bool = False,
+) -> tuple[Carry, list[tf.Tensor]]:
+    """Runs `body` over the steps of time-major sequences, in order or in reverse.
+
+    Args:
+        body: `body(carry, chunks) -> (carry, kept)`. `chunks` holds, for each sequence, a few consecutive steps,
+            `(steps, ...)`, always in the order of time; `kept` is a list with one tuple of tensors a step, in the order
+            of time as well. With `reverse` the body itself must go from its last step to its first.
+        carry: what flows from step to step.
+        sequences: tensors `(time, ...)`, at least one.
+        kept: shape of each tensor that the body keeps of a step; the dtype is that of `carry[0]`.
+        reverse: whether the first step to run is the last in time.
+
+    Returns:
+        The last carry, and for each kept tensor all steps, `(time, ...)`.
+    """
+    steps = static_or_dynamic_shape(sequences[0])[0]
+    dtype = carry[0].dtype
+    lists = tuple(tensor_list.reserve(steps, shape, dtype) for shape in kept)
+
+    def run(start: int | tf.Tensor, count: int, carry: Carry, lists: tuple) -> tuple[Carry, tuple]:
+        chunks = tuple(steps_from(sequence, start, count, axis=0) for sequence in sequences)
+        new_carry, items = body(carry, chunks)
+        for new, old in zip(new_carry, carry, strict=True):
+            new.set_shape(old.shape)
+        # One write a step: stacking the chunk first would copy it once more.
+        for offset, item in enumerate(items):
+            lists = tuple(
+                tensor_list.set_item(one, start + offset, tensor) for one, tensor in zip(lists, item, strict=True)
+            )
+        return new_carry, lists
+
+    def loop(first: int | tf.Tensor, iterations: int | tf.Tensor, count: int, carry: Carry, lists: tuple):
+        """`iterations` chunks of `count` steps each, from the step `first` on in the order of reading."""
+
+        def iteration(index: tf.Tensor, carry: Carry, lists: tuple):
+            position = first + index * count
+            start = steps - position - count if reverse else position
+            return (index + 1, *run(start, count, carry, lists))
+
+        _, carry, lists = tf.while_loop(
+            lambda index, *_: index < iterations,
+            iteration,
+            (tf.constant(0), carry, lists),
+            maximum_iterations=iterations,
+            parallel_iterations=1,
+        )
+        return carry, lists
+
+    whole = steps // UNROLL
+    done = whole * UNROLL
+    if not isinstance(steps, int):
+        carry, lists = loop(0, whole, UNROLL, carry, lists)
+        carry, lists = loop(done, steps - done, 1, carry, lists)
+    else:
+        if whole == 1:
+            carry, lists = run(steps - UNROLL if reverse else 0, UNROLL, carry, lists)
+        elif whole:
+            carry, lists = loop(0, whole, UNROLL, carry, lists)
+        if done < steps:
+            carry, lists = run(0 if reverse else done, steps - done, carry, lists)
+
+    return carry, [tensor_list.stack(one, steps, shape, dtype) for one, shape in zip(lists, kept, strict=True)]

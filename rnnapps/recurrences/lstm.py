@@ -1,0 +1,120 @@
+"""LSTM, one step forward and one step back (Hochreiter and Schmidhuber 1997; with forget gate, Gers et al. 2000).
+
+    i_t = σ(x_t W_i + h_{t-1} U_i + b_i)        input gate
+    f_t = σ(x_t W_f + h_{t-1} U_f + b_f)        forget gate
+    o_t = σ(x_t W_o + h_{t-1} U_o + b_o)        output gate
+    g_t = tanh(x_t W_c + h_{t-1} U_c + b_c)     candidate
+    c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t             cell state
+    h_t = o_t ⊙ tanh(c_t)                       hidden state
+
+Keras stores the gates as i, f, c, o. Inside the loop they lie as o, i, f, c: the three sigmoids side by side, so that
+one op computes them.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rnnapps.recurrences.weights import Weights
+
+GATES = 4
+SAVED = (3, 1, 1)  # what a step keeps for the backward pass, widths in units: gates o, i, f; candidate; c_{t-1}
+LOCAL = (4,)  # the gradient that a backward step leaves behind: of the pre-activations o, i, f, c
+
+
+def to_loop(weights: Weights) -> Weights:
+    """From Keras's order of the gates to that of the loop."""
+
+    def reorder(weight: tf.Tensor) -> tf.Tensor:
+        input_, forget, candidate, output = tf.split(weight, 4, axis=-1)
+        return tf.concat([output, input_, forget, candidate], axis=-1)
+
+    return Weights(*(None if weight is None else reorder(weight) for weight in weights))
+
+
+def from_loop(weights: Weights) -> Weights:
+    """From the order of the loop back to Keras's."""
+
+    def reorder(weight: tf.Tensor) -> tf.Tensor:
+        output, input_, forget, candidate = tf.split(weight, 4, axis=-1)
+        return tf.concat([input_, forget, candidate, output], axis=-1)
+
+    return Weights(*(None if weight is None else reorder(weight) for weight in weights))
+
+
+def input_bias(weights: Weights) -> tf.Tensor | None:
+    """The bias that joins the inputs before the loop."""
+    return weights.bias
+
+
+def step(x, states, weights: Weights, recurrent_dropout_mask):
+    """One step: the new states, and what the backward pass needs of it."""
+    h, c = states
+    units = h.shape[-1]
+    if recurrent_dropout_mask is not None:
+        h = h * recurrent_dropout_mask
+    gates, candidate = tf.split(x + tf.matmul(h, weights.recurrent_kernel), [3 * units, units], axis=-1)
+    gates = tf.sigmoid(gates)
+    candidate = tf.tanh(candidate)
+    output, input_, forget = tf.split(gates, 3, axis=-1)
+    new_c = forget * c + input_ * candidate
+    return (output * tf.tanh(new_c), new_c), (gates, candidate, c)
+
+
+def slopes(saved, outputs, mask):
+    """The derivatives along the edges of several steps at once: what `step_back` multiplies with.
+
+    Args:
+        saved: as `step` keeps it, each `(steps, batch, ...)`.
+        outputs: `(steps, batch, units)`, the hidden states after those steps.
+        mask: None or bool `(steps, batch, 1)`.
+
+    Returns:
+        A tuple that starts with ∂h_t/∂h_{t-1} past the matrix product: here 1 where a masked step holds the state, and
+        None without a mask.
+    """
+    gates, candidate, previous_c = saved
+    output, input_, forget = tf.split(gates, 3, axis=-1)
+    tanh_c = tf.tanh(forget * previous_c + input_ * candidate)
+    c_from_h = output * (1 - tanh_c * tanh_c)
+    local = tf.concat(
+        [
+            tanh_c * output * (1 - output),  # ∂h_t by the pre-activation of o_t
+            candidate * input_ * (1 - input_),  # ∂c_t by that of i_t
+            previous_c * forget * (1 - forget),  # f_t
+            input_ * (1 - candidate * candidate),  # and g_t
+        ],
+        axis=-1,
+    )
+    if mask is None:
+        return None, c_from_h, local, forget
+    held = tf.cast(tf.logical_not(mask), local.dtype)
+    return held, tf.where(mask, c_from_h, 0), tf.where(mask, local, 0), tf.where(mask, forget, 1)
+
+
+def step_back(d_h, d_states, slopes_t, weights: Weights):
+    """One step back: from ∂L/∂h_t (complete) and ∂L/∂c_t (from later steps) to the step before.
+
+    Returns:
+        ∂L/∂h_{t-1} through the matrix product, ∂L/∂c_{t-1} in a tuple, and the gradients of the pre-activations.
+    """
+    c_from_h, local, forget = slopes_t
+    (d_c,) = d_states
+    d_c = d_c + d_h * c_from_h
+    d_local = tf.concat([d_h, d_c, d_c, d_c], axis=-1) * local
+    return tf.matmul(d_local, weights.recurrent_kernel, transpose_b=True), (d_c * forget,), (d_local,)
+
+
+def projected(local):
+    """The gradient of the projected inputs."""
+    return local[0]
+
+
+def recurrent_kernel(local, saved, product_with_previous_h):
+    """The gradient of the recurrent kernel; the function sums h_{t-1}ᵀ · its argument over batch and time."""
+    return product_with_previous_h(local[0])
+
+
+def bias(local, total):
+    """The gradient of the bias; `total` sums over batch and time."""
+    return total(local[0])

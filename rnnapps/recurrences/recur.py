@@ -1,0 +1,154 @@
+"""`recur`: one recurrence over a sequence, differentiable, whatever engine runs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.eager import record
+
+from rnnapps.recurrences import graph, segments
+from rnnapps.recurrences.engines import choose
+from rnnapps.recurrences.weights import Weights
+
+
+@tf.autograph.experimental.do_not_convert
+def recur(
+    cell: str,
+    inputs: tf.Tensor,
+    states: Sequence[tf.Tensor],
+    weights: Weights,
+    *,
+    mask: tf.Tensor | None = None,
+    recurrent_dropout_mask: tf.Tensor | None = None,
+    go_backwards: bool = False,
+    truncate: int | None = None,
+    checkpoint_every: int | None = None,
+    gradient_clip: float | None = None,
+    engine: str = "auto",
+    probe: tf.Tensor | None = None,
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    """Runs a recurrent cell over the steps of a sequence; the backward pass through time is written by hand.
+
+    Args:
+        cell: "rnn", "gru", "gru_reset_after" or "lstm".
+        inputs: `(batch, time, features)`, float; input dropout is the caller's. No steps and no rows are fine.
+        states: the initial `[h]`, for "lstm" `[h, c]`, each `(batch, units)` in the dtype of the inputs.
+        weights: tensors, in the dtype of the inputs, with Keras's shapes and order of gates.
+        mask: None or bool `(batch, time)`. Where it is False the step holds every state and its output is the state held.
+        recurrent_dropout_mask: None or `(batch, units)`, multiplies h_{t-1} where it enters a product. No gradient.
+        go_backwards: read from the last step to the first.
+        truncate: stop gradients on their way back at every multiple of so many steps (truncated BPTT). None: nowhere.
+        checkpoint_every: keep only the states of every so many steps and compute the rest once more in the backward
+            pass: less memory for about a third more time. None: keep all.
+        gradient_clip: bound on every element of ∂L/∂h_t, at every step on its way back. None: no bound.
+        engine: "graph", "native", or "auto" for the faster one that can run here.
+        probe: None, or zeros `(time,)`, float. They change no result, but what a tape gives as their gradient is the
+            L2 norm over batch and units of ∂L/∂h_t, step by step.
+
+    Returns:
+        The hidden state after each step, `(batch, time, units)`, aligned with the inputs also when read backwards; and
+        the last states, a tuple.
+
+    Raises:
+        ValueError: if an option has no meaning, or neither of `truncate` and `checkpoint_every` divides the other.
+        NotImplementedError: while a gradient of the gradient is taken; a layer with `unroll=True` has those.
+
+    Example:
+        >>> weights = Weights(tf.ones((3, 2)), tf.eye(2), tf.zeros(2))
+        >>> outputs, (h,) = recur("rnn", tf.zeros((1, 5, 3)), [tf.zeros((1, 2))], weights)
+        >>> outputs.shape
+        TensorShape([1, 5, 2])
+    """
+    if cell not in graph.CELLS:
+        raise ValueError(f"cell must be one of {', '.join(graph.CELLS)}; got {cell!r}")
+    segment = segment_length(truncate, checkpoint_every)
+    if gradient_clip is not None and not gradient_clip > 0:
+        raise ValueError(f"gradient_clip must be a positive number or None; got {gradient_clip!r}")
+    module, _ = choose(engine, inputs)
+    forward, backward = _passes(module, segment, truncate)
+    count = len(states)
+    fixed = {"mask": mask, "recurrent_dropout_mask": recurrent_dropout_mask, "reverse": go_backwards}
+    probes = () if probe is None else (probe,)
+    options: dict[str, Any] = {"gradient_clip": gradient_clip}
+    if module is graph and segment is None:
+        options["norms"] = probe is not None
+
+    def unpack(arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], Weights]:
+        states = tuple(arguments[1 : 1 + count])
+        present = arguments[1 + count : len(arguments) - len(probes)]
+        return arguments[0], states, Weights(*present)
+
+    @tf.custom_gradient
+    def run(*arguments: tf.Tensor):
+        inputs, states, weights = unpack(arguments)
+        # Without a tape in sight nothing is kept. Should a gradient be wanted after all (a tape around a function that
+        # was traced without one), the backward pass below runs forward once more.
+        save = record.could_possibly_record()
+        outputs, final_states, saved = forward(cell, inputs, states, weights, save=save, **fixed)
+
+        @tf.custom_gradient
+        def gradient(*everything: tf.Tensor):
+            kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + 1 + count]
+            outputs, *arguments = everything[len(saved) + 1 + count :]
+            inputs, states, weights = unpack(arguments)
+            if not save:
+                _, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
+            d_inputs, d_states, d_weights, norms = backward(
+                cell,
+                inputs,
+                states,
+                weights,
+                outputs=outputs,
+                saved=tuple(kept),
+                d_outputs=d_results[0],
+                d_final_states=tuple(d_results[1:]),
+                **options,
+                **fixed,
+            )
+            d_probes = [tf.cast(norms, one.dtype) for one in probes]
+            return [d_inputs, *d_states, *(one for one in d_weights if one is not None), *d_probes], _no_second_order
+
+        def first_order(*d_results: tf.Tensor):
+            return gradient(*saved, *d_results, outputs, *arguments)
+
+        return (outputs, *final_states), first_order
+
+    present = [weight for weight in weights if weight is not None]
+    outputs, *final_states = run(inputs, *states, *present, *probes)
+    return outputs, tuple(final_states)
+
+
+def segment_length(truncate: int | None, checkpoint_every: int | None) -> int | None:
+    """Number of steps between kept states, None to keep those of every step.
+
+    Raises:
+        ValueError: if one is not a positive integer, or neither divides the other.
+    """
+    for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise ValueError(f"{name} must be a positive number of steps or None; got {steps!r}")
+    if truncate is None or checkpoint_every is None:
+        return truncate or checkpoint_every
+    shorter = math.gcd(truncate, checkpoint_every)
+    if shorter not in (truncate, checkpoint_every):
+        raise ValueError(
+            f"truncate={truncate} and checkpoint_every={checkpoint_every}: make one a multiple of the other"
+        )
+    return shorter
+
+
+def _passes(module: ModuleType, segment: int | None, truncate: int | None):
+    if segment is None:
+        return module.forward, module.backward
+    return partial(segments.forward, module, segment), partial(segments.backward, module, segment, truncate)
+
+
+def _no_second_order(*_: tf.Tensor):
+    raise NotImplementedError(
+        "the fused recurrence has no gradients of gradients; a layer built with unroll=True has them"
+    )

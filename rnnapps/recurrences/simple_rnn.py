@@ -1,0 +1,67 @@
+"""The vanilla recurrent cell, one step forward and one step back (Elman 1990).
+
+    h_t = tanh(x_t W + h_{t-1} U + b)
+
+Nothing needs to be kept for the backward pass: the derivative of tanh is 1 - h_t², and h_t is the output.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rnnapps.recurrences.weights import Weights
+
+GATES = 1
+SAVED = ()
+LOCAL = (1,)  # the gradient that a backward step leaves behind: of the pre-activation
+
+
+def to_loop(weights: Weights) -> Weights:
+    """The loop takes the weights as Keras stores them."""
+    return weights
+
+
+from_loop = to_loop
+
+
+def input_bias(weights: Weights) -> tf.Tensor | None:
+    """The bias that joins the inputs before the loop."""
+    return weights.bias
+
+
+def step(x, states, weights: Weights, recurrent_dropout_mask):
+    """One step: the new state, and nothing to keep."""
+    (h,) = states
+    if recurrent_dropout_mask is not None:
+        h = h * recurrent_dropout_mask
+    return (tf.tanh(x + tf.matmul(h, weights.recurrent_kernel)),), ()
+
+
+def slopes(saved, outputs, mask):
+    """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
+    local = 1 - outputs * outputs
+    if mask is None:
+        return None, local
+    return tf.cast(tf.logical_not(mask), local.dtype), tf.where(mask, local, 0)
+
+
+def step_back(d_h, d_states, slopes_t, weights: Weights):
+    """One step back; as in `lstm.step_back`."""
+    (local,) = slopes_t
+    d_local = d_h * local
+    return tf.matmul(d_local, weights.recurrent_kernel, transpose_b=True), (), (d_local,)
+
+
+def projected(local):
+    """The gradient of the projected inputs."""
+    return local[0]
+
+
+def recurrent_kernel(local, saved, product_with_previous_h):
+    """The gradient of the recurrent kernel; as in `lstm.recurrent_kernel`."""
+    return product_with_previous_h(local[0])
+
+
+def bias(local, total):
+    """The gradient of the bias; `total` sums over batch and time."""
+    return total(local[0])
