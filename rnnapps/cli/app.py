@@ -29,11 +29,10 @@ class App(click.Group):
         )
         self.callback = _quiet_tensorflow
 
-    def main(self, *args, **kwargs):
-        kwargs["standalone_mode"] = False
-        debug = "--debug" in sys.argv[1:]
+    def main(self, args: list[str] | None = None, **kwargs):
+        debug = "--debug" in (sys.argv[1:] if args is None else args)
         try:
-            sys.exit(super().main(*args, **kwargs) or 0)
+            sys.exit(super().main(args, **{**kwargs, "standalone_mode": False}) or 0)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)

@@ -37,7 +37,7 @@ def normalise(text: tf.Tensor) -> tf.Tensor:
     text = tf.strings.regex_replace(text, _MARKUP, " ")
     text = tf.strings.lower(text, encoding="utf-8")
     text = tf.strings.regex_replace(text, _ALONE, r" \1 ")
-    return tf.strings.strip(tf.strings.regex_replace(text, r"\s+", " "))
+    return tf.strings.strip(tf.strings.regex_replace(text, r"[\s\p{Z}]+", " "))
 
 
 def vocabulary(texts: Iterable[str | bytes], size: int) -> list[str]:

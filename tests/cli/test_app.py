@@ -1,0 +1,121 @@
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from rnnapps.cli import App, config_option, input_texts
+from rnnapps.errors import UserError
+
+
+@click.group(cls=App)
+def app():
+    """An app."""
+
+
+@app.command()
+@click.option("--units", type=click.IntRange(1), default=8)
+@click.option("--max-length", type=int, default=5)
+@click.option("--cell", type=click.Choice(["gru", "lstm"]), default="lstm")
+@config_option
+def show(units, max_length, cell):
+    click.echo(f"{units} {max_length} {cell}")
+
+
+@app.command()
+def fail():
+    raise UserError("reviews.csv:3: no label;\n  add one")
+
+
+@app.command()
+def hang():
+    raise KeyboardInterrupt
+
+
+@app.command()
+@click.argument("text", nargs=-1)
+def echo(text):
+    for line in input_texts(text):
+        click.echo(repr(line))
+
+
+def run(*arguments, **kwargs):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], **kwargs)
+
+
+def test_a_users_mistake_is_one_line_and_exit_code_2():
+    result = run("fail")
+    assert result.stderr == "error: reviews.csv:3: no label; add one\n"
+    assert result.exit_code == 2
+
+
+def test_debug_adds_the_traceback():
+    assert "Traceback" in run("--debug", "fail").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["show", "--cell", "tree"], "'--cell': 'tree' is not one of 'gru', 'lstm'"),
+        (["show", "--units", "0"], "'--units': 0 is not in the range"),
+        (["show", "--unit", "3"], "--unit"),
+        (["shwo"], "shwo"),
+    ],
+)
+def test_a_wrong_option_is_one_line_that_names_it(arguments, named):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "--help" in result.stderr
+
+
+def test_ctrl_c_is_one_line_and_the_shells_exit_code():
+    result = run("hang")
+    assert (result.exit_code, result.stderr.strip()) == (130, "error: interrupted")
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path):
+    file = tmp_path / "options.toml"
+    file.write_text('units = 16\nmax-length = 7\ncell = "gru"\n')
+    assert run("show", "--config", file, "--units", "32").output == "32 7 gru\n"
+    assert run("show", "--units", "32", "--config", file).output == "32 7 gru\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [("unit = 3", "unknown option 'unit'"), ("units = = 3", "line 1"), ('cell = "tree"', "'tree' is not one of")],
+)
+def test_a_bad_configuration_names_the_file_and_what_is_wrong(tmp_path, content, complaint):
+    file = tmp_path / "options.toml"
+    file.write_text(content)
+    result = run("show", "--config", file)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_missing_configuration_is_named():
+    assert "--config nowhere.toml: no such file" in run("show", "--config", "nowhere.toml").stderr
+
+
+def test_texts_come_from_arguments_or_from_lines():
+    assert run("echo", "a b", "c").output == "'a b'\n'c'\n"
+    assert run("echo", input="one\n\nüber\r\nlast").output == "'one'\n''\n'über'\n'last'\n"
+
+
+def test_lines_that_are_not_utf_8_are_read_all_the_same():
+    assert run("echo", input=b"caf\xe9\n").output == "'caf\ufffd'\n"
+
+
+def test_no_command_shows_the_help():
+    result = run()
+    assert result.exit_code == 2
+    assert "show" in result.stderr + result.stdout
+
+
+def test_importing_the_command_line_brings_no_tensorflow():
+    import subprocess
+
+    code = "import sys, rnnapps.cli, rnnapps.apps.sentiment.cli; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
