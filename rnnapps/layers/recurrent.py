@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -9,7 +10,14 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 
+from rnnapps import recurrences
+from rnnapps.layers.gru_cell import GRUCell
+from rnnapps.layers.lstm_cell import LSTMCell
 from rnnapps.layers.recurrent_cell import RecurrentCell, Tensor, cell_arguments
+from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
+
+# A subclass of a cell may compute something else; what counts is whose step it runs.
+FUSED_STEPS = (SimpleRNNCell.call, GRUCell.call, LSTMCell.call)
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -36,7 +44,7 @@ class Recurrent(keras.layers.RNN):
         checkpoint_every: Keep the states of every so many steps only and compute the others once more in the
             backward pass: less memory, more time, the same gradients. None to keep them all.
         gradient_clip: Bound on each element of the gradient that flows into a step's hidden state, against
-            exploding gradients. None for no bound.
+            exploding gradients. None for no bound. All three need the fused loop, see `engine`.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as of any Keras layer.
 
     Call arguments:
@@ -52,8 +60,9 @@ class Recurrent(keras.layers.RNN):
         followed by the final states.
 
     Raises:
-        ValueError: if `truncate`, `checkpoint_every` or `gradient_clip` is not positive, or if `unroll` meets
-            sequences of unknown length.
+        ValueError: if `truncate`, `checkpoint_every` or `gradient_clip` is not positive or meets a configuration that
+            only Keras's loop can run, if neither of the first two divides the other, or if `unroll` meets sequences of
+            unknown length.
 
     Example:
 
@@ -67,6 +76,8 @@ class Recurrent(keras.layers.RNN):
     """
 
     cell_class: ClassVar[type[RecurrentCell] | None] = None
+    # Set while gradient flow is measured: from the sequences to zeros `(time,)` that a tape watches (see `recur`).
+    gradient_probe: Callable[[Tensor], Tensor] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A layer made for one cell has the cell's arguments as attributes, as in Keras."""
@@ -97,9 +108,11 @@ class Recurrent(keras.layers.RNN):
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, **kwargs
         )
+        recurrences.segment_length(truncate, checkpoint_every)
         self.truncate = truncate
         self.checkpoint_every = checkpoint_every
         self.gradient_clip = gradient_clip
+        self._need_fused_loop("truncate", "checkpoint_every", "gradient_clip")
         if self.cell_class:
             self.input_spec = keras.InputSpec(ndim=3)
 
@@ -149,12 +162,82 @@ class Recurrent(keras.layers.RNN):
             The output of the last step read, `(batch, output_size)`; the outputs of all steps, in the order of
             reading unless `keep_time_order` (of no meaning without `return_sequences`); the final states.
         """
-        return self._keras_loop(sequences, initial_state, mask, training, keep_time_order)
+        if self._obstacle() is not None:
+            return self._keras_loop(sequences, initial_state, mask, training, keep_time_order)
+        return self._fused_loop(sequences, initial_state, mask, training, keep_time_order)
 
     @property
     def engine(self) -> str:
-        """Which loop runs this layer, and why."""
-        return "keras: Keras's own loop runs every configuration"
+        """Which loop runs this layer, and why: "graph: ..." or "native: ..." (ours), or "keras loop: ..."."""
+        obstacle = self._obstacle()
+        if obstacle is not None:
+            return f"keras loop: {obstacle}"
+        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype))
+
+    def _obstacle(self) -> str | None:
+        """What keeps this layer from our recurrences; None if nothing does."""
+        cell = self.cell
+        if keras.backend.backend() != "tensorflow":
+            return f"the backend is {keras.backend.backend()}"
+        if not isinstance(cell, RecurrentCell) or type(cell).call not in FUSED_STEPS:
+            return f"the cell is {type(cell).__name__}"
+        if cell.recurrence is None:
+            activations = {name: getattr(cell, name, None) for name in ("activation", "recurrent_activation")}
+            usual = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+            names = {name: getattr(one, "__name__", one) for name, one in activations.items() if one is not None}
+            return " and ".join(f"{name} is {one}" for name, one in names.items() if one != usual[name])
+        return "unroll is on" if self.unroll else None
+
+    def _need_fused_loop(self, *arguments: str) -> None:
+        given = [f"{name}={getattr(self, name)}" for name in arguments if getattr(self, name) is not None]
+        if given and self._obstacle() is not None:
+            raise ValueError(f"{', '.join(given)} cannot be had here, since Keras's loop must run: {self._obstacle()}")
+
+    def _fused_loop(
+        self, sequences: Tensor, initial_state: list[Any], mask: Tensor | None, training: bool, keep_time_order: bool
+    ) -> tuple[Tensor, Tensor, list[Any]]:
+        cell = self.cell
+        dtype = cell.compute_dtype
+        sequences = ops.convert_to_tensor(sequences, dtype=dtype)
+        weights = recurrences.Weights(
+            *(
+                None if weight is None else ops.convert_to_tensor(weight, dtype=dtype)
+                for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)
+            )
+        )
+        if mask is not None:
+            mask = ops.cast(mask if len(mask.shape) == 2 else ops.squeeze(mask, axis=-1), "bool")
+        recurrent_dropout_mask = None
+        if training and cell.dropout:
+            sequences = sequences * cell.get_dropout_mask(self._blank_step(sequences))[:, None]
+        if training and cell.recurrent_dropout:
+            recurrent_dropout_mask = cell.get_recurrent_dropout_mask(initial_state[0])
+        outputs, states = recurrences.recur(
+            cell.recurrence,
+            sequences,
+            initial_state,
+            weights,
+            mask=mask,
+            recurrent_dropout_mask=recurrent_dropout_mask,
+            go_backwards=self.go_backwards,
+            truncate=self.truncate,
+            checkpoint_every=self.checkpoint_every,
+            gradient_clip=self.gradient_clip,
+            probe=None if self.gradient_probe is None else self.gradient_probe(sequences),
+        )
+        rule = {"reverse": self.go_backwards, "zero_output_for_mask": self.zero_output_for_mask}
+        if not self.return_sequences:
+            last_output = cell.read_out(states[0])
+            if mask is not None:
+                last_output = recurrences.masked_last_output(last_output, mask, **rule)
+            return last_output, last_output[:, None], list(states)
+        outputs = cell.read_out(outputs)
+        if mask is not None:
+            outputs = recurrences.masked_outputs(outputs, mask, **rule)
+        last_output = outputs[:, :1] if self.go_backwards else outputs[:, -1:]
+        if self.go_backwards and not keep_time_order:
+            outputs = ops.flip(outputs, axis=1)
+        return last_output, outputs, list(states)
 
     def _keras_loop(
         self, sequences: Tensor, initial_state: list[Any], mask: Tensor | None, training: bool, keep_time_order: bool

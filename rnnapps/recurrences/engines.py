@@ -27,3 +27,8 @@ def choose(engine: str, inputs: tf.Tensor) -> tuple[ModuleType, str]:
     if engine == "native":
         raise RuntimeError("engine='native' cannot run here: not built")
     return graph, "graph"
+
+
+def engine_in_use(dtype: str) -> tuple[str, str]:
+    """The name of the engine that "auto" stands for in this process, and why, for a layer that computes in `dtype`."""
+    return "graph", "TensorFlow ops"

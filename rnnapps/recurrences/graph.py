@@ -7,6 +7,9 @@ Inside, sequences are time-major, since a step is then a slice without a copy.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from rnnapps.recurrences import gru, gru_reset_after, lstm, simple_rnn
@@ -74,8 +77,14 @@ def forward(
         `backward` needs beside them, an empty tuple without `save`.
     """
     if tf.executing_eagerly():
-        return _compiled_forward(
-            cell, inputs, states, weights, mask, recurrent_dropout_mask, reverse=reverse, save=save
+        return _as_graph(forward, cell, inputs.shape[-1], states[0].shape[-1])(
+            inputs,
+            states,
+            weights,
+            mask=mask,
+            recurrent_dropout_mask=recurrent_dropout_mask,
+            reverse=reverse,
+            save=save,
         )
     equations = CELLS[cell]
     weights = equations.to_loop(weights)
@@ -145,18 +154,17 @@ def backward(
         ∂L/∂h_t (after clipping) for every step, `(time,)`.
     """
     if tf.executing_eagerly():
-        return _compiled_backward(
-            cell,
+        return _as_graph(backward, cell, inputs.shape[-1], states[0].shape[-1])(
             inputs,
             states,
             weights,
-            mask,
-            recurrent_dropout_mask,
-            outputs,
-            saved,
-            d_outputs,
-            d_final_states,
+            mask=mask,
+            recurrent_dropout_mask=recurrent_dropout_mask,
             reverse=reverse,
+            outputs=outputs,
+            saved=saved,
+            d_outputs=d_outputs,
+            d_final_states=d_final_states,
             gradient_clip=gradient_clip,
             norms=norms,
         )
@@ -213,50 +221,11 @@ def backward(
     return d_inputs, d_states, equations.from_loop(d_weights), norm
 
 
-@tf.function(reduce_retracing=True, autograph=False)
-def _compiled_forward(cell, inputs, states, weights, mask, recurrent_dropout_mask, *, reverse, save):
-    """Called eagerly, the loop still runs as a graph: op by op it would take many times as long."""
-    return forward(
-        cell,
-        inputs,
-        states,
-        weights,
-        mask=mask,
-        recurrent_dropout_mask=recurrent_dropout_mask,
-        reverse=reverse,
-        save=save,
-    )
+@functools.cache
+def _as_graph(function: Callable, cell: str, features: int, units: int) -> Callable:
+    """Called eagerly, the loop still runs as a graph: op by op it would take many times as long.
 
-
-@tf.function(reduce_retracing=True, autograph=False)
-def _compiled_backward(
-    cell,
-    inputs,
-    states,
-    weights,
-    mask,
-    recurrent_dropout_mask,
-    outputs,
-    saved,
-    d_outputs,
-    d_final_states,
-    *,
-    reverse,
-    gradient_clip,
-    norms,
-):
-    return backward(
-        cell,
-        inputs,
-        states,
-        weights,
-        mask=mask,
-        recurrent_dropout_mask=recurrent_dropout_mask,
-        reverse=reverse,
-        outputs=outputs,
-        saved=saved,
-        d_outputs=d_outputs,
-        d_final_states=d_final_states,
-        gradient_clip=gradient_clip,
-        norms=norms,
-    )
+    One TensorFlow function for each pair of widths, so that it is traced again for other lengths and batch sizes only
+    until it has seen that these change.
+    """
+    return tf.function(functools.partial(function, cell), reduce_retracing=True, autograph=False)

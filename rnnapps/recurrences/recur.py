@@ -39,7 +39,7 @@ def recur(
         inputs: `(batch, time, features)`, float; input dropout is the caller's. No steps and no rows are fine.
         states: the initial `[h]`, for "lstm" `[h, c]`, each `(batch, units)` in the dtype of the inputs.
         weights: tensors, in the dtype of the inputs, with Keras's shapes and order of gates.
-        mask: None or bool `(batch, time)`. Where it is False the step holds every state and its output is the state held.
+        mask: None or bool `(batch, time)`. Where False the step holds every state, and its output is the state held.
         recurrent_dropout_mask: None or `(batch, units)`, multiplies h_{t-1} where it enters a product. No gradient.
         go_backwards: read from the last step to the first.
         truncate: stop gradients on their way back at every multiple of so many steps (truncated BPTT). None: nowhere.
@@ -119,7 +119,8 @@ def recur(
         return (outputs, *final_states), first_order
 
     present = [weight for weight in weights if weight is not None]
-    outputs, *final_states = run(inputs, *states, *present, *probes)
+    # Variables must be read out here: custom_gradient would want to know about them otherwise.
+    outputs, *final_states = run(*map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
     return outputs, tuple(final_states)
 
 
