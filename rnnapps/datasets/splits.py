@@ -24,7 +24,7 @@ def text_hash(text: bytes, seed: int) -> int:
 
 
 def quotas(counts: np.ndarray, total: int) -> np.ndarray:
-    """Shares `total` among classes in proportion to their counts (largest remainder), leaving each at least one example.
+    """Shares `total` among classes in proportion to their counts (largest remainder), leaving each one example.
 
     Fewer than `total` are given out when the classes are too small to spare as many.
 

@@ -57,7 +57,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> tfds.core.Datase
     with _quiet():
         try:
             builder = make()
-        except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:  # the last: no such version
             raise DataError(_not_found(name, error)) from error
         if builder.is_prepared():
             return builder
@@ -74,14 +74,15 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> tfds.core.Datase
 
 
 def _not_found(name: str, error: Exception) -> str:
-    base, _, configuration = name.partition("/")
+    base, _, configuration = name.split(":")[0].partition("/")
     known = tfds.list_builders(with_community_datasets=False)
     if base in known:
         configurations = list(tfds.builder_cls(base).builder_configs)
         if configuration and configuration not in configurations:
             close = difflib.get_close_matches(configuration, configurations, n=5, cutoff=0.0)
             return f"{base} has no configuration {configuration!r}, but {', '.join(close) or 'none at all'}"
-        return f"{name}: {_first_line(error)}"
+        reason = _first_line(error).rpartition('": ')[2]  # without what TFDS says of its own call
+        return f"{name}: {reason}"
     close = difflib.get_close_matches(base, known, n=3, cutoff=0.6)
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
     return (
@@ -139,9 +140,9 @@ def _feature(builder: tfds.core.DatasetBuilder, wanted: str, kind: str, option: 
 def _carve(train: tf.data.Dataset, split: str, missing: dict[str, int], seed: int) -> tuple[tf.data.Dataset, int]:
     """The part of `train` that stands for `split` when the set lacks validation or test, and its size."""
     hashes, labels = [], []
-    for text, label in train.as_numpy_iterator():
-        hashes.append(text_hash(text, seed))
-        labels.append(label)
+    for batch_of_texts, batch_of_labels in train.batch(1024).as_numpy_iterator():
+        hashes.extend(text_hash(text, seed) for text in batch_of_texts)
+        labels.extend(batch_of_labels)
     kept = divide(hashes, labels, **missing) == SPLITS.index(split)
     mask = tf.constant(kept)
     examples = train.enumerate().filter(lambda index, _: mask[index]).map(lambda _, example: example)
