@@ -1,0 +1,73 @@
+"""The native engine: forward and backward loops of the cells as C++ CPU ops for TensorFlow.
+
+Compiled with the machine's own C++ compiler on first use (`build.py`) and kept in the user's cache folder. What it cannot
+do, or where there is no compiler, the graph engine does. `python -m rnnapps.native` says what is in use.
+
+The environment variable `RNNAPPS_ENGINE` decides for the whole process: "graph", "native" (an error where it cannot be
+built) or "auto".
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import ModuleType
+
+ENGINES = ("graph", "native", "auto")
+
+_lock = threading.Lock()
+_library: ModuleType | None = None
+_reason: str | None = None  # why there is no library, once known
+
+
+def wanted() -> str:
+    """The engine that `RNNAPPS_ENGINE` asks for: "graph", "native" or "auto", the default.
+
+    Raises:
+        ValueError: if the variable holds anything else.
+    """
+    value = os.environ.get("RNNAPPS_ENGINE") or "auto"
+    if value not in ENGINES:
+        raise ValueError(f"RNNAPPS_ENGINE must be one of {', '.join(ENGINES)}; got {value!r}")
+    return value
+
+
+def library() -> ModuleType | None:
+    """The ops, built on first use, or None where they cannot be built.
+
+    The first call may take some ten seconds and says so on stderr, once. If nothing can be built, it says that once too
+    and never tries again.
+
+    Raises:
+        BuildError: if `RNNAPPS_ENGINE=native` and the ops cannot be built.
+    """
+    global _library, _reason
+    with _lock:
+        if _library is None and _reason is None:
+            _library, _reason = _load()
+            if _reason and wanted() == "auto":
+                print(f"rnnapps: {_reason}; using the graph engine, which is slower", file=sys.stderr, flush=True)
+    if _reason and wanted() == "native":
+        from rnnapps.native.build import BuildError
+
+        raise BuildError(f"RNNAPPS_ENGINE=native: {_reason}")
+    return _library
+
+
+def missing() -> str | None:
+    """Why `library()` returned None; None while it was not asked or where there is one."""
+    return _reason
+
+
+def _load() -> tuple[ModuleType | None, str | None]:
+    import tensorflow as tf
+
+    from rnnapps.native.build import BuildError, build
+
+    try:
+        return tf.load_op_library(str(build())), None
+    except BuildError as error:
+        return None, str(error)
+    except (tf.errors.OpError, OSError) as error:
+        return None, f"the native engine does not load: {error}"

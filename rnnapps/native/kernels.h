@@ -1,0 +1,154 @@
+// Vector arithmetic and matrix products in registers, for AVX-512, AVX2, NEON or whatever 16-byte vectors there are.
+//
+// Written with the vector types of GCC and Clang, so that one source serves every processor. All sums run in a fixed
+// order that depends on the shapes alone: a result is the same in every tile, block or thread that computes it.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace rnnapps {
+
+#if defined(__AVX512F__)
+constexpr int lanes = 16;
+constexpr int registers = 32;
+#elif defined(__AVX__)
+constexpr int lanes = 8;
+constexpr int registers = 16;
+#elif defined(__aarch64__)
+constexpr int lanes = 4;
+constexpr int registers = 32;
+#else
+constexpr int lanes = 4;
+constexpr int registers = 16;
+#endif
+
+typedef float Vector __attribute__((vector_size(lanes * sizeof(float))));
+typedef int32_t Integers __attribute__((vector_size(lanes * sizeof(float))));
+
+// ---- Memory --------------------------------------------------------------------------------------------------------
+
+inline int64_t round_up(int64_t count) { return (count + lanes - 1) / lanes * lanes; }
+
+inline Vector load(const float* from) {
+  Vector value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+inline void store(float* to, Vector value) { std::memcpy(to, &value, sizeof value); }
+
+// The first `count` floats, at most a vector, and zeros after them: the tensors of a caller end where they end.
+inline Vector load(const float* from, int64_t count) {
+  if (count >= lanes) return load(from);
+  Vector value{};
+  std::memcpy(&value, from, count * sizeof(float));
+  return value;
+}
+
+inline void store(float* to, Vector value, int64_t count) {
+  if (count >= lanes) {
+    store(to, value);
+  } else {
+    std::memcpy(to, &value, count * sizeof(float));
+  }
+}
+
+inline Vector broadcast(float value) { return value - Vector{}; }
+
+// Floats on a cache line of their own, not initialised.
+class Buffer {
+ public:
+  explicit Buffer(int64_t count) {
+    const size_t bytes = (std::max<int64_t>(count, 1) * sizeof(float) + 63) / 64 * 64;
+    floats_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
+    if (!floats_) throw std::bad_alloc();
+  }
+  Buffer(int64_t count, float value) : Buffer(count) { std::fill_n(floats_.get(), count, value); }
+  float* data() { return floats_.get(); }
+  const float* data() const { return floats_.get(); }
+
+ private:
+  struct Free {
+    void operator()(float* floats) const { std::free(floats); }
+  };
+  std::unique_ptr<float, Free> floats_;
+};
+
+// ---- Functions -----------------------------------------------------------------------------------------------------
+
+// Keeps NaN: every comparison with it is false.
+inline Vector clamp(Vector x, float low, float high) {
+  x = x < low ? broadcast(low) : x;
+  return x > high ? broadcast(high) : x;
+}
+
+// e^x - 1 for |x| <= 87, with a small relative error also near 0.
+//
+// With x = n ln 2 + r, |r| <= ln 2 / 2:  e^x - 1 = (2^n - 1) + 2^n (e^r - 1), and the last factor is a polynomial.
+inline Vector expm1(Vector x) {
+  // Adding 1.5 * 2^23 leaves no bits for a fraction: the sum holds n in its low bits.
+  const Vector shifted = x * 1.44269504f + 12582912.0f;
+  const Vector n = shifted - 12582912.0f;
+  const Vector r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
+  Vector p = 0.0013946448f * r + 0.0083665848f;  // fitted to (e^r - 1 - r) / r^2, error of e^r - 1 below 2e-8
+  p = p * r + 0.0416662805f;
+  p = p * r + 0.166665435f;
+  p = p * r + 0.5f;
+  const Vector e = p * (r * r) + r;
+  Integers bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits << 23) + 0x3f800000;
+  Vector power;  // 2^n
+  std::memcpy(&power, &bits, sizeof power);
+  return power * e + (power - 1.0f);
+}
+
+// 1 / (1 + e^-x)
+inline Vector sigmoid(Vector x) { return 1.0f / (2.0f + expm1(clamp(-x, -87.0f, 87.0f))); }
+
+// (e^2x - 1) / (e^2x + 1); beyond 9.02 the result rounds to 1.
+inline Vector tanh(Vector x) {
+  const Vector e = expm1(2.0f * clamp(x, -9.02f, 9.02f));
+  return e / (e + 2.0f);
+}
+
+inline float sum(Vector x) {
+  float total = 0;
+  for (int i = 0; i < lanes; ++i) total += x[i];
+  return total;
+}
+
+// ---- Products (kernels.cc) -----------------------------------------------------------------------------------------
+
+// A tile of the result stays in registers while the product runs over its depth: six rows of four vectors fill 24 of 32
+// registers; with 16 registers it is six rows of two.
+constexpr int tile_rows = 6;
+constexpr int tile_vectors = registers == 32 ? 4 : 2;
+constexpr int tile_columns = tile_vectors * lanes;
+
+// The right side of a product, cut into panels of `tile_columns` columns, each panel (depth, columns of the panel)
+// without gaps, so that a tile reads it from front to end. The last panel may be narrower.
+struct Panels {
+  const float* data = nullptr;
+  int64_t depth = 0;
+  int64_t columns = 0;  // a multiple of `lanes`
+
+  int64_t count() const { return (columns + tile_columns - 1) / tile_columns; }
+};
+
+// out[i][j] = start[j] + sum over k of left[i][k] right[k][j], for `rows` rows given by pointers; every pointer is
+// moved on by `left_at` or `out_at` floats. With `start` null the product is added to what `out` holds.
+void product(const float* const* left, int64_t left_at, const Panels& right, const float* start, float* const* out,
+             int64_t out_at, int64_t rows);
+
+// out[i][j] += sum over k of left[k][i] right[k][j]: the transposed left side by its rows, `stride` apart, and a single
+// panel of `columns` columns; row i of the result starts at out + i * out_stride.
+void transposed_product(const float* left, int64_t stride, int64_t rows, const float* panel, int64_t depth,
+                        int64_t columns, float* out, int64_t out_stride);
+
+}  // namespace rnnapps
