@@ -27,7 +27,9 @@ import tensorflow as tf
 SOURCES = Path(__file__).parent
 LIBRARY = "librnnapps.so"
 LOG = "failed.log"
-KERNEL_FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+# All files must agree on the processor: the width of a vector is part of the layout that they share.
+FLAGS = ("-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
+KERNEL_FLAGS = ("-std=c++17", "-O3")
 # The file with TensorFlow's headers has no loop worth the optimiser's time; the headers alone take eight seconds.
 OPS_FLAGS = ("-O1", "-w")
 
@@ -58,7 +60,7 @@ def folder() -> Path:
     digest = hashlib.sha256()
     for part in (_compiler_version(found), tf.version.VERSION, tf.version.GIT_VERSION, _processor(), *_tf_flags()):
         digest.update(part.encode() + b"\0")
-    for part in (*KERNEL_FLAGS, *OPS_FLAGS):
+    for part in (*FLAGS, *KERNEL_FLAGS, *OPS_FLAGS):
         digest.update(part.encode() + b"\0")
     for source in sorted(SOURCES.glob("*.h")) + sorted(SOURCES.glob("*.cc")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -136,8 +138,8 @@ def _compile(result: Path) -> None:
         return None if done.returncode == 0 else f"$ {' '.join(command)}\n{done.stdout}"
 
     def to_object(source: Path) -> str | None:
-        flags = (*OPS_FLAGS, *_tf_flags()) if source.name == "ops.cc" else ("-std=c++17", *KERNEL_FLAGS)
-        return run(*flags, "-fPIC", "-c", source, "-o", objects / f"{source.stem}.o")
+        flags = (*OPS_FLAGS, *_tf_flags()) if source.name == "ops.cc" else KERNEL_FLAGS
+        return run(*FLAGS, *flags, "-c", source, "-o", objects / f"{source.stem}.o")
 
     started = time.monotonic()
     # The longest first, the others beside it.
