@@ -95,7 +95,7 @@ def bucket(
     Example:
       >>> batches = bucket(([[5, 6, 7], [8]], np.array([0, 1])), batch_size=2, boundaries=[4])
       >>> [tokens.numpy().tolist() for tokens, label in batches.epoch(0)]
-      [[[8, 0, 0, 0], [5, 6, 7, 0]]]
+      [[[5, 6, 7, 0], [8, 0, 0, 0]]]
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
@@ -217,8 +217,10 @@ def _columns(examples: tf.data.Dataset | Sequence) -> tuple[Column, ...]:
 
 
 def _column(column: Sequence | np.ndarray | Column) -> Column:
-    if isinstance(column, (np.ndarray, tf.Tensor, tf.RaggedTensor)):
-        return tf.convert_to_tensor(column) if isinstance(column, np.ndarray) else column
+    if isinstance(column, np.ndarray):
+        return tf.convert_to_tensor(column)
+    if isinstance(column, (tf.Tensor, tf.RaggedTensor)):
+        return tf.identity(column)  # which may lie on another device
     rows = [np.asarray(row) for row in column]
     filled = [row for row in rows if row.size]  # an empty list would count as float64
     if not filled or any(row.ndim == 0 for row in filled):

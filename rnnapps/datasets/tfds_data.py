@@ -97,13 +97,12 @@ def _first_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Sends what TFDS prints to stderr, and only where a person looks on; stdout belongs to the results."""
-    watched = sys.stderr.isatty()
-    tfds.display_progress_bar(watched)
+    """Leaves TFDS its progress bar on stderr where a person looks on, and nothing else; stdout belongs to the results."""
+    tfds.display_progress_bar(sys.stderr.isatty())
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)  # it warns that a set it is about to make is not there yet
     try:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(sys.stderr if watched else nowhere):
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             yield
     finally:
         absl.logging.set_verbosity(verbosity)
