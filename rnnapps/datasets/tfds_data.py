@@ -97,7 +97,7 @@ def _first_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Leaves TFDS its progress bar on stderr where a person looks on, and nothing else; stdout belongs to the results."""
+    """Leaves TFDS only its progress bar, on stderr where a person looks on; stdout belongs to the results."""
     tfds.display_progress_bar(sys.stderr.isatty())
     verbosity = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)  # it warns that a set it is about to make is not there yet
