@@ -15,7 +15,7 @@ demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, a
 	$(BIN)/rnn-sentiment train --run-dir $(RUN) --overwrite
 	$(BIN)/rnn-sentiment evaluate $(RUN)
 	$(BIN)/rnn-sentiment export $(RUN) --output $(EXPORT)
-	$(BIN)/python benchmarks/ask_export.py $(EXPORT) "$(REVIEW)"
+	$(BIN)/rnn-sentiment predict $(EXPORT) "$(REVIEW)"
 	@echo "Plots: $(RUN)/report/   Try: $(BIN)/rnn-sentiment predict $(RUN) \"your own sentence\""
 
 test: $(READY)  ## the whole test suite

@@ -1,4 +1,4 @@
-"""The one exception that stands for a user's mistake."""
+"""The exceptions that a command line tells in one line: a user's mistake, and a stop that the user asked for."""
 
 
 class UserError(Exception):
@@ -12,3 +12,7 @@ class UserError(Exception):
         ...
         rnnapps.errors.UserError: reviews.csv: no column 'label'; it has text, stars: use --label-column stars
     """
+
+
+class Stopped(Exception):
+    """Work that was asked to stop (Ctrl-C, SIGTERM) and did, with everything saved; the message says how to go on."""

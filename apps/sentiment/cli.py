@@ -74,8 +74,9 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     from rnnapps.text import vocabulary
 
     resume = context.meta["resume"]
-    if not resume:
-        training.clear_run(run_dir, overwrite=overwrite)
+    if overwrite and not resume:
+        training.remove_run(run_dir)
+    training.check_run_dir(run_dir, resume=resume)
     training.set_seed(options["seed"])
     splits = {name: data.reviews(options["dataset"], name, **_source(options)) for name in data.SPLITS}
     for line in data.summary(splits.values()):

@@ -26,8 +26,9 @@ def assess(model, examples: Reviews, batch_size: int, *, picture: Path | None = 
     split = batches(model, examples, batch_size)
     read = tf.function(lambda tokens: tf.nn.softmax(model(tokens)), reduce_retracing=True)
     found = np.concatenate([read(tokens).numpy() for tokens, _ in split.epoch(0)])
-    probabilities = np.empty_like(found)
+    probabilities = np.empty(found.shape, "float64")
     probabilities[split.order()] = found
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # scikit-learn wants the last bit, too
     labels, numbers = examples.labels, range(len(model.classes))
     predicted = probabilities.argmax(axis=1)
     if picture is not None:
@@ -37,7 +38,7 @@ def assess(model, examples: Reviews, batch_size: int, *, picture: Path | None = 
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1": float(f1_score(labels, predicted, average="macro")),
         "roc_auc": _roc_auc(labels, probabilities),
-        "loss": float(log_loss(labels, probabilities.astype("float64"), labels=list(numbers))),
+        "loss": float(log_loss(labels, probabilities, labels=list(numbers))),
         "count": len(labels),
         "counts": {name: int((labels == number).sum()) for number, name in enumerate(model.classes)},
     }

@@ -6,7 +6,7 @@ import traceback
 
 import click
 
-from rnnapps.errors import UserError
+from rnnapps.errors import Stopped, UserError
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
@@ -42,6 +42,8 @@ class App(click.Group):
             _fail(" ".join(error.format_message().split()) + hint, debug, error.exit_code)
         except UserError as error:
             _fail(" ".join(str(error).split()), debug, 2)
+        except Stopped as stop:
+            _fail(str(stop), debug, INTERRUPTED)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)

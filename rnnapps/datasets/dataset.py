@@ -6,11 +6,13 @@ import dataclasses
 import pathlib
 from typing import TYPE_CHECKING
 
+from rnnapps.errors import UserError
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-class DataError(ValueError):
+class DataError(UserError):
     """A mistake in the data or in how they were asked for, told in one line that names the mend."""
 
 

@@ -5,7 +5,7 @@ from rnnapps.training.errors import Diverged, Interrupted, RunError
 from rnnapps.training.fit import fit
 from rnnapps.training.history import History
 from rnnapps.training.optimizer import OPTIMIZERS, averaged_weights, optimizer
-from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run
+from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
 
@@ -27,6 +27,7 @@ __all__ = [
     "optimizer",
     "plot_confusion_matrix",
     "plot_curves",
+    "remove_run",
     "set_seed",
 ]
 

