@@ -5,6 +5,7 @@ from rnnapps.training.errors import Diverged, Interrupted, RunError
 from rnnapps.training.fit import fit
 from rnnapps.training.history import History
 from rnnapps.training.optimizer import OPTIMIZERS, averaged_weights, optimizer
+from rnnapps.training.plots import plot_confusion_matrix, plot_curves
 from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
@@ -30,11 +31,3 @@ __all__ = [
     "remove_run",
     "set_seed",
 ]
-
-
-def __getattr__(name: str):
-    if name in ("plot_confusion_matrix", "plot_curves"):  # they bring matplotlib, which takes a while
-        from rnnapps.training import plots
-
-        return getattr(plots, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

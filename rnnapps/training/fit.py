@@ -9,11 +9,12 @@ with their average when the optimizer keeps one.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pathlib
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -25,6 +26,7 @@ from rnnapps.training.errors import Diverged, Interrupted, RunError
 from rnnapps.training.files import replacing, write_csv
 from rnnapps.training.history import History
 from rnnapps.training.optimizer import averaged_weights, has_schedule
+from rnnapps.training.plots import plot_curves
 from rnnapps.training.progress import Progress, show_progress
 from rnnapps.training.run_folder import RunFolder, check_run_dir, create_run, resume_run, writing_to
 from rnnapps.training.schedule import ReduceOnPlateau
@@ -192,7 +194,7 @@ class _Training:
             self.callbacks.on_epoch_begin(state.epoch)
         if state.train_logs is None:
             state.train_logs = self.train_steps(started)
-        with averaged_weights(self.model):
+        with averaged_weights(self.model), _kept_state(self.model):
             validation_logs = self.validate() if self.validation is not None else {}
             row = {
                 "epoch": state.epoch + 1,
@@ -312,8 +314,6 @@ class _Training:
 
     def picture(self) -> None:
         if self.state.rows:
-            from rnnapps.training.plots import plot_curves  # matplotlib is slow to import
-
             plot_curves(self.state.rows, self.run.report / "curves.png", best_epoch=self.state.best.epoch)
 
     def finish(self) -> History:
@@ -342,12 +342,27 @@ def _build(model: keras.Model, batches: tf.data.Dataset, has_validation: bool, m
 
     Evaluating one batch is the public way to build all of them; the compiled function is used again in validation.
     """
-    names = list(model.evaluate(batches.take(1), verbose=0, return_dict=True))
+    with _kept_state(model):
+        names = list(model.evaluate(batches.take(1), verbose=0, return_dict=True))
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     monitored = names + [f"val_{name}" for name in names] * has_validation
     if monitor not in monitored:
         raise ValueError(f"monitor must be one of {', '.join(monitored)}; it is {monitor!r}")
+
+
+@contextlib.contextmanager
+def _kept_state(model: keras.Model) -> Iterator[None]:
+    """Puts random generators and states of layers back after evaluation: Keras moves some on even then.
+
+    So validation leaves no trace in training, and a run that is stopped in it can do it again.
+    """
+    kept = [(variable, keras.ops.copy(variable)) for variable in model.non_trainable_variables]
+    try:
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
 
 
 def _averages(model: keras.Model, logs: Mapping[str, Any] | None) -> Row:

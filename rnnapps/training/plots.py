@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -92,22 +93,24 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
         raise ValueError(f"counts must have the shape ({n}, {n}) for {n} classes; it is {counts.shape}")
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    cell = 1.15 if n <= 6 else 0.72 if n <= 14 else 0.46
-    size = max(n * cell, 2.6)
+    cell, font, decimals = (1.15, 11, 1) if n <= 6 else (0.72, 8.5, 1) if n <= 14 else (0.48, 6.5, 0)  # cell in inches
+    side = max(n * cell, 2.4)
     with matplotlib.rc_context(_STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
-        figure = matplotlib.figure.Figure(figsize=(size + 2.4, size + 1.5), layout="constrained")
+        figure = matplotlib.figure.Figure(figsize=(side + 1.5, side + 1))
         axes = figure.add_subplot()
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        font = 10 if n <= 6 else 8 if n <= 14 else 6.5
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(n, n):
             if counts[row, column] == 0 and n > 6:
                 continue  # a large matrix is mostly zeros, and they would hide the rest
-            text = f"{counts[row, column]:,}\n{shares[row, column]:.1%}" if n <= 14 else f"{shares[row, column]:.0%}"
+            text = f"{counts[row, column]:,}\n{shares[row, column]:.{decimals}%}"
             colour = "white" if shares[row, column] > 0.55 else INK
             axes.text(column, row, text, ha="center", va="center", fontsize=font, color=colour)
-        labels = [name if len(name) <= 24 else name[:23] + "…" for name in classes]
-        long = max(map(len, labels), default=0) * font > 60 * cell
-        axes.set_xticks(range(n), labels, rotation=45 if long else 0, ha="right" if long else "center")
+        # A dollar sign would start a formula.
+        labels = [(name if len(name) <= 24 else name[:23] + "…").replace("$", r"\$") for name in classes]
+        slanted = max(map(len, labels)) * 0.085 > cell  # about the width of a letter in inches
+        axes.set_xticks(
+            range(n), labels, rotation=45 * slanted, ha="right" if slanted else "center", rotation_mode="anchor"
+        )
         axes.set_yticks(range(n), [f"{label} ({total:,})" for label, total in zip(labels, totals[:, 0], strict=True)])
         axes.tick_params(length=0)
         axes.set_xticks(np.arange(n - 1) + 0.5, minor=True)
@@ -116,16 +119,14 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
         axes.tick_params(which="minor", length=0)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true (examples)")
-        accuracy = np.trace(counts) / max(counts.sum(), 1)
-        axes.set_title(f"{accuracy:.1%} of {counts.sum():,} right", loc="left")
-        bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03, format=matplotlib.ticker.PercentFormatter(1))
-        bar.set_label("share of the true class")
-        bar.outline.set_visible(False)
+        right = np.trace(counts) / max(counts.sum(), 1)
+        axes.set_title(f"{right:.1%} of {counts.sum():,} right", loc="left")
         _save(figure, path)
 
 
 def _save(figure: matplotlib.figure.Figure, path: pathlib.Path) -> None:
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=130)
+    with replacing(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a class name in a script the font lacks
+        figure.savefig(partial, dpi=130, bbox_inches="tight", pad_inches=0.15)

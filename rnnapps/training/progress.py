@@ -56,7 +56,7 @@ class TerminalProgress(Progress):
         self._bar = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
             rich.progress.BarColumn(bar_width=24),
-            rich.progress.TextColumn("{task.fields[count]}  {task.fields[metrics]}"),
+            rich.progress.TextColumn("{task.fields[count]}  {task.fields[metrics]}", markup=False),
             rich.progress.TextColumn("{task.fields[left]}", style="cyan"),
             console=self._console,
             auto_refresh=False,

@@ -101,8 +101,8 @@ def check_run_dir(path: str | pathlib.Path, *, resume: bool = False) -> None:
         raise RunError(f"{run.path} holds no run to resume: check the path, or start one without --resume")
     if not resume and (run.config_file.exists() or run.model_file.exists() or run.checkpoints.exists()):
         raise RunError(
-            f"{run.path} already holds a run: choose another --run-dir, go on with --resume {shlex.quote(str(run.path))}, "
-            "or replace it with --overwrite"
+            f"{run.path} already holds a run: choose another --run-dir, "
+            f"go on with --resume {shlex.quote(str(run.path))}, or replace it with --overwrite"
         )
     existing = next(folder for folder in (run.path.absolute(), *run.path.absolute().parents) if os.path.lexists(folder))
     if not existing.is_dir():

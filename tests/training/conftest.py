@@ -1,0 +1,20 @@
+import keras
+import pytest
+
+from tests.training import tiny_run
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory):
+    """A run that nothing interrupted: its History and its model."""
+    made = tiny_run.model()
+    history = tiny_run.fit(made, tmp_path_factory.mktemp("runs") / "whole")
+    return history, made
+
+
+@pytest.fixture
+def dense_model():
+    """A model that learns y = 2x within a few steps."""
+    made = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    made.compile(keras.optimizers.SGD(0.1), loss="mse")
+    return made

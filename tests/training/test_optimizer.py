@@ -1,0 +1,118 @@
+"""Clipping, weight averaging and learning-rate schedules."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rnnapps import training
+from tests.training import tiny_run
+
+
+def test_gradients_are_clipped_by_their_joint_norm():
+    optimizer = training.optimizer("sgd", 1.0, clip_norm=5.0)
+    first, second = keras.Variable([0.0]), keras.Variable([0.0, 0.0])
+    optimizer.apply([tf.constant([30.0]), tf.constant([0.0, 40.0])], [first, second])  # a norm of 50
+    np.testing.assert_allclose(first, [-3.0], rtol=1e-6)
+    np.testing.assert_allclose(second, [0.0, -4.0], rtol=1e-6)
+
+
+def test_small_gradients_are_left_alone():
+    optimizer = training.optimizer("sgd", 1.0)
+    variable = keras.Variable([0.0])
+    optimizer.apply([tf.constant([4.9])], [variable])
+    np.testing.assert_allclose(variable, [-4.9])
+
+
+@pytest.mark.parametrize("name", training.OPTIMIZERS)
+def test_every_optimizer_survives_serialisation(name):
+    made = training.optimizer(name, 0.01, weight_decay=0.1, weight_averaging=0.9, schedule="cosine", total_steps=9)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(made))
+    assert again.get_config() == made.get_config()
+    assert (made.weight_decay, made.use_ema, made.ema_momentum, made.global_clipnorm) == (0.1, True, 0.9, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"name": "adma"}, "adam, adamw, rmsprop, sgd; it is 'adma'"),
+        ({"clip_norm": 0.0}, "clip_norm must be above 0"),
+        ({"weight_averaging": 1.0}, "between 0 and 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"schedule": "linear"}, "constant, cosine, plateau; it is 'linear'"),
+        ({"schedule": "cosine"}, "needs total_steps"),
+        ({"schedule": "cosine", "total_steps": 5, "warmup_steps": 5}, "above warmup_steps"),
+        ({"warmup_steps": 5}, "needs schedule 'cosine'"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        training.optimizer(**arguments)
+
+
+def test_the_cosine_schedule_follows_its_equation():
+    peak, total, warmup = 0.02, 50, 10
+    schedule = training.learning_rate_schedule("cosine", peak, total_steps=total, warmup_steps=warmup)
+    for step in range(total + 5):
+        if step < warmup:
+            expected = peak * step / warmup
+        else:
+            done = min(1, (step - warmup) / (total - warmup))
+            expected = peak * (1 + math.cos(math.pi * done)) / 2
+        assert float(schedule(step)) == pytest.approx(expected, abs=1e-8)
+
+
+def test_averaged_weights_follow_their_equation_and_leave_the_raw_ones():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(training.optimizer("sgd", 0.1, weight_averaging=0.9), loss="mse")
+    x, y = np.ones((4, 1), "float32"), np.zeros((4, 1), "float32")
+    raw = []
+    for _ in range(4):
+        model.train_on_batch(x, y)
+        raw.append(model.get_weights()[0].item())
+    average = raw[0]
+    for weight in raw[1:]:
+        average = 0.9 * average + 0.1 * weight
+    with training.averaged_weights(model):
+        assert model.get_weights()[0].item() == pytest.approx(average, rel=1e-6)
+    assert model.get_weights()[0].item() == raw[-1]  # bit for bit
+
+
+def test_raw_weights_come_back_after_an_error():
+    model = tiny_run.model()
+    model.fit(tiny_run.validation_batches(), verbose=0)
+    model.fit(tiny_run.validation_batches(), verbose=0)
+    model.train_on_batch(*tiny_run.examples(8, seed=5))
+    before = model.get_weights()
+    with pytest.raises(KeyError), training.averaged_weights(model):
+        raise KeyError
+    for weights, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weights, expected)
+
+
+def test_averaging_changes_validation_and_not_training(tmp_path):
+    runs = [
+        tiny_run.fit(
+            tiny_run.model(training.optimizer("adam", 0.01, weight_averaging=averaging)),
+            tmp_path / str(averaging), reduce_on_plateau=None, epochs=2,
+        )
+        for averaging in (None, 0.95)
+    ]  # fmt: skip
+    plain, averaged = ([row["loss"] for row in history.rows] for history in runs)
+    assert plain == averaged  # also shows that validation moves no random generator
+    assert runs[0].rows[0]["val_loss"] != runs[1].rows[0]["val_loss"]
+
+
+def test_averaging_works_inside_a_loss_scale_optimizer():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    inner = training.optimizer("sgd", 0.1, weight_averaging=0.5)
+    model.compile(keras.optimizers.LossScaleOptimizer(inner), loss="mse")
+    x = np.ones((4, 1), "float32")
+    model.train_on_batch(x, x)
+    model.train_on_batch(x, x)
+    raw = model.get_weights()
+    with training.averaged_weights(model):
+        assert not np.array_equal(model.get_weights()[0], raw[0])
+    np.testing.assert_array_equal(model.get_weights()[0], raw[0])

@@ -1,0 +1,67 @@
+"""What a person sees: a bar on a terminal, plain lines elsewhere."""
+
+import io
+import sys
+import time
+
+import pytest
+
+from rnnapps.training import progress
+
+ROW = {"epoch": 1, "step": 20, "seconds": 3.2, "learning_rate": 0.001, "loss": 0.51234, "val_loss": 2e-5}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def drive(display):
+    display.begin("epoch 1/3", 20)
+    for done in range(1, 21):
+        display.step(done, {"loss": 0.51234})
+        time.sleep(0.02)
+    display.begin("validation", None)
+    display.step(1, {"loss": 0.5})
+    display.epoch_end(ROW, 3, best=True)
+    display.close()
+
+
+def test_a_pipe_gets_one_plain_line_an_epoch(capsys):
+    drive(progress.show_progress(True))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "epoch 1/3  loss 0.5123  val_loss 2.000e-05  learning rate 0.001  0:03  best\n"
+
+
+def test_a_terminal_gets_a_bar_with_metrics_and_the_time_left(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    drive(progress.show_progress(True))
+    written = sys.stderr.getvalue()
+    for part in ("epoch 1/3", "/20", "loss 0.5123", "0:00 left", "━", "learning rate 0.001  0:03  best"):
+        assert part in written
+
+
+def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "dumb")
+    drive(progress.show_progress(True))
+    assert "\x1b" not in sys.stderr.getvalue()
+    assert sys.stderr.getvalue().count("\n") == 1
+
+
+def test_nothing_is_shown_when_not_wanted(capsys):
+    drive(progress.show_progress(False))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3599.4, "59:59"), (36000, "10:00:00")])
+def test_durations(seconds, text):
+    assert progress.duration(seconds) == text
+
+
+def test_numbers_keep_their_meaning():
+    metrics = {"a": 0.0, "b": 0.00012345, "c": -1.5, "d": 1234567.0, "e": float("nan")}
+    assert progress.metric_text(metrics) == "a 0.0000  b 1.234e-04  c -1.5000  d 1.235e+06  e nan"
