@@ -1,6 +1,7 @@
 """Recurrent layers for Keras 3, in the place of those of `keras.layers`."""
 
 from rnnapps.layers.bidirectional import Bidirectional
+from rnnapps.layers.conversion import from_keras, from_torch, to_keras
 from rnnapps.layers.gru import GRU
 from rnnapps.layers.gru_cell import GRUCell
 from rnnapps.layers.lstm import LSTM
@@ -22,4 +23,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "Stacked",
+    "from_keras",
+    "from_torch",
+    "to_keras",
 ]
