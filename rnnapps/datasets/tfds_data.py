@@ -5,7 +5,7 @@ import difflib
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import absl.logging
 import numpy as np
@@ -27,7 +27,7 @@ def load_tfds(
     Raises:
       DataError: no such set, it cannot be prepared, it is not one of labelled texts, or the split has no labels.
     """
-    builder = _prepared(name, data_dir)
+    builder = prepared(name, data_dir, EMBEDDED, kind="text")
     text, label = _text_feature(builder, text_column), _label_feature(builder, label_column)
 
     def read(part: str) -> tf.data.Dataset:
@@ -48,17 +48,25 @@ def load_tfds(
     return Dataset(examples, classes, size, name, split, pathlib.Path(builder.data_dir))
 
 
-def _prepared(name: str, data_dir: str | os.PathLike | None) -> tfds.core.DatasetBuilder:
+def prepared(
+    name: str, data_dir: str | os.PathLike | None, embedded: Mapping[str, type[tfds.core.DatasetBuilder]], *, kind: str
+) -> tfds.core.DatasetBuilder:
+    """A builder whose data are ready to be read: one of `embedded`, or else TFDS's own; `kind` is for the message.
+
+    Raises:
+      DataError: no such set, or it cannot be prepared.
+    """
+
     def make() -> tfds.core.DatasetBuilder:
-        if name in EMBEDDED:
-            return EMBEDDED[name](data_dir=data_dir)
+        if name in embedded:
+            return embedded[name](data_dir=data_dir)
         return tfds.builder(name, data_dir=data_dir)
 
     with _quiet():
         try:
             builder = make()
         except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:  # the last: no such version
-            raise DataError(_not_found(name, error)) from error
+            raise DataError(_not_found(name, error, embedded, kind)) from error
         if builder.is_prepared():
             return builder
         try:
@@ -73,7 +81,7 @@ def _prepared(name: str, data_dir: str | os.PathLike | None) -> tfds.core.Datase
     return builder
 
 
-def _not_found(name: str, error: Exception) -> str:
+def _not_found(name: str, error: Exception, embedded: Iterable[str], kind: str) -> str:
     base, _, configuration = name.split(":")[0].partition("/")
     known = tfds.list_builders(with_community_datasets=False)
     if base in known:
@@ -87,7 +95,7 @@ def _not_found(name: str, error: Exception) -> str:
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
     return (
         f"{name!r} is no file or folder and no data set by that name is known.{meant}"
-        f" Built in: {', '.join(EMBEDDED)}; any text classification set of TFDS has a name, too."
+        f" Built in: {', '.join(embedded)}; any {kind} classification set of TFDS has a name, too."
     )
 
 

@@ -1,5 +1,6 @@
 """Run as a script by `rnnapps.serving.check`: loads a SavedModel with TensorFlow alone and says what it found."""
 
+import base64
 import json
 import os
 import sys
@@ -21,8 +22,8 @@ def main() -> None:
     if must_compile(question["export"]):
         sys.exit("a function asks for XLA (_XlaMustCompile), which TensorFlow Serving does not link")
     model = tf.saved_model.load(question["export"], tags=["serve"])
-    answers = model.signatures["serving_default"](
-        **{name: tf.constant(values) for name, values in question["requests"].items()}
+    answers = model.signatures[question["signature"]](
+        **{name: tf.constant([_value(value) for value in values]) for name, values in question["requests"].items()}
     )
     largest = 0.0
     for name, expected in question["answers"].items():
@@ -35,6 +36,10 @@ def main() -> None:
     if not largest <= question["tolerance"]:
         sys.exit(f"answers differ from the run's by up to {largest:.2g}")
     print(json.dumps({"ops": len(operations), "requests": len(expected), "largest_difference": largest}))
+
+
+def _value(value):
+    return base64.b64decode(value["b64"]) if isinstance(value, dict) else value
 
 
 def graph_operations(export: str) -> list[str]:

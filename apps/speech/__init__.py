@@ -1,0 +1,1 @@
+"""Speech: from a recording to the word or the sound in it."""

@@ -1,0 +1,297 @@
+"""`rnn-speech`: train, evaluate, predict, export. Commands import TensorFlow themselves: --help must be quick."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from rnnapps.cli import App, data_options, model_options, predict_options, training_options
+from rnnapps.cli.config import saved_config
+from rnnapps.cli.options import COUNT, POSITIVE
+from rnnapps.errors import UserError
+
+MODEL = (
+    *("sample_rate", "cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
+    *("causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds"),
+    *("speed", "shift_seconds", "gain", "noise", "mask_seconds", "mask_bands"),
+)
+SOURCE = ("data_dir", "seed", "strict", "split_by", "test_files")
+AMOUNT = click.FloatRange(0)
+RUN = click.argument("run", type=click.Path(path_type=Path))
+
+
+class Widths(click.ParamType):
+    """Comma-separated widths; "0" or nothing for none."""
+
+    name = "widths"
+
+    def convert(self, value, parameter, context):
+        if not isinstance(value, str):
+            return list(value)
+        try:
+            widths = [int(part) for part in value.split(",") if part.strip()]
+        except ValueError:
+            self.fail(f"{value!r} is not a list of widths such as 16,32", parameter, context)
+        if widths == [0]:
+            return []
+        if len(widths) > 4 or any(width < 1 for width in widths):
+            self.fail(f"{value!r}: up to four widths of 1 and more, or 0 for no convolutions", parameter, context)
+        return widths
+
+
+def split_options(command):
+    """--split-by and --test-files for recordings of one's own."""
+    command = click.option(
+        "--test-files",
+        metavar="PATTERN",
+        help="Regular expression: recordings in whose path it is found are the test split.",
+    )(command)
+    return click.option(
+        "--split-by",
+        metavar="PATTERN",
+        help="Regular expression: recordings with the same match (or group 1) in their path stay in one split.",
+    )(command)
+
+
+@click.group(cls=App)
+def main():
+    """Audio classification: train on labelled recordings, evaluate, predict, stream, export for TensorFlow Serving."""
+
+
+@main.command()
+@data_options(dataset="spoken_words")
+@split_options
+@model_options(cell="gru", units=96, layers=1, dropout=0.2)
+@click.option(
+    "--causal/--bidirectional", default=False, show_default=True, help="Causal: read forward only, to stream."
+)
+@click.option(
+    "--pooling",
+    type=click.Choice(["attention", "max", "mean", "max+mean", "last"]),
+    default="attention",
+    show_default=True,
+    help="How the steps of a recording become one vector.",
+)
+@click.option(
+    "--convolutions",
+    type=Widths(),
+    default="16,32",
+    show_default=True,
+    help="Channels before the recurrent layers; each convolution halves time and frequency. 0: none.",
+)
+@click.option("--sample-rate", type=click.IntRange(4000, 96000), default=16000, show_default=True, help="In Hz.")
+@click.option("--bands", type=COUNT, default=40, show_default=True, help="Mel bands.")
+@click.option("--window-seconds", type=POSITIVE, default=0.025, show_default=True, help="Length of a frame.")
+@click.option("--hop-seconds", type=POSITIVE, default=0.01, show_default=True, help="From one frame to the next.")
+@click.option("--speed", type=AMOUNT, default=0.15, show_default=True, help="Training: faster or slower, a fraction.")
+@click.option("--shift-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: silence put around.")
+@click.option("--gain", type=AMOUNT, default=10.0, show_default=True, help="Training: louder or softer, dB.")
+@click.option("--noise", type=float, default=-5.0, show_default=True, help="Training: loudest noise, dB over the clip.")
+@click.option("--mask-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: longest part hidden.")
+@click.option("--mask-bands", type=click.IntRange(0), default=6, show_default=True, help="Training: most bands hidden.")
+@training_options(epochs=12, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=4)
+@click.pass_context
+def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
+    """Train a classifier, evaluate it on the test split, and leave everything in --run-dir."""
+    import keras
+
+    from rnnapps import training
+    from rnnapps.apps.speech import data, report
+    from rnnapps.apps.speech.model import SpeechClassifier
+
+    resume = context.meta["resume"]
+    if options["causal"] and options["pooling"] != "attention":
+        raise UserError(f"--causal streams with --pooling attention, not {options['pooling']}")
+    if overwrite and not resume:
+        training.remove_run(run_dir)
+    training.check_run_dir(run_dir, resume=resume)
+    training.set_seed(options["seed"])
+    splits = {name: _clips(options, name) for name in data.SPLITS}
+    for line in data.summary(splits.values(), options["sample_rate"]):
+        click.echo(line)
+    model = SpeechClassifier(splits["train"].classes, **{name: options[name] for name in MODEL})
+    batches = data.WaveformBatches(splits["train"], options["batch_size"], seed=options["seed"])
+    model.adapt(batches)
+    steps = options["epochs"] * batches.steps
+    cosine = options["schedule"] == "cosine"
+    model.compile(
+        training.optimizer(
+            learning_rate=options["learning_rate"],
+            schedule=options["schedule"],
+            total_steps=steps,
+            warmup_steps=steps // 20 if cosine else 0,
+            clip_norm=options["clip_norm"],
+            weight_averaging=options["averaging"] or None,
+        ),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,  # XLA on a CPU has a slow Fourier transform
+    )
+    history = training.fit(
+        model,
+        batches,
+        data.WaveformBatches(splits["validation"], options["batch_size"]),
+        run_dir=run_dir,
+        epochs=options["epochs"],
+        config={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
+        resume=resume,
+        checkpoint_every_steps=checkpoint_every,
+        patience=options["patience"],
+        reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
+    )
+    metrics = report.assess(model, splits["test"], options["batch_size"], picture=history.run.report)
+    history.run.add_metrics(test=metrics)
+    click.echo(report.table(metrics))
+    click.echo(f"model and metrics: {run_dir}   plots: {history.run.report}")
+
+
+@main.command()
+@RUN
+@click.option("--dataset", metavar="NAME|PATH", help="Data to evaluate on.  [default: the run's]")
+@click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), default="test", show_default=True)
+@split_options
+@click.option("--strict", is_flag=True, help="Stop at the first bad file instead of skipping and counting it.")
+@predict_options
+def evaluate(run, dataset, split, split_by, test_files, strict, batch_size, as_json):
+    """Accuracy, macro F1, confusions, loss and speed of a trained RUN."""
+    from rnnapps import training
+    from rnnapps.apps.speech import data, report
+
+    folder = training.open_run(run)
+    options = saved_config(run)
+    if dataset:
+        options |= {"dataset": dataset, "split_by": split_by, "test_files": test_files, "strict": strict}
+    model = _model(folder)
+    examples = data.with_classes(_clips(options, split), model.classes)
+    for line in data.summary([examples], model.sample_rate):
+        click.echo(line, err=as_json)
+    metrics = report.assess(model, examples, batch_size, picture=folder.report)
+    click.echo(json.dumps(metrics) if as_json else report.table(metrics))
+
+
+@main.command()
+@RUN
+@click.argument("recording", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--top", type=COUNT, default=1, show_default=True, help="How many classes to name.")
+@click.option("--strict", is_flag=True, help="Stop at the first bad file instead of skipping it.")
+@click.option(
+    "--stream", type=click.Path(path_type=Path), metavar="FILE", help="Label FILE over time; a causal RUN only."
+)
+@click.option("--every", type=POSITIVE, default=0.1, show_default=True, metavar="SECONDS", help="With --stream.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PNG",
+    help="With --stream: the picture.  [default: RUN/report/stream.png]",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def predict(run, recording, top, strict, stream, every, plot, as_json):
+    """The class of each RECORDING: files, or folders of them. RUN is a run folder or an export (WAV only)."""
+    if stream is not None:
+        _stream(run, stream, every, plot, as_json)
+        return
+    if not recording:
+        raise UserError("no input: name recordings or folders of recordings, or --stream FILE")
+    answer, classes = _answers(run)
+    bad = good = 0
+    for file in _files(recording):
+        try:
+            probabilities = answer(file)
+        except UserError as error:
+            if strict:
+                raise
+            click.echo(f"skipped: {error}", err=True)
+            bad += 1
+            continue
+        good += 1
+        best = sorted(zip(classes, probabilities, strict=True), key=lambda pair: -pair[1])[:top]
+        if as_json:
+            line = {"path": str(file), "label": best[0][0], "score": round(best[0][1], 6)}
+            click.echo(json.dumps(line | {"top": {label: round(score, 6) for label, score in best}}))
+        else:
+            click.echo(f"{file}\t" + "\t".join(f"{label}\t{score:.3f}" for label, score in best))
+    if bad and not good:
+        raise UserError(f"none of the {bad} recordings could be read")
+
+
+@main.command()
+@RUN
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The model's folder.")
+@click.option("--model-version", type=COUNT, help="Number of the version.  [default: the next free one]")
+def export(run, output, model_version):
+    """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
+    from rnnapps import training
+    from rnnapps.apps.speech import serving
+
+    model = _model(training.open_run(run))
+    examples = _clips(saved_config(run), "test")
+    folder, findings = serving.export(model, output, examples.waveforms[:50], model_version)
+    click.echo(
+        f"{folder}: answers {findings['requests']} requests as the run does, to within "
+        f"{findings['largest_difference']:.1g}, in a process without keras and rnnapps; "
+        f"signatures {', '.join(findings['signatures'])}"
+    )
+
+
+def _clips(options: dict, split: str):
+    from rnnapps.apps.speech import data
+
+    source = {name: options[name] for name in SOURCE}
+    return data.clips(options["dataset"], split, sample_rate=options["sample_rate"], **source)
+
+
+def _model(folder):
+    import keras
+
+    from rnnapps.apps.speech import model  # registers the class
+
+    try:
+        return keras.models.load_model(folder.model_file, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{folder.model_file}: cannot be loaded as a {model.SpeechClassifier.__name__}: {error}"
+        ) from None
+
+
+def _files(recordings: tuple[Path, ...]) -> Iterator[Path]:
+    from rnnapps.audio import SUFFIXES
+
+    for recording in recordings:
+        if recording.is_dir():
+            yield from sorted(file for file in recording.rglob("*") if file.suffix.lower() in SUFFIXES)
+        else:
+            yield recording
+
+
+def _answers(run: Path):
+    """A function from a file to the probabilities of a run or of an export, and the classes."""
+    from rnnapps import serving, training
+    from rnnapps.apps.speech.serving import ask_export, ask_model
+
+    if not (run / "config.json").exists() and run.is_dir() and serving.is_export(run):
+        return ask_export(run)
+    return ask_model(_model(training.open_run(run)))
+
+
+def _stream(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
+    from rnnapps import training
+    from rnnapps.apps.speech import report
+    from rnnapps.apps.speech.serving import listen
+    from rnnapps.audio import decode
+
+    folder = training.open_run(run)
+    model = _model(folder)
+    if not model.options["causal"]:
+        raise UserError(f"{run} reads in both directions and cannot stream; train one with --causal")
+    samples = decode(file, model.sample_rate)
+    times, probabilities = [], []
+    for time, after in listen(model, samples, every):
+        times.append(time)
+        probabilities.append(after)
+        label, score = model.classes[after.argmax()], float(after.max())
+        line = {"time": round(time, 3), "label": label, "score": round(score, 6)}
+        click.echo(json.dumps(line) if as_json else f"{time:8.2f} s  {label}\t{score:.3f}")
+    picture = plot or folder.report / "stream.png"
+    report.plot_stream(model, samples, times, probabilities, picture)
+    click.echo(f"spectrogram and probabilities: {picture}", err=as_json)

@@ -1,0 +1,104 @@
+"""How good a classifier is, and what it hears when: figures, tables and pictures."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import matplotlib.figure
+import numpy as np
+import tensorflow as tf
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+
+from rnnapps.apps.speech.data import WaveformBatches
+from rnnapps.datasets.recordings import Clips
+from rnnapps.training import plot_confusion_matrix
+
+
+def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = None) -> dict:
+    """Evaluates a classifier.
+
+    Args:
+      model: the classifier.
+      examples: labelled clips, with the model's class numbers.
+      batch_size: clips a batch.
+      picture: folder for `confusion_matrix.png`; None draws nothing.
+
+    Returns:
+      `accuracy`, `f1` (mean over classes), `loss` (cross-entropy in nats), `count`, `seconds` (of audio),
+      `real_time_factor` (seconds of computing per second of audio, in these batches), `classes` and `confusion`
+      (rows: true class; columns: predicted).
+    """
+    split = WaveformBatches(examples, batch_size)
+    read = tf.function(model.probabilities, reduce_retracing=True)
+    inputs = [waveform_and_lengths for waveform_and_lengths, _ in split.epoch(0)]
+    read(*inputs[0])  # traces
+    begin = time.perf_counter()
+    found = np.concatenate([read(*batch).numpy() for batch in inputs])
+    computing = time.perf_counter() - begin
+    probabilities = np.empty_like(found)
+    probabilities[split.order()] = found
+    labels, numbers = examples.labels, range(len(model.classes))
+    predicted = probabilities.argmax(axis=1)
+    confusion = confusion_matrix(labels, predicted, labels=numbers)
+    if picture is not None:
+        plot_confusion_matrix(confusion, model.classes, picture / "confusion_matrix.png")
+    seconds = sum(map(len, examples.waveforms)) / model.sample_rate
+    return {
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "f1": float(f1_score(labels, predicted, average="macro")),
+        "loss": float(log_loss(labels, probabilities.astype("float64"), labels=list(numbers))),
+        "count": len(labels),
+        "seconds": seconds,
+        "real_time_factor": computing / seconds,
+        "classes": list(model.classes),
+        "confusion": confusion.tolist(),
+    }
+
+
+def table(metrics: dict) -> str:
+    """The figures of `assess` for a person to read, the confusions as a table with a row for each true class."""
+    classes = metrics["classes"]
+    widths = [max(len(name), 5) for name in classes]
+    margin = max(map(len, classes))
+    lines = [
+        f"accuracy          {metrics['accuracy']:.2%}",
+        f"F1 (macro)        {metrics['f1']:.4f}",
+        f"loss              {metrics['loss']:.4f}",
+        f"real-time factor  {metrics['real_time_factor']:.4f}",
+        f"recordings        {metrics['count']:,} ({metrics['seconds'] / 60:.1f} min)",
+        "",
+        " " * margin + "  " + "  ".join(name.rjust(width) for name, width in zip(classes, widths, strict=True)),
+    ]
+    for name, row in zip(classes, metrics["confusion"], strict=True):
+        cells = (str(count or "·").rjust(width) for count, width in zip(row, widths, strict=True))
+        lines.append(f"{name.rjust(margin)}  " + "  ".join(cells))
+    return "\n".join(lines)
+
+
+def plot_stream(
+    model, samples: np.ndarray, times: Sequence[float], probabilities: Sequence[np.ndarray], path: Path
+) -> None:
+    """Draws the log-mel spectrogram of a recording above the class probabilities over time, and writes a PNG.
+
+    Args:
+      model: the classifier that listened.
+      samples: the recording at the model's rate, float (samples,).
+      times: when it was asked, in seconds.
+      probabilities: its answers, (classes,) each.
+      path: where the PNG goes.
+    """
+    frames, _ = model.log_mel(samples[None])
+    seconds = len(samples) / model.sample_rate
+    answers = np.array(probabilities)
+    loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves than these could not be told apart
+    figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, frames.shape[2]))
+    above.set_ylabel("mel band")
+    for number in loudest:
+        below.plot(times, answers[:, number], label=model.classes[number].replace("$", r"\$"), linewidth=2)
+    below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")
+    below.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,23 @@
+"""Audio: from files or WAV bytes to log-mel frames, with what makes a model robust on the way."""
+
+from rnnapps.audio.attention_pooling import AttentionPooling
+from rnnapps.audio.decoding import SUFFIXES, AudioError, decode
+from rnnapps.audio.log_mel import LogMel
+from rnnapps.audio.resampling import resample
+from rnnapps.audio.spec_augment import SpecAugment
+from rnnapps.audio.time_convolution import TimeConvolution
+from rnnapps.audio.wav import decode_wav
+from rnnapps.audio.waveform_augmentation import WaveformAugmentation
+
+__all__ = [
+    "SUFFIXES",
+    "AttentionPooling",
+    "AudioError",
+    "LogMel",
+    "SpecAugment",
+    "TimeConvolution",
+    "WaveformAugmentation",
+    "decode",
+    "decode_wav",
+    "resample",
+]

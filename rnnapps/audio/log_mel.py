@@ -1,0 +1,153 @@
+"""Waveform -> log-mel spectrogram in the graph, whole or chunk by chunk."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+FLOOR = 1e-6  # added to the power of a band: below about -60 dB of full scale all is silence
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class LogMel(keras.layers.Layer):
+    """Logarithms of the power in mel bands, frame by frame, normalised with statistics of training data.
+
+    A frame comes every `hop` samples and sees the last `window` samples up to there; before the first sample lies
+    silence. So n samples give floor(n / hop) frames, what a frame holds never depends on what comes later, and chunks
+    fed one after another to `stream` give the frames of the whole.
+
+        X_t = DFT(hann * x[t*hop - window : t*hop]),   y_t = log(M |X_t|^2 + 1e-6),   z_t = (y_t - mean) / deviation
+
+    Args:
+        sample_rate: samples a second, in Hz.
+        bands: number of mel bands.
+        window_seconds: length of a frame; 25 ms is usual for speech.
+        hop_seconds: from one frame to the next.
+        lowest, highest: the range of the bands in Hz; None for highest: half the sample rate, at most 7,600 Hz.
+
+    Call arguments:
+        waveform: float (batch, samples), from -1 to 1.
+        lengths: int (batch,), the real samples of each; None means that all are.
+
+    Output:
+        float (batch, floor(samples / hop), bands), and bool (batch, floor(samples / hop)), True at frames whose
+        samples are all real.
+
+    Reference:
+        Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word recognition", 1980;
+        mel scale of the HTK Book, section 5.4. The bands are those of `librosa.filters.mel(htk=True, norm=None)`.
+
+    Example:
+        >>> frames, mask = LogMel(16000)(np.zeros((2, 16000), "float32"), np.array([16000, 800]))
+        >>> frames.shape, np.sum(mask, axis=1).tolist()
+        (TensorShape([2, 100, 40]), [100, 5])
+    """
+
+    def __init__(
+        self,
+        sample_rate: int,
+        bands: int = 40,
+        window_seconds: float = 0.025,
+        hop_seconds: float = 0.01,
+        lowest: float = 20.0,
+        highest: float | None = None,
+        **kwargs,
+    ):
+        # Powers span twelve decades: half precision would not do.
+        super().__init__(**{**kwargs, "dtype": "float32"})
+        self.sample_rate, self.bands = sample_rate, bands
+        self.window_seconds, self.hop_seconds = window_seconds, hop_seconds
+        self.lowest, self.highest = lowest, highest
+        self.window, self.hop = round(window_seconds * sample_rate), round(hop_seconds * sample_rate)
+        if not 1 <= self.hop <= self.window:
+            raise ValueError(f"hop_seconds must be from one sample to window_seconds, got {hop_seconds}")
+        self.fft_length = 2 ** math.ceil(math.log2(self.window))
+        top = min(7600.0, sample_rate / 2) if highest is None else highest
+        if not 0 <= lowest < top <= sample_rate / 2:
+            raise ValueError(f"bands must lie between 0 and {sample_rate / 2} Hz, got {lowest} to {top}")
+        self.filters = mel_filters(sample_rate, self.fft_length, bands, lowest, top)
+
+    def build(self, *_):
+        self.mean = self.add_weight(name="mean", shape=(self.bands,), initializer="zeros", trainable=False)
+        self.deviation = self.add_weight(name="deviation", shape=(self.bands,), initializer="ones", trainable=False)
+
+    def adapt(self, waveforms) -> None:
+        """Learns mean and standard deviation of each band.
+
+        Args:
+          waveforms: an iterable of (waveform, lengths) as `call` takes them.
+        """
+        self.build()
+        count, total, squares = 0, np.zeros(self.bands), np.zeros(self.bands)
+        spectrum = tf.function(self.spectrum, reduce_retracing=True)
+        for waveform, lengths in waveforms:
+            frames = spectrum(tf.pad(waveform, [[0, 0], [self.window - self.hop, 0]])).numpy()
+            frames = frames[self.mask(frames.shape[1], lengths).numpy()].astype("float64")
+            count += len(frames)
+            total += frames.sum(axis=0)
+            squares += np.square(frames).sum(axis=0)
+        if not count:
+            raise ValueError(f"all recordings are shorter than a frame step of {self.hop} samples")
+        self.mean.assign(total / count)
+        variance = squares / count - np.square(total / count)
+        # A band that hardly moves (empty at a low sample rate, say) must not become the loudest.
+        self.deviation.assign(np.sqrt(np.maximum(variance, 0.25)))
+
+    def call(self, waveform, lengths=None):
+        frames, _ = self.stream(waveform, self.initial_state(tf.shape(waveform)[0]))
+        return frames, self.mask(tf.shape(frames)[1], lengths, tf.shape(frames)[0])
+
+    def mask(self, steps, lengths, batch_size=None):
+        """Bool (batch, steps): which frames are real, given the real samples of each clip or None."""
+        if lengths is None:
+            return tf.ones([batch_size, steps], tf.bool)
+        return tf.sequence_mask(tf.cast(lengths, tf.int32) // self.hop, steps)
+
+    def initial_state(self, batch_size):
+        """The silence before the first sample, float (batch, window - hop)."""
+        return tf.zeros([batch_size, self.window - self.hop])
+
+    def stream(self, chunk, state):
+        """Frames that a chunk completes.
+
+        Args:
+          chunk: float (batch, samples), any number of samples, 0 included.
+          state: the samples that frames to come will need, from `initial_state` or the call before.
+
+        Returns:
+          Frames (batch, time, bands), and the new state (batch, samples not done with).
+        """
+        samples = tf.concat([tf.cast(state, tf.float32), tf.cast(chunk, tf.float32)], axis=1)
+        frames = (self.spectrum(samples) - self.mean) / self.deviation
+        return frames, samples[:, tf.shape(frames)[1] * self.hop :]
+
+    def spectrum(self, samples):
+        """Frames without normalisation and without silence before them: (batch, samples) -> (batch, time, bands)."""
+        frames = tf.signal.frame(samples, self.window, self.hop) * tf.signal.hann_window(self.window)
+        # rfft would pad by itself, but not when there are no frames.
+        frames = tf.pad(frames, [[0, 0], [0, 0], [0, self.fft_length - self.window]])
+        power = tf.square(tf.abs(tf.signal.rfft(frames)))
+        return tf.math.log(tf.tensordot(power, tf.constant(self.filters), 1) + FLOOR)
+
+    def compute_output_shape(self, waveform_shape, lengths_shape=None):
+        steps = None if waveform_shape[1] is None else waveform_shape[1] // self.hop
+        return (waveform_shape[0], steps, self.bands), (waveform_shape[0], steps)
+
+    def get_config(self):
+        names = ("sample_rate", "bands", "window_seconds", "hop_seconds", "lowest", "highest")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def mel_filters(sample_rate: int, fft_length: int, bands: int, lowest: float, highest: float) -> np.ndarray:
+    """Triangles on the frequency axis with corners equally far apart in mel: float32 (fft_length / 2 + 1, bands)."""
+    mel = np.linspace(_to_mel(lowest), _to_mel(highest), bands + 2)
+    corners = 700 * (10 ** (mel / 2595) - 1)  # Hz
+    frequency = np.arange(fft_length // 2 + 1)[:, None] * sample_rate / fft_length
+    left, centre, right = corners[:-2], corners[1:-1], corners[2:]
+    rising, falling = (frequency - left) / (centre - left), (right - frequency) / (right - centre)
+    return np.maximum(0, np.minimum(rising, falling)).astype("float32")
+
+
+def _to_mel(frequency: float) -> float:
+    return 2595 * math.log10(1 + frequency / 700)
