@@ -113,6 +113,8 @@ class Recurrent(keras.layers.RNN):
         self.checkpoint_every = checkpoint_every
         self.gradient_clip = gradient_clip
         self._need_fused_loop("truncate", "checkpoint_every", "gradient_clip")
+        # As for cuDNN: with ops that XLA does not know in it, Keras must not compile a model of its own accord.
+        self.supports_jit = not self.engine.startswith("native")
         if self.cell_class:
             self.input_spec = keras.InputSpec(ndim=3)
 
@@ -226,15 +228,14 @@ class Recurrent(keras.layers.RNN):
             probe=None if self.gradient_probe is None else self.gradient_probe(sequences),
         )
         rule = {"reverse": self.go_backwards, "zero_output_for_mask": self.zero_output_for_mask}
+        last_output = cell.read_out(states[0])
+        if mask is not None:
+            last_output = recurrences.masked_last_output(last_output, mask, **rule)
         if not self.return_sequences:
-            last_output = cell.read_out(states[0])
-            if mask is not None:
-                last_output = recurrences.masked_last_output(last_output, mask, **rule)
             return last_output, last_output[:, None], list(states)
         outputs = cell.read_out(outputs)
         if mask is not None:
             outputs = recurrences.masked_outputs(outputs, mask, **rule)
-        last_output = outputs[:, :1] if self.go_backwards else outputs[:, -1:]
         if self.go_backwards and not keep_time_order:
             outputs = ops.flip(outputs, axis=1)
         return last_output, outputs, list(states)

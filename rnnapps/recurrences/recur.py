@@ -69,7 +69,7 @@ def recur(
     segment = segment_length(truncate, checkpoint_every)
     if gradient_clip is not None and not gradient_clip > 0:
         raise ValueError(f"gradient_clip must be a positive number or None; got {gradient_clip!r}")
-    module, _ = choose(engine, inputs)
+    module = choose(engine, inputs.dtype)
     forward, backward = _passes(module, segment, truncate)
     count = len(states)
     fixed = {"mask": mask, "recurrent_dropout_mask": recurrent_dropout_mask, "reverse": go_backwards}
