@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from rnnapps.errors import UserError
+from rnnapps.recurrences import use_engine
 
 
 class ExportError(UserError):
@@ -57,10 +58,11 @@ def save(
     try:
         module = tf.Module()
         module.resources = [_trackable(resource) for resource in resources]
-        signatures = {
-            name: tf.function(endpoint.function, autograph=False).get_concrete_function(*endpoint.inputs)
-            for name, endpoint in endpoints.items()
-        }
+        with use_engine("graph"):  # the native engine's ops are known to our process alone
+            signatures = {
+                name: tf.function(endpoint.function, autograph=False).get_concrete_function(*endpoint.inputs)
+                for name, endpoint in endpoints.items()
+            }
         tf.saved_model.save(module, str(beside), signatures=signatures)
         approve(beside)
         beside.chmod(0o755)  # mkdtemp's 0700 would lock out a server that runs as another user
