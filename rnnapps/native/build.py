@@ -106,7 +106,9 @@ def build(announce: Callable[[str], None] = lambda line: print(line, file=sys.st
                 if not (target / LIBRARY).exists() and not (target / LOG).exists():
                     raise
     except OSError as error:
-        raise BuildError(f"the native engine cannot be written to {target.parent}: {error.strerror or error}") from error
+        raise BuildError(
+            f"the native engine cannot be written to {target.parent}: {error.strerror or error}"
+        ) from error
     if not (target / LIBRARY).exists():
         raise _failed(target / LOG)
     return target / LIBRARY

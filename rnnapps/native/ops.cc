@@ -6,8 +6,8 @@
 //   RnnappsWeightGradients   those gradients -> d_kernel, d_recurrent_kernel, d_bias
 //
 // An optional input is a list of none or one. `values` and `gradients` have a layout of their own (recurrence.h).
+#include <algorithm>
 #include <functional>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -439,18 +439,25 @@ class WeightGradientsOp : public RecurrenceOp {
       g.d_bias = call.allocate("d_bias", layout().recurrent_bias ? TensorShape({2, columns}) : TensorShape({columns}));
     if (!call.ok()) return;
 
-    struct Piece {
-      int number;
-      int64_t first, last;
+    // The rows of all matrices one after the other, cut into one range of equal work for each thread.
+    std::vector<int64_t> ends;  // of the kernel, and of each product with the recurrent kernel
+    const auto gates = [this](int number) {
+      return number < 0 ? layout().kernel.count : layout().recurrent[number].gates.count;
     };
-    std::vector<Piece> pieces;
-    for (int number = -1; number < layout().products; ++number) {
-      const int64_t rows = number < 0 ? g.features : g.units, cuts = std::min<int64_t>(rows, call.threads());
-      for (int64_t i = 0; i < cuts; ++i) pieces.push_back({number, rows * i / cuts, rows * (i + 1) / cuts});
-    }
-    if (g.features == 0 && g.d_bias) pieces.push_back({-1, 0, 0});  // no row has the bias sum then
-    call.parallel(pieces.size(),
-                  [&](int64_t i) { weight_gradient(g, pieces[i].number, pieces[i].first, pieces[i].last); });
+    for (int number = -1; number < layout().products; ++number)
+      ends.push_back((ends.empty() ? 0 : ends.back()) + (number < 0 ? g.features : g.units) * gates(number));
+    const int64_t work = ends.back(), ranges = std::min<int64_t>(call.threads(), work);
+    call.parallel(ranges, [&](int64_t i) {
+      for (int number = -1; number < layout().products; ++number) {
+        const int64_t start = number < 0 ? 0 : ends[number], rows = number < 0 ? g.features : g.units;
+        const auto row = [&](int64_t cut) {
+          return std::clamp<int64_t>((work * cut / ranges - start) / gates(number), 0, rows);
+        };
+        const int64_t first = row(i), last = i + 1 == ranges ? rows : row(i + 1);
+        // Without features no row of the kernel has the sum for the bias, so the first range does it.
+        if (first < last || (rows == 0 && i == 0)) weight_gradient(g, number, first, last);
+      }
+    });
   }
 };
 

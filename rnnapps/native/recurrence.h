@@ -238,6 +238,7 @@ void backward_rows(const Backward& b, int64_t first, int64_t last) {
 
   for (int64_t s = b.steps - 1; s >= 0; --s) {
     const int64_t t = b.time(s);
+    const int64_t back = (t - b.time(s - 1)) * b.batch * width;
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t row = first + r, at = (t * b.batch + row) * width;
       values[r] = b.values ? b.values + at : nullptr;
@@ -250,6 +251,9 @@ void backward_rows(const Backward& b, int64_t first, int64_t last) {
       Vector squares{};
       for (int64_t u = 0; u < units; u += lanes) {
         const int64_t valid = b.units - u;
+        if (s > 0) {
+          for (int i = 0; i < layout.values * layout.saves; ++i) fetch(values[r] + i * units + u - back);
+        }
         const Vector d = clamp(load(d_h.row(r) + u) + load(d_output + u, valid), -b.clip, b.clip);
         squares += d * d;
         if (holds) {

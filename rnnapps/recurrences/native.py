@@ -80,9 +80,7 @@ def backward(
         reverse=reverse,
         clip=math.inf if gradient_clip is None else gradient_clip,
     )
-    d_inputs = library.rnnapps_input_gradient(
-        kernel=weights.kernel, outputs=outputs, gradients=gradients, cell=cell
-    )
+    d_inputs = library.rnnapps_input_gradient(kernel=weights.kernel, outputs=outputs, gradients=gradients, cell=cell)
     d_kernel, d_recurrent_kernel, d_bias = library.rnnapps_weight_gradients(
         inputs=inputs,
         state=states[0],
