@@ -200,7 +200,7 @@ class _Training:
                 "epoch": state.epoch + 1,
                 "step": state.total_steps,
                 "seconds": round(time.monotonic() - started, 3),
-                "learning_rate": float(self.model.optimizer.learning_rate),
+                "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
                 **state.train_logs,
                 **validation_logs,
             }

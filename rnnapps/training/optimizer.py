@@ -74,14 +74,14 @@ def optimizer(
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Inside the block `model` has the averaged weights, if its optimizer keeps them; afterwards the raw ones, bit for
-    bit.
+    """Gives `model` the averaged weights inside the block, if its optimizer keeps them; afterwards the raw ones.
 
     `keras.callbacks.SwapEMAWeights` swaps by adding and subtracting, which rounds, so that training would go on from
-    weights that are slightly off; and `model.fit` overwrites the raw weights with the average whenever it returns.
+    weights that are slightly off; here they come back bit for bit. And `model.fit` overwrites the raw weights with the
+    average whenever it returns.
     """
     inner = _inner(model.optimizer)
-    if not (inner.use_ema and inner.built and int(inner.iterations) > 0):
+    if not (inner.use_ema and inner.built and keras.ops.convert_to_numpy(inner.iterations) > 0):
         yield
         return
     # Keras gives no public access to the averages; its own SwapEMAWeights reads these attributes too.
@@ -90,7 +90,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     raw = [keras.ops.convert_to_numpy(weight) for weight, _ in averages]
     try:
         for weight, average in averages:
-            weight.assign(average)
+            weight.assign(keras.ops.convert_to_numpy(average))
         yield
     finally:
         for (weight, _), value in zip(averages, raw, strict=True):

@@ -1,3 +1,5 @@
+import sys
+
 import keras
 import pytest
 
@@ -18,3 +20,9 @@ def dense_model():
     made = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     made.compile(keras.optimizers.SGD(0.1), loss="mse")
     return made
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Drawing takes longer than these runs; `whole_run` is made before this and has its picture."""
+    monkeypatch.setattr(sys.modules["rnnapps.training.fit"], "plot_curves", lambda *_, **__: None)
