@@ -11,8 +11,31 @@ from rnnapps.errors import Stopped, UserError
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
+class Command(click.Command):
+    """A command that works with TensorFlow, and keeps what it says while it loads to itself."""
+
+    def invoke(self, context: click.Context):
+        if context.find_root().params["debug"]:
+            return super().invoke(context)
+        # TensorFlow's C++ writes to the file descriptor before any setting of ours counts.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            os.close(nowhere)
+        return super().invoke(context)
+
+
 class App(click.Group):
     """The command group of an app: a user's mistake becomes one line and exit code 2, a traceback only with --debug."""
+
+    command_class = Command
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -27,7 +50,7 @@ class App(click.Group):
                 help="Show the version.",
             )
         )
-        self.callback = _quiet_tensorflow
+        self.callback = lambda debug: None
 
     def main(self, args: list[str] | None = None, **kwargs):
         debug = "--debug" in (sys.argv[1:] if args is None else args)
@@ -56,11 +79,6 @@ def _fail(message: str, debug: bool, code: int) -> None:
         traceback.print_exc()
     click.echo(f"error: {message}", err=True)
     sys.exit(code)
-
-
-def _quiet_tensorflow(debug: bool) -> None:
-    if not debug:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
