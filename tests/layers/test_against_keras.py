@@ -56,7 +56,7 @@ def test_gradients_of_weights_inputs_and_states_are_those_of_keras(name: str, ma
         for layer in pair:
             layer.build(SEQUENCES.shape)
             randomise(layer)
-        for return_sequences, go_backwards, with_state in product(BOTH, repeat=3):
+        for return_sequences, go_backwards, with_state in product(BOTH, BOTH, [use_bias]):
             for layer in pair:
                 layer.return_sequences, layer.go_backwards = return_sequences, go_backwards
             states = STATES[: len(ours.state_size)] if with_state else None
