@@ -3,6 +3,7 @@
 from rnnapps.training.batches import Batches
 from rnnapps.training.errors import Diverged, Interrupted, RunError
 from rnnapps.training.fit import fit
+from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
 from rnnapps.training.optimizer import OPTIMIZERS, averaged_weights, optimizer
 from rnnapps.training.plots import plot_confusion_matrix, plot_curves
@@ -15,6 +16,7 @@ __all__ = [
     "SCHEDULES",
     "Batches",
     "Diverged",
+    "GradientFlow",
     "History",
     "Interrupted",
     "ReduceOnPlateau",
@@ -23,6 +25,7 @@ __all__ = [
     "averaged_weights",
     "check_run_dir",
     "fit",
+    "gradient_flow",
     "learning_rate_schedule",
     "open_run",
     "optimizer",
