@@ -73,7 +73,7 @@ class SpokenWords(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             builder=self,
             description=(
                 "Clips of one word each, spoken by eSpeak NG: ten commands, fifty other words as 'unknown', and noise"
-                " alone as 'silence'. Voices, accents, tempo, pitch, noise and loudness vary; no voice is in two splits."
+                " alone as 'silence'. Voice, accent, tempo, pitch, noise and loudness vary; no voice is in two splits."
                 " Synthetic speech is more regular than people's: figures on it say that a pipeline works, not how"
                 " well a model would understand people."
             ),
@@ -130,9 +130,10 @@ def clip(label: str, voice: str, random: np.random.Generator) -> np.ndarray:
 
 def _noise(size: int, random: np.random.Generator) -> np.ndarray:
     """Noise of mean square 1 with a colour between white (power the same at all frequencies) and brown (1 / f^2)."""
-    spectrum = np.fft.rfft(random.standard_normal(size))
-    spectrum *= np.arange(1, len(spectrum) + 1) ** (-random.uniform(0, 2) / 2)
-    noise = np.fft.irfft(spectrum, size)
+    period = 2 ** max(1, (size - 1).bit_length())  # Fourier transforms are fastest for powers of two
+    phases = np.exp(2j * np.pi * random.random(period // 2))
+    spectrum = phases * np.arange(1, period // 2 + 1) ** (-random.uniform(0, 2) / 2)
+    noise = np.fft.irfft(np.concatenate([[0], spectrum]), period)[:size]
     return (noise / np.sqrt(np.mean(np.square(noise)))).astype(np.float32)
 
 

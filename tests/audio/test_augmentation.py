@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rnnapps.audio import SpecAugment, WaveformAugmentation
+
+NOTHING = {"speed": 0.0, "shift": 0, "gain": 0.0, "noise": None}
+
+
+def sine(frequency, samples=4000, rate=8000):
+    return np.sin(2 * np.pi * frequency * np.arange(samples) / rate)[None].astype("float32") * 0.1
+
+
+def test_outside_training_nothing_changes():
+    clip = sine(200)
+    waveform, lengths = WaveformAugmentation()(clip, np.array([4000]))
+    np.testing.assert_array_equal(waveform, clip)
+    assert lengths.numpy().tolist() == [4000]
+    np.testing.assert_array_equal(SpecAugment()(clip[..., None]), clip[..., None])
+
+
+def test_with_nothing_to_vary_the_clip_stays():
+    waveform, lengths = WaveformAugmentation(**NOTHING)(sine(200), np.array([3000]), training=True)
+    assert lengths.numpy().tolist() == [3000]
+    np.testing.assert_allclose(waveform[:, :3000], sine(200)[:, :3000], atol=1e-6)
+    assert np.all(waveform[:, 3000:] == 0)
+
+
+def test_speed_moves_the_pitch_and_the_length_together():
+    layer = WaveformAugmentation(**NOTHING | {"speed": 0.5}, seed=3)
+    clips = np.repeat(sine(400), 32, axis=0)
+    waveform, lengths = layer(clips, np.full(32, 4000), training=True)
+    lengths = lengths.numpy()
+    assert lengths.min() >= 2666 and lengths.max() <= 6001 and np.ptp(lengths) > 1000
+    assert waveform.shape[1] >= lengths.max()
+    for clip, length in zip(waveform.numpy(), lengths, strict=True):
+        peak = np.abs(np.fft.rfft(clip[:length])).argmax() * 8000 / length
+        assert peak == pytest.approx(400 * 4000 / length, abs=4)
+
+
+def test_shift_puts_silence_around():
+    layer = WaveformAugmentation(**NOTHING | {"shift": 800}, seed=1)
+    waveform, lengths = layer(np.full((16, 100), 0.5, "float32"), np.full(16, 100), training=True)
+    begins = (np.abs(waveform) > 0.1).argmax(axis=1)
+    assert len(set(begins.tolist())) > 8
+    assert np.all(lengths.numpy() >= begins + 99)
+    assert np.all(np.abs((np.abs(waveform) > 0.1).sum(axis=1) - 100) <= 1)
+
+
+def test_noise_is_as_loud_as_asked_and_only_in_the_clip():
+    layer = WaveformAugmentation(**NOTHING | {"noise": -10.0}, seed=1)
+    clips = np.repeat(sine(400), 64, axis=0)
+    waveform, _ = layer(np.pad(clips, ((0, 0), (0, 500))), np.full(64, 4000), training=True)
+    noise = waveform.numpy()[:, :4000] - clips
+    level = 10 * np.log10(np.mean(noise**2, axis=1) / np.mean(clips**2, axis=1))
+    assert level.max() < -8 and level.min() > -53 and np.ptp(level) > 20
+    assert np.all(waveform.numpy()[:, 4000:] == 0)
+
+
+def test_gain_changes_the_loudness_and_never_clips_beyond_one():
+    layer = WaveformAugmentation(**NOTHING | {"gain": 20.0}, seed=1)
+    waveform, _ = layer(np.repeat(sine(400), 64, axis=0), np.full(64, 4000), training=True)
+    peaks = np.abs(waveform).max(axis=1)
+    assert peaks.min() < 0.03 and 0.5 < peaks.max() <= 1
+
+
+def test_the_same_seed_gives_the_same_clips():
+    one, two = (WaveformAugmentation(seed=5)(sine(400), np.array([4000]), training=True)[0] for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_masks_hide_stretches_no_longer_than_asked():
+    frames = SpecAugment(time=5, frequency=3, masks=1, seed=2)(tf.ones((64, 40, 20)), training=True).numpy()
+    steps, bands = (frames.max(axis=2) == 0).sum(axis=1), (frames.max(axis=1) == 0).sum(axis=1)
+    assert set(steps.tolist()) <= set(range(6)) and steps.max() == 5
+    assert set(bands.tolist()) <= set(range(4)) and bands.max() == 3
+    for hidden in frames.max(axis=2) == 0:
+        assert np.abs(np.diff(np.pad(hidden.astype(int), 1))).sum() in (0, 2)  # one stretch
+
+
+def test_masks_take_sequences_shorter_than_themselves():
+    assert SpecAugment(time=50, frequency=50)(tf.ones((2, 3, 4)), training=True).shape == (2, 3, 4)
+
+
+def test_impossible_amounts_are_refused():
+    with pytest.raises(ValueError, match="must not be negative"):
+        WaveformAugmentation(speed=-0.1)
+    with pytest.raises(ValueError, match="must not be negative"):
+        SpecAugment(time=-1)
