@@ -1,6 +1,6 @@
 """The native engine: forward and backward loops of the cells as C++ CPU ops for TensorFlow.
 
-Compiled with the machine's own C++ compiler on first use (`build.py`) and kept in the user's cache folder. What it cannot
+Compiled with the machine's C++ compiler on first use (`build.py`) and kept in the user's cache folder. What it cannot
 do, or where there is no compiler, the graph engine does. `python -m rnnapps.native` says what is in use.
 
 The environment variable `RNNAPPS_ENGINE` decides for the whole process: "graph", "native" (an error where it cannot be

@@ -2,7 +2,7 @@
 
 The sources beside this file become one shared library in the user's cache folder, `$XDG_CACHE_HOME/rnnapps` or
 `~/.cache/rnnapps`. Its folder is named by a digest of everything that the library depends on: sources, flags, compiler,
-TensorFlow and processor, so nothing stale is ever loaded. A build happens in a temporary folder beside it and is renamed
+TensorFlow, processor: nothing stale is ever loaded. A build happens in a temporary folder beside it and is renamed
 when complete: processes that build at the same time do not disturb each other, and the first to finish wins. A build
 that fails leaves its log in the same place and is not tried again until something in the digest changes, or `clear`.
 """
