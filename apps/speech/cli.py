@@ -128,10 +128,16 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
         metrics=["accuracy"],
         jit_compile=False,  # XLA on a CPU has a slow Fourier transform
     )
+    validation = data.WaveformBatches(splits["validation"], options["batch_size"])
+    run = training.RunFolder(run_dir)
+    callbacks = []
+    if gradient_flow:
+        one_batch = next(iter(validation.epoch(0)))
+        callbacks.append(training.GradientFlow(one_batch, run.logs, run.report / "gradient_flow.png"))
     history = training.fit(
         model,
         batches,
-        data.WaveformBatches(splits["validation"], options["batch_size"]),
+        validation,
         run_dir=run_dir,
         epochs=options["epochs"],
         config={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
@@ -139,11 +145,13 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
         checkpoint_every_steps=checkpoint_every,
         patience=options["patience"],
         reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
+        callbacks=callbacks,
     )
-    metrics = report.assess(model, splits["test"], options["batch_size"], picture=history.run.report)
-    history.run.add_metrics(test=metrics)
+    metrics = report.assess(model, splits["test"], options["batch_size"], picture=run.report)
+    run.add_metrics(test=metrics)
+    click.echo(f"best epoch {history.best_epoch} of {len(history.rows)}; on the test split:")
     click.echo(report.table(metrics))
-    click.echo(f"model and metrics: {run_dir}   plots: {history.run.report}")
+    click.echo(f"model and metrics: {run_dir}   plots: {run.report}")
 
 
 @main.command()

@@ -38,6 +38,9 @@ class Manner(NamedTuple):
 def say(text: str, manner: Manner) -> tuple[np.ndarray, int]:
     """Synthesises a text.
 
+    The voice flutters a little, going on where it was in the utterance before: the same calls from the start of a
+    process give the same samples, the same call twice gives nearly the same.
+
     Args:
       text: what to say.
       manner: how.
