@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rnnapps.layers import GRU, LSTM, Bidirectional, MaskedPooling, SimpleRNN
 from rnnapps.text import HashedNgrams, word_vectorizer
+from rnnapps.training import apply_gradients
 
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 UNKNOWN = 1  # the id of a word outside the vocabulary
@@ -146,7 +147,7 @@ class SentimentClassifier(keras.Model):
             logits, loss = self._training_loss(tokens, labels)
             loss = self.optimizer.scale_loss(loss + sum(self.losses))
         weights = self.trainable_weights
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
         for metric in self.metrics:
             if metric.name == "loss":
                 # The loss that validation reports too, without penalties and perturbations.

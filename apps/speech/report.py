@@ -47,7 +47,7 @@ def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = No
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1": float(f1_score(labels, predicted, average="macro")),
-        "loss": float(log_loss(labels, probabilities.astype("float64"), labels=list(numbers))),
+        "loss": float(log_loss(labels, _sums_to_one(probabilities), labels=list(numbers))),
         "count": len(labels),
         "seconds": seconds,
         "real_time_factor": computing / seconds,
@@ -102,3 +102,9 @@ def plot_stream(
     below.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
+
+
+def _sums_to_one(probabilities: np.ndarray) -> np.ndarray:
+    """The same in float64, where scikit-learn can see that they do."""
+    exact = probabilities.astype("float64")
+    return exact / exact.sum(axis=1, keepdims=True)

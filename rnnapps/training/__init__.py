@@ -5,7 +5,7 @@ from rnnapps.training.errors import Diverged, Interrupted, RunError
 from rnnapps.training.fit import fit
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
-from rnnapps.training.optimizer import OPTIMIZERS, averaged_weights, optimizer
+from rnnapps.training.optimizer import OPTIMIZERS, apply_gradients, averaged_weights, optimizer
 from rnnapps.training.plots import plot_confusion_matrix, plot_curves
 from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
@@ -22,6 +22,7 @@ __all__ = [
     "ReduceOnPlateau",
     "RunError",
     "RunFolder",
+    "apply_gradients",
     "averaged_weights",
     "check_run_dir",
     "fit",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from rnnapps.training.schedule import learning_rate_schedule
 
@@ -70,6 +71,29 @@ def optimizer(
     if weight_averaging is not None:
         arguments |= {"use_ema": True, "ema_momentum": weight_averaging}
     return _OPTIMIZERS[name](**arguments)
+
+
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices],
+    weights: Sequence[keras.Variable],
+) -> None:
+    """One update of the weights, compiled by XLA as one function; for a `train_step` that is not compiled itself.
+
+    Adam is a dozen element-wise ops, each of which reads and writes a whole embedding table; compiled they are one
+    pass, which halves the time of an update of some million weights. Gradients of embeddings are made dense first, so that
+    clipping sees the norm of the gradient and not that of its unsummed parts.
+
+    Args:
+        optimizer: a built Keras optimizer.
+        gradients: one for each weight.
+        weights: the variables that it was built for.
+    """
+    if tf.distribute.has_strategy():  # replicas must meet inside `apply`, which XLA would not let them
+        optimizer.apply(list(gradients), list(weights))
+        return
+    update = tf.function(lambda *dense: optimizer.apply(list(dense), list(weights)), jit_compile=True, autograph=False)
+    update(*(tf.convert_to_tensor(gradient) for gradient in gradients))
 
 
 @contextlib.contextmanager

@@ -115,3 +115,18 @@ def test_averaging_works_inside_a_loss_scale_optimizer():
     with training.averaged_weights(model):
         assert not np.array_equal(model.get_weights()[0], raw[0])
     np.testing.assert_array_equal(model.get_weights()[0], raw[0])
+
+
+@pytest.mark.parametrize("averaging", [None, 0.9])
+def test_compiled_updates_are_those_of_the_optimizer(averaging):
+    weights = [[keras.Variable(np.ones((5, 2), "float32")), keras.Variable(np.ones(3, "float32"))] for _ in range(2)]
+    optimizers = [training.optimizer(clip_norm=0.5, weight_averaging=averaging) for _ in range(2)]
+    slices = tf.IndexedSlices(tf.constant([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), tf.constant([1, 3, 1]), (5, 2))
+    gradients = [slices, tf.constant([0.1, -0.2, 0.0])]
+    for optimizer, variables in zip(optimizers, weights, strict=True):
+        optimizer.build(variables)
+    for _ in range(3):
+        tf.function(lambda: training.apply_gradients(optimizers[0], gradients, weights[0]))()
+        optimizers[1].apply([tf.convert_to_tensor(gradient) for gradient in gradients], weights[1])
+    for ours, expected in zip(optimizers[0].variables + weights[0], optimizers[1].variables + weights[1], strict=True):
+        np.testing.assert_allclose(ours.numpy(), expected.numpy(), rtol=1e-6)
