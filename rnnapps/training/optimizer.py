@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -81,8 +81,8 @@ def apply_gradients(
     """One update of the weights, compiled by XLA as one function; for a `train_step` that is not compiled itself.
 
     Adam is a dozen element-wise ops, each of which reads and writes a whole embedding table; compiled they are one
-    pass, which halves the time of an update of some million weights. Gradients of embeddings are made dense first, so that
-    clipping sees the norm of the gradient and not that of its unsummed parts.
+    pass, which halves the time of an update of some million weights. Gradients of embeddings are made dense first, so
+    that clipping sees the norm of the gradient and not that of its unsummed parts.
 
     Args:
         optimizer: a built Keras optimizer.
