@@ -226,6 +226,7 @@ class Recurrent(keras.layers.RNN):
             checkpoint_every=self.checkpoint_every,
             gradient_clip=self.gradient_clip,
             probe=None if self.gradient_probe is None else self.gradient_probe(sequences),
+            return_sequences=self.return_sequences,
         )
         rule = {"reverse": self.go_backwards, "zero_output_for_mask": self.zero_output_for_mask}
         last_output = cell.read_out(states[0])
@@ -243,23 +244,21 @@ class Recurrent(keras.layers.RNN):
     def _keras_loop(
         self, sequences: Tensor, initial_state: list[Any], mask: Tensor | None, training: bool, keep_time_order: bool
     ) -> tuple[Tensor, Tensor, list[Any]]:
-        def read() -> tuple[Tensor, Tensor, list[Any]]:
-            last_output, outputs, states = keras.layers.RNN.inner_loop(self, sequences, initial_state, mask, training)
-            if keep_time_order and self.go_backwards and self.return_sequences:
-                outputs = ops.flip(outputs, axis=1)
-            return last_output, outputs, list(states)
-
-        def read_nothing() -> tuple[Tensor, Tensor, list[Any]]:
-            batch, steps = ops.shape(sequences)[:2]
-            output = self._output_of(initial_state, batch)
-            steps = steps if self.return_sequences else 1  # as Keras's loop has it
-            outputs = ops.broadcast_to(output[:, None], (batch, steps, output.shape[-1]))
-            return output, outputs, list(initial_state)
-
-        # Keras's loop looks at the first step to learn the shape of an output, and fails where there is none.
-        if sequences.shape[1] is None:
-            return ops.cond(ops.shape(sequences)[1] > 0, read, read_nothing)
-        return read() if sequences.shape[1] else read_nothing()
+        steps = ops.shape(sequences)[1]
+        may_be_empty = not sequences.shape[1]
+        if may_be_empty:
+            sequences, mask = _with_a_first_step(sequences, mask)
+        last_output, outputs, states = super().inner_loop(sequences, initial_state, mask, training)
+        if keep_time_order and self.go_backwards and self.return_sequences:
+            outputs = ops.flip(outputs, axis=1)
+        if may_be_empty:
+            any_step = ops.convert_to_tensor(steps) > 0
+            last_output = ops.where(any_step, last_output, self._output_of(initial_state, ops.shape(sequences)[0]))
+            outputs = outputs[:, :steps] if self.return_sequences else last_output[:, None]
+            states = keras.tree.map_structure(
+                lambda after, before: ops.where(any_step, after, before), list(states), list(initial_state)
+            )
+        return last_output, outputs, list(states)
 
     def _output_of(self, states: list[Any], batch: int | Tensor) -> Tensor:
         """The output that a state stands for; zeros for a cell that is not ours and so does not say."""
@@ -302,6 +301,21 @@ class Recurrent(keras.layers.RNN):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Recurrent:
         return cls(**config) if cls.cell_class else super().from_config(config, custom_objects)
+
+
+def _with_a_first_step(sequences: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Sequences of no steps get one of zeros, others stay as they are.
+
+    Keras's loop looks at the first step to learn what an output looks like. (A `cond` on the length would be plainer,
+    but XLA cannot compile the gradient of a loop inside it.)
+    """
+    batch, steps, *features = ops.shape(sequences)
+    missing = ops.maximum(1 - steps, 0)
+    sequences = ops.concatenate([sequences, ops.zeros((batch, missing, *features), dtype=sequences.dtype)], axis=1)
+    if mask is not None:
+        blank = ops.zeros((batch, missing, *mask.shape[2:]), dtype="bool")
+        mask = ops.concatenate([ops.cast(mask, "bool"), blank], axis=1)
+    return sequences, mask
 
 
 def take_cell_arguments(cell_class: type[RecurrentCell], arguments: dict[str, Any]) -> dict[str, Any]:
