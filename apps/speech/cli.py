@@ -14,7 +14,7 @@ from rnnapps.errors import UserError
 MODEL = (
     *("sample_rate", "cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
     *("causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds"),
-    *("speed", "shift_seconds", "gain", "noise", "mask_seconds", "mask_bands"),
+    *("speed", "shift_seconds", "gain", "noise", "warp", "channel", "mask_seconds", "mask_bands"),
 )
 SOURCE = ("data_dir", "seed", "strict", "split_by", "test_files")
 AMOUNT = click.FloatRange(0)
@@ -88,6 +88,8 @@ def main():
 @click.option("--shift-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: silence put around.")
 @click.option("--gain", type=AMOUNT, default=10.0, show_default=True, help="Training: louder or softer, dB.")
 @click.option("--noise", type=float, default=-5.0, show_default=True, help="Training: loudest noise, dB over the clip.")
+@click.option("--warp", type=AMOUNT, default=0.1, show_default=True, help="Training: other vocal tracts, a fraction.")
+@click.option("--channel", type=AMOUNT, default=0.3, show_default=True, help="Training: other microphones, 0 to 1.")
 @click.option("--mask-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: longest part hidden.")
 @click.option("--mask-bands", type=click.IntRange(0), default=6, show_default=True, help="Training: most bands hidden.")
 @training_options(epochs=12, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=4)
@@ -103,6 +105,12 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     resume = context.meta["resume"]
     if options["causal"] and options["pooling"] != "attention":
         raise UserError(f"--causal streams with --pooling attention, not {options['pooling']}")
+    hop, window = (options[name] * options["sample_rate"] for name in ("hop_seconds", "window_seconds"))
+    if not 1 <= round(hop) <= round(window):
+        raise UserError(
+            f"--hop-seconds {options['hop_seconds']} must be from one sample to --window-seconds,"
+            f" which is {options['window_seconds']}"
+        )
     if overwrite and not resume:
         training.remove_run(run_dir)
     training.check_run_dir(run_dir, resume=resume)

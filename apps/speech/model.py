@@ -5,7 +5,14 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from rnnapps.audio import AttentionPooling, LogMel, SpecAugment, TimeConvolution, WaveformAugmentation
+from rnnapps.audio import (
+    AttentionPooling,
+    LogMel,
+    SpecAugment,
+    TimeConvolution,
+    VoiceAugmentation,
+    WaveformAugmentation,
+)
 from rnnapps.layers import GRU, LSTM, Bidirectional, MaskedPooling, SimpleRNN, Stacked
 
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
@@ -36,6 +43,7 @@ class SpeechClassifier(keras.Model):
         l2: penalty on kernels, recurrent kernels and biases of the recurrent layers.
         truncate: stop the gradient every so many steps; None never does.
         speed, shift_seconds, gain, noise: what `WaveformAugmentation` varies in training.
+        warp, channel: what `VoiceAugmentation` varies in training.
         mask_seconds, mask_bands: largest parts of the spectrogram that `SpecAugment` hides in training.
 
     Call arguments:
@@ -73,6 +81,8 @@ class SpeechClassifier(keras.Model):
         shift_seconds: float = 0.1,
         gain: float = 10.0,
         noise: float = -5.0,
+        warp: float = 0.1,
+        channel: float = 0.3,
         mask_seconds: float = 0.1,
         mask_bands: int = 6,
         **kwargs,
@@ -99,6 +109,8 @@ class SpeechClassifier(keras.Model):
             "shift_seconds": shift_seconds,
             "gain": gain,
             "noise": noise,
+            "warp": warp,
+            "channel": channel,
             "mask_seconds": mask_seconds,
             "mask_bands": mask_bands,
         }
@@ -108,6 +120,7 @@ class SpeechClassifier(keras.Model):
         self.sample_rate = sample_rate
         self.augmentation = WaveformAugmentation(speed, round(shift_seconds * sample_rate), gain, noise)
         self.log_mel = LogMel(sample_rate, bands, window_seconds, hop_seconds, name="log_mel")
+        self.voices = VoiceAugmentation(warp, channel)
         self.masks = SpecAugment(round(mask_seconds / hop_seconds), mask_bands)
         self.convolutions = [
             TimeConvolution(channels, name=f"convolution_{number}")
@@ -154,6 +167,7 @@ class SpeechClassifier(keras.Model):
             lengths = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
         waveform, lengths = self.augmentation(waveform, lengths, training=training)
         frames, mask = self.log_mel(waveform, lengths)
+        frames = self.voices(frames, training=training)
         sequence = self.masks(frames, training=training)[..., None]
         for layer in self.convolutions:
             sequence, mask = layer(sequence, mask=mask)

@@ -6,6 +6,7 @@ from rnnapps.audio.log_mel import LogMel
 from rnnapps.audio.resampling import resample
 from rnnapps.audio.spec_augment import SpecAugment
 from rnnapps.audio.time_convolution import TimeConvolution
+from rnnapps.audio.voice_augmentation import VoiceAugmentation
 from rnnapps.audio.wav import decode_wav
 from rnnapps.audio.waveform_augmentation import WaveformAugmentation
 
@@ -16,6 +17,7 @@ __all__ = [
     "LogMel",
     "SpecAugment",
     "TimeConvolution",
+    "VoiceAugmentation",
     "WaveformAugmentation",
     "decode",
     "decode_wav",

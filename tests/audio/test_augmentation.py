@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnapps.audio import SpecAugment, WaveformAugmentation
+from rnnapps.audio import SpecAugment, VoiceAugmentation, WaveformAugmentation
 
 NOTHING = {"speed": 0.0, "shift": 0, "gain": 0.0, "noise": None}
 
@@ -82,8 +82,28 @@ def test_masks_take_sequences_shorter_than_themselves():
     assert SpecAugment(time=50, frequency=50)(tf.ones((2, 3, 4)), training=True).shape == (2, 3, 4)
 
 
+def test_a_voice_is_stretched_along_frequency_in_all_frames_alike():
+    frames = np.zeros((32, 5, 40), "float32")
+    frames[:, :, 20] = 1
+    found = VoiceAugmentation(warp=0.25, channel=0.0, seed=1)(frames, training=True).numpy()
+    peaks = found.argmax(axis=2)
+    assert np.all(peaks == peaks[:, :1])
+    assert 16 <= peaks.min() < 18 and 22 < peaks.max() <= 25
+    np.testing.assert_allclose(VoiceAugmentation(0.0, 0.0)(frames, training=True), frames, atol=1e-6)
+    np.testing.assert_array_equal(VoiceAugmentation()(frames), frames)
+
+
+def test_a_microphone_colours_all_frames_of_a_clip_alike_and_smoothly():
+    found = VoiceAugmentation(warp=0.0, channel=0.5, seed=1)(np.zeros((256, 3, 40), "float32"), training=True).numpy()
+    np.testing.assert_array_equal(found[:, 0], found[:, 2])
+    assert np.abs(np.diff(found[:, 0], axis=1)).max() < 0.8
+    assert found[:, 0].std() == pytest.approx(0.5 * np.sqrt(3), rel=0.1)  # one constant and four cosines
+
+
 def test_impossible_amounts_are_refused():
     with pytest.raises(ValueError, match="must not be negative"):
         WaveformAugmentation(speed=-0.1)
     with pytest.raises(ValueError, match="must not be negative"):
         SpecAugment(time=-1)
+    with pytest.raises(ValueError, match="must not be negative"):
+        VoiceAugmentation(channel=-1)
