@@ -212,9 +212,10 @@ class Call {
                       });
   }
 
-  // Cuts 0 <= i < count into about equal ranges, at least `threads` of them and none longer than `most`.
+  // Cuts 0 <= i < count into about equal ranges none longer than `most`, a multiple of `threads` of them.
   void parallel_ranges(int64_t count, int64_t most, const std::function<void(int64_t, int64_t)>& range) const {
-    const int64_t ranges = std::min(count, std::max<int64_t>(threads(), (count + most - 1) / most));
+    const int64_t rounds = (count + most * threads() - 1) / (most * threads());
+    const int64_t ranges = std::min<int64_t>(count, rounds * threads());
     parallel(ranges, [&](int64_t i) { range(count * i / ranges, count * (i + 1) / ranges); });
   }
 
@@ -270,6 +271,7 @@ class RecurrenceOp : public OpKernel {
 // Rows of the batch that go through the sequence together: enough to fill the tiles of the products, few enough that
 // every thread has some.
 constexpr int64_t most_rows = 96;
+constexpr int64_t most_projected = 1 << 22;  // floats: beyond 16 MB a second pass over them costs more than it brings
 
 // ---- The ops -------------------------------------------------------------------------------------------------------
 
@@ -315,6 +317,20 @@ class ForwardOp : public RecurrenceOp {
     f.start = start.data();
     f.kernel = packs[0].panels;
     for (int i = 0; i < layout().products; ++i) f.recurrent[i] = packs[1 + i].panels;
+
+    // With fewer rows than threads the loop leaves threads idle, but the projection of all steps need not.
+    const int64_t floats = steps * batch * width;
+    f.projected = batch < call.threads() && floats <= most_projected;
+    Buffer projected(f.projected && !save ? floats : 0);
+    if (f.projected) {
+      if (!save) f.values = projected.data();
+      call.parallel_ranges(steps, most_rows, [&](int64_t begin, int64_t end) {
+        std::vector<float*> rows;
+        for (int64_t s = begin; s < end; ++s)
+          for (int64_t row = 0; row < batch; ++row) rows.push_back(f.values + (f.time(s) * batch + row) * width);
+        project(f, layout(), 0, batch, begin, end, rows.data());
+      });
+    }
     call.parallel_ranges(batch, most_rows, [&](int64_t first, int64_t last) { cell().forward(f, first, last); });
   }
 

@@ -58,6 +58,7 @@ struct Forward : Recurrence {
   float* outputs;          // (batch, steps, units)
   float* final_states[2];  // (batch, units) each
   float* values;           // (steps, batch, values * padded), or null
+  bool projected;          // whether `values` holds the projected inputs already
 };
 
 struct Backward : Recurrence {
@@ -118,6 +119,17 @@ struct Step {
   }
 };
 
+// The projected inputs of the rows first <= row < last at the steps begin <= s < end, in the order of reading: to
+// values[0], values[1], ..., all rows of a step before the next.
+inline void project(const Forward& f, const Layout& layout, int64_t first, int64_t last, int64_t begin, int64_t end,
+                    float* const* values) {
+  std::vector<const float*> inputs;
+  inputs.reserve((end - begin) * (last - first));
+  for (int64_t s = begin; s < end; ++s)
+    for (int64_t row = first; row < last; ++row) inputs.push_back(f.inputs + (row * f.steps + f.time(s)) * f.features);
+  product(inputs.data(), 0, f.kernel, f.start, values, layout.kernel.first * f.padded(), inputs.size());
+}
+
 // Forward over time. The class `Equations` of a cell has
 //   layout                    its Layout
 //   products(step)            adds what comes from h_{t-1} to the projected inputs, where they do not wait for a gate
@@ -138,19 +150,14 @@ void forward_rows(const Forward& f, int64_t first, int64_t last) {
   constexpr int64_t cached_floats = 1 << 16;
   const int64_t block = std::max<int64_t>(1, std::min(f.steps, cached_floats / (rows * width)));
   Buffer scratch(f.values ? 0 : block * rows * width);
-  std::vector<const float*> inputs(block * rows);
   std::vector<float*> values(block * rows);
 
   for (int64_t begin = 0; begin < f.steps; begin += block) {
     const int64_t end = std::min(f.steps, begin + block);
-    for (int64_t s = begin, i = 0; s < end; ++s) {
-      const int64_t t = f.time(s);
-      for (int64_t r = 0; r < rows; ++r, ++i) {
-        inputs[i] = f.inputs + ((first + r) * f.steps + t) * f.features;
-        values[i] = f.values ? f.values + (t * f.batch + first + r) * width : scratch.data() + i * width;
-      }
-    }
-    product(inputs.data(), 0, f.kernel, f.start, values.data(), layout.kernel.first * units, (end - begin) * rows);
+    for (int64_t s = begin, i = 0; s < end; ++s)
+      for (int64_t row = first; row < last; ++row, ++i)
+        values[i] = f.values ? f.values + (f.time(s) * f.batch + row) * width : scratch.data() + i * width;
+    if (!f.projected) project(f, layout, first, last, begin, end, values.data());
 
     for (int64_t s = begin; s < end; ++s) {
       const int64_t t = f.time(s);

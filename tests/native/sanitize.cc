@@ -134,8 +134,8 @@ Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int
 int main() {
   int runs = 0;
   for (const Cell* cell : {&simple_rnn, &gru, &gru_reset_after, &lstm})
-    for (int64_t batch : {1, 2, 7, 13})
-      for (int64_t steps : {0, 1, 5, 67})
+    for (int64_t batch : {1, 7, 13})
+      for (int64_t steps : {0, 5, 67})
         for (auto [features, units] : {std::pair<int64_t, int64_t>{1, 1}, {3, 15}, {17, 16}, {16, 33}, {65, 70}})
           for (int options = 0; options < 8; ++options) {
             const auto once = [&](int64_t together) {
