@@ -62,7 +62,7 @@ class AttentionPooling(keras.layers.Layer):
             weights *= 2.0 ** (-age / self.half_life)
             past = 2.0 ** (-steps / self.half_life)
         total, weight = state
-        total = past * total + tf.einsum("bt,btf->bf", weights, chunk)
+        total = past * total + tf.matmul(weights[:, None], chunk)[:, 0]
         weight = past * weight + tf.reduce_sum(weights, axis=1, keepdims=True)
         return total / (weight + 1e-3), (total, weight)
 
