@@ -59,7 +59,8 @@ def forward(
     recurrent_dropout_mask: tf.Tensor | None,
     reverse: bool,
     save: bool,
-) -> tuple[tf.Tensor, States, tuple[tf.Tensor, ...]]:
+    keep_outputs: bool = True,
+) -> tuple[tf.Tensor | None, States, tuple[tf.Tensor, ...]]:
     """Runs a cell over the steps of a sequence.
 
     Args:
@@ -71,10 +72,11 @@ def forward(
         recurrent_dropout_mask: None or `(batch, units)`, multiplies h_{t-1} where it enters a product.
         reverse: whether to read from the last step to the first.
         save: whether the backward pass will be wanted.
+        keep_outputs: whether the first result is wanted; the backward pass needs it too.
 
     Returns:
-        The hidden states after each step `(batch, time, units)`, aligned with the inputs; the last states; and what
-        `backward` needs beside them, an empty tuple without `save`.
+        The hidden states after each step `(batch, time, units)`, aligned with the inputs, None without `keep_outputs`;
+        the last states; and what `backward` needs beside them, an empty tuple without `save`.
     """
     if tf.executing_eagerly():
         return _as_graph(forward, cell, inputs.shape[-1], states[0].shape[-1])(
@@ -85,6 +87,7 @@ def forward(
             recurrent_dropout_mask=recurrent_dropout_mask,
             reverse=reverse,
             save=save,
+            keep_outputs=keep_outputs,
         )
     equations = CELLS[cell]
     weights = equations.to_loop(weights)
@@ -104,14 +107,14 @@ def forward(
             if masks is not None:
                 new_states = tuple(tf.where(masks[t], new, old) for new, old in zip(new_states, states, strict=True))
             states = new_states
-            kept[t] = (states[0], *saved) if save else (states[0],)
+            kept[t] = (states[0],) * keep_outputs + (saved if save else ())
         return states, kept
 
     batch, units = static_or_dynamic_shape(states[0])
-    widths = (1, *equations.SAVED) if save else (1,)
+    widths = (1,) * keep_outputs + (equations.SAVED if save else ())
     states, kept = scan(several_steps, states, sequences, [(batch, n * units) for n in widths], reverse=reverse)
-    outputs, *saved = kept
-    return _swap(outputs), states, tuple(saved)
+    outputs = _swap(kept.pop(0)) if keep_outputs else None
+    return outputs, states, tuple(kept)
 
 
 def backward(
@@ -125,7 +128,7 @@ def backward(
     reverse: bool,
     outputs: tf.Tensor,
     saved: tuple[tf.Tensor, ...],
-    d_outputs: tf.Tensor,
+    d_outputs: tf.Tensor | None,
     d_final_states: States,
     gradient_clip: float | None,
     norms: bool = True,
@@ -142,7 +145,7 @@ def backward(
         reverse: see there.
         outputs: what `forward` returned.
         saved: what `forward` returned.
-        d_outputs: ∂L/∂outputs, `(batch, time, units)`.
+        d_outputs: ∂L/∂outputs, `(batch, time, units)`; None for zeros.
         d_final_states: ∂L/∂(last states).
         gradient_clip: None, or the bound to which every element of ∂L/∂h_t is clipped at every step, after what comes
             from later steps and from the output of the step have been added and before any of it flows on. The
@@ -170,26 +173,30 @@ def backward(
         )
     equations = CELLS[cell]
     weights = equations.to_loop(weights)
+    # Transposed once, ahead of the loop: told to transpose at every step, the product takes twice as long.
+    transposed = tf.nest.map_structure(tf.transpose, weights.recurrent_kernel)
     outputs = _swap(outputs)
     mask = _time_major_mask(mask)
-    sequences = [_swap(d_outputs), outputs, *saved] + ([] if mask is None else [mask])
+    optional = [_swap(d_outputs)] if d_outputs is not None else []
+    optional += [mask] if mask is not None else []
+    sequences = [outputs, *saved, *optional]
 
     def several_steps(carry, chunks):
-        d_outputs, outputs, *saved = chunks
-        direct, *slopes = equations.slopes(
-            saved if mask is None else saved[:-1], outputs, None if mask is None else saved[-1]
-        )
-        d_outputs = tf.unstack(d_outputs)
+        outputs, *chunks = chunks
+        saved, optional = chunks[: len(equations.SAVED)], list(chunks[len(equations.SAVED) :])
+        d_outputs_t = tf.unstack(optional.pop(0)) if d_outputs is not None else None
+        direct, *slopes = equations.slopes(saved, outputs, optional.pop() if optional else None)
         direct = None if direct is None else tf.unstack(direct)
         slopes = list(zip(*(tf.unstack(slope) for slope in slopes), strict=True))
         kept = [None] * len(slopes)
         d_h, *d_rest = carry
         for t in range(len(slopes)) if reverse else reversed(range(len(slopes))):
-            d_h = d_h + d_outputs[t]
+            if d_outputs_t is not None:
+                d_h = d_h + d_outputs_t[t]
             if gradient_clip is not None:
                 d_h = tf.clip_by_value(d_h, -gradient_clip, gradient_clip)
             norm = (tf.norm(d_h),) if norms else ()
-            d_previous_h, d_rest, local = equations.step_back(d_h, d_rest, slopes[t], weights)
+            d_previous_h, d_rest, local = equations.step_back(d_h, d_rest, slopes[t], transposed)
             if recurrent_dropout_mask is not None:
                 d_previous_h = d_previous_h * recurrent_dropout_mask
             d_h = d_previous_h if direct is None else d_previous_h + d_h * direct[t]
@@ -198,7 +205,7 @@ def backward(
 
     batch, units = static_or_dynamic_shape(states[0])
     shapes = [(batch, n * units) for n in equations.LOCAL] + [()] * norms
-    d_states = _with_static_batch(d_final_states, d_outputs)
+    d_states = _with_static_batch(d_final_states, inputs)
     d_states, local = scan(several_steps, d_states, sequences, shapes, reverse=not reverse)
     norm = local.pop() if norms else None
 

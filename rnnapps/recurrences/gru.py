@@ -73,14 +73,14 @@ def slopes(saved, outputs, mask):
     )
 
 
-def step_back(d_h, d_states, slopes_t, weights: Weights):
+def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
     """One step back; as in `lstm.step_back`."""
     local_update, local_candidate, local_reset, reset = slopes_t
-    kernel_gates, kernel_candidate = weights.recurrent_kernel
+    from_gates, from_candidate = transposed_recurrent_kernel
     d_candidate = d_h * local_candidate
-    d_reset_h = tf.matmul(d_candidate, kernel_candidate, transpose_b=True)
+    d_reset_h = tf.matmul(d_candidate, from_candidate)
     d_gates = tf.concat([d_h * local_update, d_reset_h * local_reset], axis=-1)
-    d_previous_h = tf.matmul(d_gates, kernel_gates, transpose_b=True) + d_reset_h * reset
+    d_previous_h = tf.matmul(d_gates, from_gates) + d_reset_h * reset
     return d_previous_h, (), (d_gates, d_candidate)
 
 

@@ -67,11 +67,11 @@ def slopes(saved, outputs, mask):
     return tf.where(mask, update, 1), tf.where(mask, local, 0), tf.where(mask, local_candidate, 0)
 
 
-def step_back(d_h, d_states, slopes_t, weights: Weights):
+def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
     """One step back; as in `lstm.step_back`."""
     local, local_candidate = slopes_t
     d_inner = tf.concat([d_h, d_h, d_h], axis=-1) * local
-    return tf.matmul(d_inner, weights.recurrent_kernel, transpose_b=True), (), (d_inner, d_h * local_candidate)
+    return tf.matmul(d_inner, transposed_recurrent_kernel), (), (d_inner, d_h * local_candidate)
 
 
 def projected(local):

@@ -1,7 +1,7 @@
 """The loop over time: several steps per iteration of a while loop, for lengths known when traced or only when run.
 
 A while loop in a TensorFlow graph costs some twenty bookkeeping ops per iteration, more than the step of a small cell.
-The loop here therefore hands its body `UNROLL` consecutive steps at once. The steps left over follow: at once where the
+The loop here therefore hands its body a few consecutive steps at once. The steps left over follow: at once where the
 length is known when the graph is built, one by one in a second loop where it is not.
 """
 
@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
 
 from rnnapps.recurrences import tensor_list
 
 UNROLL = 8
+UNROLL_UNDER_XLA = 2  # compiled, an iteration costs next to nothing, while compiling takes time for every step in it
 
 Carry = tuple[tf.Tensor, ...]
 Body = Callable[[Carry, tuple[tf.Tensor, ...]], tuple[Carry, list[tuple[tf.Tensor, ...]]]]
@@ -61,49 +63,58 @@ def scan(
         The last carry, and for each kept tensor all steps, `(time, ...)`.
     """
     steps = static_or_dynamic_shape(sequences[0])[0]
+    unroll = (
+        UNROLL_UNDER_XLA if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()) else UNROLL
+    )
     dtype = carry[0].dtype
-    lists = tuple(tensor_list.reserve(steps, shape, dtype) for shape in kept)
 
-    def run(start: int | tf.Tensor, count: int, carry: Carry, lists: tuple) -> tuple[Carry, tuple]:
-        chunks = tuple(steps_from(sequence, start, count, axis=0) for sequence in sequences)
-        new_carry, items = body(carry, chunks)
+    def run(start: int | tf.Tensor, count: int, carry: Carry) -> tuple[Carry, list[tf.Tensor]]:
+        new_carry, items = body(carry, tuple(steps_from(sequence, start, count, axis=0) for sequence in sequences))
         for new, old in zip(new_carry, carry, strict=True):
             new.set_shape(old.shape)
-        # One write a step: stacking the chunk first would copy it once more.
-        for offset, item in enumerate(items):
-            lists = tuple(
-                tensor_list.set_item(one, start + offset, tensor) for one, tensor in zip(lists, item, strict=True)
-            )
-        return new_carry, lists
+        return new_carry, [tf.stack(one) for one in zip(*items, strict=True)]
 
-    def loop(first: int | tf.Tensor, iterations: int | tf.Tensor, count: int, carry: Carry, lists: tuple):
+    def loop(first: int | tf.Tensor, iterations: int | tf.Tensor, count: int, carry: Carry):
         """`iterations` chunks of `count` steps each, from the step `first` on in the order of reading."""
 
         def iteration(index: tf.Tensor, carry: Carry, lists: tuple):
             position = first + index * count
-            start = steps - position - count if reverse else position
-            return (index + 1, *run(start, count, carry, lists))
+            carry, chunk = run(steps - position - count if reverse else position, count, carry)
+            place = iterations - 1 - index if reverse else index
+            lists = tuple(tensor_list.set_item(one, place, item) for one, item in zip(lists, chunk, strict=True))
+            return index + 1, carry, lists
 
+        shapes = [[count, *shape] for shape in kept]
         _, carry, lists = tf.while_loop(
             lambda index, *_: index < iterations,
             iteration,
-            (tf.constant(0), carry, lists),
+            (tf.constant(0), carry, tuple(tensor_list.reserve(iterations, shape, dtype) for shape in shapes)),
             maximum_iterations=iterations,
             parallel_iterations=1,
         )
-        return carry, lists
+        stacked = [tensor_list.stack(one, iterations, shape, dtype) for one, shape in zip(lists, shapes, strict=True)]
+        return carry, [tf.reshape(one, [iterations * count, *shape]) for one, shape in zip(stacked, kept, strict=True)]
 
-    whole = steps // UNROLL
-    done = whole * UNROLL
+    whole = steps // unroll
+    done = whole * unroll
+    parts = []
     if not isinstance(steps, int):
-        carry, lists = loop(0, whole, UNROLL, carry, lists)
-        carry, lists = loop(done, steps - done, 1, carry, lists)
+        carry, part = loop(0, whole, unroll, carry)
+        parts.append(part)
+        carry, part = loop(done, steps - done, 1, carry)
+        parts.append(part)
     else:
         if whole == 1:
-            carry, lists = run(steps - UNROLL if reverse else 0, UNROLL, carry, lists)
+            carry, part = run(steps - unroll if reverse else 0, unroll, carry)
+            parts.append(part)
         elif whole:
-            carry, lists = loop(0, whole, UNROLL, carry, lists)
+            carry, part = loop(0, whole, unroll, carry)
+            parts.append(part)
         if done < steps:
-            carry, lists = run(0 if reverse else done, steps - done, carry, lists)
-
-    return carry, [tensor_list.stack(one, steps, shape, dtype) for one, shape in zip(lists, kept, strict=True)]
+            carry, part = run(0 if reverse else done, steps - done, carry)
+            parts.append(part)
+    if not parts:
+        return carry, [tf.zeros([0, *shape], dtype) for shape in kept]
+    if reverse:
+        parts.reverse()
+    return carry, [one[0] if len(one) == 1 else tf.concat(one, axis=0) for one in zip(*parts, strict=True)]

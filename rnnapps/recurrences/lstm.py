@@ -92,8 +92,10 @@ def slopes(saved, outputs, mask):
     return held, tf.where(mask, c_from_h, 0), tf.where(mask, local, 0), tf.where(mask, forget, 1)
 
 
-def step_back(d_h, d_states, slopes_t, weights: Weights):
+def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
     """One step back: from ∂L/∂h_t (complete) and ∂L/∂c_t (from later steps) to the step before.
+
+    The recurrent kernel comes transposed, made so once for all steps.
 
     Returns:
         ∂L/∂h_{t-1} through the matrix product, ∂L/∂c_{t-1} in a tuple, and the gradients of the pre-activations.
@@ -102,7 +104,7 @@ def step_back(d_h, d_states, slopes_t, weights: Weights):
     (d_c,) = d_states
     d_c = d_c + d_h * c_from_h
     d_local = tf.concat([d_h, d_c, d_c, d_c], axis=-1) * local
-    return tf.matmul(d_local, weights.recurrent_kernel, transpose_b=True), (d_c * forget,), (d_local,)
+    return tf.matmul(d_local, transposed_recurrent_kernel), (d_c * forget,), (d_local,)
 
 
 def projected(local):

@@ -31,8 +31,12 @@ def forward(
     recurrent_dropout_mask: tf.Tensor | None,
     reverse: bool,
     save: bool,
+    keep_outputs: bool = True,
 ) -> tuple[tf.Tensor, States, tuple[tf.Tensor, ...]]:
-    """Runs a cell over the steps of a sequence; arguments and results as of `graph.forward`, float32 on CPU."""
+    """Runs a cell over the steps of a sequence; arguments and results as of `graph.forward`, float32 on CPU.
+
+    The outputs come whether `keep_outputs` or not: the op writes them in any case.
+    """
     outputs, final_states, values = native.library().rnnapps_forward(
         inputs=inputs,
         states=list(states),
@@ -59,9 +63,10 @@ def backward(
     reverse: bool,
     outputs: tf.Tensor,
     saved: tuple[tf.Tensor, ...],
-    d_outputs: tf.Tensor,
+    d_outputs: tf.Tensor | None,
     d_final_states: States,
     gradient_clip: float | None,
+    norms: bool = True,
 ) -> tuple[tf.Tensor, States, Weights, tf.Tensor]:
     """Runs back through time; arguments and results as of `graph.backward`, float32 on CPU."""
     library = native.library()
@@ -74,7 +79,7 @@ def backward(
         dropout=dropout,
         outputs=outputs,
         values=values,
-        d_outputs=d_outputs,
+        d_outputs=tf.zeros_like(outputs) if d_outputs is None else d_outputs,
         d_final_states=list(d_final_states),
         cell=cell,
         reverse=reverse,

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager import record
@@ -31,7 +30,8 @@ def recur(
     gradient_clip: float | None = None,
     engine: str = "auto",
     probe: tf.Tensor | None = None,
-) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+    return_sequences: bool = True,
+) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
     """Runs a recurrent cell over the steps of a sequence; the backward pass through time is written by hand.
 
     Args:
@@ -49,10 +49,11 @@ def recur(
         engine: "graph", "native", or "auto" for the faster one that can run here.
         probe: None, or zeros `(time,)`, float. They change no result, but what a tape gives as their gradient is the
             L2 norm over batch and units of ∂L/∂h_t, step by step.
+        return_sequences: whether the hidden states of all steps are wanted, or only the last states.
 
     Returns:
-        The hidden state after each step, `(batch, time, units)`, aligned with the inputs also when read backwards; and
-        the last states, a tuple.
+        The hidden state after each step, `(batch, time, units)`, aligned with the inputs also when read backwards, None
+        without `return_sequences`; and the last states, a tuple.
 
     Raises:
         ValueError: if an option has no meaning, or neither of `truncate` and `checkpoint_every` divides the other.
@@ -74,9 +75,7 @@ def recur(
     count = len(states)
     fixed = {"mask": mask, "recurrent_dropout_mask": recurrent_dropout_mask, "reverse": go_backwards}
     probes = () if probe is None else (probe,)
-    options: dict[str, Any] = {"gradient_clip": gradient_clip}
-    if module is graph and segment is None:
-        options["norms"] = probe is not None
+    options = {"gradient_clip": gradient_clip, "norms": probe is not None}
 
     def unpack(arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], Weights]:
         states = tuple(arguments[1 : 1 + count])
@@ -89,15 +88,22 @@ def recur(
         # Without a tape in sight nothing is kept. Should a gradient be wanted after all (a tape around a function that
         # was traced without one), the backward pass below runs forward once more.
         save = record.could_possibly_record()
-        outputs, final_states, saved = forward(cell, inputs, states, weights, save=save, **fixed)
+        # Saving every step, the backward pass wants the hidden states too.
+        keep_outputs = return_sequences or (save and segment is None)
+        outputs, final_states, saved = forward(
+            cell, inputs, states, weights, save=save, keep_outputs=keep_outputs, **fixed
+        )
+        saved = (outputs, *saved) if save and segment is None else saved
 
         @tf.custom_gradient
         def gradient(*everything: tf.Tensor):
-            kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + 1 + count]
-            outputs, *arguments = everything[len(saved) + 1 + count :]
-            inputs, states, weights = unpack(arguments)
+            kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + len(results)]
+            inputs, states, weights = unpack(everything[len(saved) + len(results) :])
+            outputs = None
             if not save:
-                _, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
+                outputs, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
+            elif segment is None:
+                outputs, *kept = kept
             d_inputs, d_states, d_weights, norms = backward(
                 cell,
                 inputs,
@@ -105,8 +111,8 @@ def recur(
                 weights,
                 outputs=outputs,
                 saved=tuple(kept),
-                d_outputs=d_results[0],
-                d_final_states=tuple(d_results[1:]),
+                d_outputs=d_results[0] if return_sequences else None,
+                d_final_states=tuple(d_results[-count:]),
                 **options,
                 **fixed,
             )
@@ -114,14 +120,15 @@ def recur(
             return [d_inputs, *d_states, *(one for one in d_weights if one is not None), *d_probes], _no_second_order
 
         def first_order(*d_results: tf.Tensor):
-            return gradient(*saved, *d_results, outputs, *arguments)
+            return gradient(*saved, *d_results, *arguments)
 
-        return (outputs, *final_states), first_order
+        results = (outputs, *final_states) if return_sequences else tuple(final_states)
+        return results, first_order
 
     present = [weight for weight in weights if weight is not None]
     # Variables must be read out here: custom_gradient would want to know about them otherwise.
-    outputs, *final_states = run(*map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
-    return outputs, tuple(final_states)
+    results = run(*map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
+    return (results[0], tuple(results[1:])) if return_sequences else (None, tuple(results))
 
 
 def segment_length(truncate: int | None, checkpoint_every: int | None) -> int | None:

@@ -70,7 +70,8 @@ def forward(
     reverse: bool,
     save: bool,
     recurrent_dropout_mask: tf.Tensor | None,
-) -> tuple[tf.Tensor, States, States]:
+    keep_outputs: bool = True,
+) -> tuple[tf.Tensor | None, States, States]:
     """As an engine's `forward`; what is saved is the states at the start of every segment, `(segments, batch, units)`.
 
     Args:
@@ -84,6 +85,7 @@ def forward(
         reverse: see there.
         save: see there.
         recurrent_dropout_mask: see there.
+        keep_outputs: whether the first result is wanted; the backward pass does not need it here.
     """
     cut = _Cut(inputs, segment, reverse)
     dtype = inputs.dtype
@@ -104,11 +106,13 @@ def forward(
             mask=cut.segment(mask, index),
             reverse=reverse,
             save=False,
+            keep_outputs=keep_outputs,
             recurrent_dropout_mask=recurrent_dropout_mask,
         )
         for new, old in zip(new_states, states, strict=True):
             new.set_shape(old.shape)
-        return index + 1, new_states, starts, tensor_list.set_item(outputs, cut.place(index), part)
+        outputs = tuple(tensor_list.set_item(one, cut.place(index), part) for one in outputs)
+        return index + 1, new_states, starts, outputs
 
     _, states, starts, outputs = tf.while_loop(
         lambda index, *_: index < cut.whole,
@@ -117,7 +121,7 @@ def forward(
             tf.constant(0),
             states,
             tuple(tensor_list.reserve(cut.whole + 1, states_shape, dtype) for _ in states) if save else (),
-            tensor_list.reserve(cut.whole, outputs_shape, dtype),
+            (tensor_list.reserve(cut.whole, outputs_shape, dtype),) if keep_outputs else (),
         ),
         maximum_iterations=cut.whole,
         parallel_iterations=1,
@@ -135,9 +139,11 @@ def forward(
         mask=cut.remainder(mask),
         reverse=reverse,
         save=False,
+        keep_outputs=keep_outputs,
         recurrent_dropout_mask=recurrent_dropout_mask,
     )
-    outputs = cut.join(tensor_list.stack(outputs, cut.whole, outputs_shape, dtype), remainder)
+    whole_segments = [tensor_list.stack(one, cut.whole, outputs_shape, dtype) for one in outputs]
+    outputs = cut.join(whole_segments[0], remainder) if keep_outputs else None
     return outputs, states, tuple(tensor_list.stack(one, cut.whole + 1, states_shape, dtype) for one in starts)
 
 
@@ -153,12 +159,13 @@ def backward(
     mask: tf.Tensor | None,
     recurrent_dropout_mask: tf.Tensor | None,
     reverse: bool,
-    outputs: tf.Tensor,
+    outputs: tf.Tensor | None,
     saved: States,
-    d_outputs: tf.Tensor,
+    d_outputs: tf.Tensor | None,
     d_final_states: States,
     gradient_clip: float | None,
-) -> tuple[tf.Tensor, States, Weights, tf.Tensor]:
+    norms: bool = True,
+) -> tuple[tf.Tensor, States, Weights, tf.Tensor | None]:
     """As an engine's `backward`, one segment at a time.
 
     Args:
@@ -177,6 +184,7 @@ def backward(
         d_outputs: see there.
         d_final_states: see there.
         gradient_clip: see there.
+        norms: see there.
     """
     cut = _Cut(inputs, segment, reverse)
     dtype = inputs.dtype
@@ -197,6 +205,7 @@ def backward(
             d_outputs=part(d_outputs),
             d_final_states=d_states,
             gradient_clip=gradient_clip,
+            norms=norms,
             **fixed,
         )
 
@@ -213,7 +222,7 @@ def backward(
     sums = tuple(tf.cast(weight, sum_dtype) for weight in d_weights if weight is not None)
     batch, _, features = static_or_dynamic_shape(inputs)
 
-    def one_segment(index, d_states, sums, d_inputs, norms):
+    def one_segment(index, d_states, sums, d_inputs, all_norms):
         def part(sequence):
             return cut.segment(sequence, index)
 
@@ -224,16 +233,11 @@ def backward(
         added = [weight for weight in d_weights if weight is not None]
         sums = tuple(total + tf.cast(one, sum_dtype) for total, one in zip(sums, added, strict=True))
         place = cut.place(index)
-        return (
-            index - 1,
-            d_previous,
-            sums,
-            tensor_list.set_item(d_inputs, place, d_part),
-            tensor_list.set_item(norms, place, part_norms),
-        )
+        all_norms = tuple(tensor_list.set_item(one, place, part_norms) for one in all_norms)
+        return index - 1, d_previous, sums, tensor_list.set_item(d_inputs, place, d_part), all_norms
 
     d_inputs_shape = [batch, segment, features]
-    _, d_states, sums, d_inputs, norms = tf.while_loop(
+    _, d_states, sums, d_inputs, all_norms = tf.while_loop(
         lambda index, *_: index >= 0,
         one_segment,
         (
@@ -241,13 +245,16 @@ def backward(
             d_states,
             sums,
             tensor_list.reserve(cut.whole, d_inputs_shape, dtype),
-            tensor_list.reserve(cut.whole, [segment], dtype),
+            (tensor_list.reserve(cut.whole, [segment], dtype),) if norms else (),
         ),
         maximum_iterations=cut.whole,
         parallel_iterations=1,
     )
     d_inputs = cut.join(tensor_list.stack(d_inputs, cut.whole, d_inputs_shape, dtype), d_remainder)
-    norms = tf.reshape(tensor_list.stack(norms, cut.whole, [segment], dtype), [-1])
-    norms = tf.concat([remainder_norms, norms] if reverse else [norms, remainder_norms], axis=0)
     found = iter(sums)
-    return d_inputs, d_states, Weights(*(tf.cast(next(found), dtype) if one else None for one in given)), norms
+    d_weights = Weights(*(tf.cast(next(found), dtype) if one else None for one in given))
+    if not norms:
+        return d_inputs, d_states, d_weights, None
+    whole_norms = tf.reshape(tensor_list.stack(all_norms[0], cut.whole, [segment], dtype), [-1])
+    both = [remainder_norms, whole_norms] if reverse else [whole_norms, remainder_norms]
+    return d_inputs, d_states, d_weights, tf.concat(both, axis=0)

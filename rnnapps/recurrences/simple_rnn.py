@@ -45,11 +45,11 @@ def slopes(saved, outputs, mask):
     return tf.cast(tf.logical_not(mask), local.dtype), tf.where(mask, local, 0)
 
 
-def step_back(d_h, d_states, slopes_t, weights: Weights):
+def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
     """One step back; as in `lstm.step_back`."""
     (local,) = slopes_t
     d_local = d_h * local
-    return tf.matmul(d_local, weights.recurrent_kernel, transpose_b=True), (), (d_local,)
+    return tf.matmul(d_local, transposed_recurrent_kernel), (), (d_local,)
 
 
 def projected(local):
