@@ -14,7 +14,7 @@ from rnnapps.errors import UserError
 MODEL = (
     *("sample_rate", "cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
     *("causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds"),
-    *("speed", "shift_seconds", "gain", "noise", "warp", "channel", "mask_seconds", "mask_bands"),
+    *("speed", "shift_seconds", "gain", "noise", "tempo", "warp", "channel", "mask_seconds", "mask_bands"),
 )
 SOURCE = ("data_dir", "seed", "strict", "split_by", "test_files")
 AMOUNT = click.FloatRange(0)
@@ -88,6 +88,7 @@ def main():
 @click.option("--shift-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: silence put around.")
 @click.option("--gain", type=AMOUNT, default=10.0, show_default=True, help="Training: louder or softer, dB.")
 @click.option("--noise", type=float, default=-5.0, show_default=True, help="Training: loudest noise, dB over the clip.")
+@click.option("--tempo", type=AMOUNT, default=0.2, show_default=True, help="Training: quicker or slower at one pitch.")
 @click.option("--warp", type=AMOUNT, default=0.1, show_default=True, help="Training: other vocal tracts, a fraction.")
 @click.option("--channel", type=AMOUNT, default=0.3, show_default=True, help="Training: other microphones, 0 to 1.")
 @click.option("--mask-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: longest part hidden.")

@@ -43,7 +43,7 @@ class SpeechClassifier(keras.Model):
         l2: penalty on kernels, recurrent kernels and biases of the recurrent layers.
         truncate: stop the gradient every so many steps; None never does.
         speed, shift_seconds, gain, noise: what `WaveformAugmentation` varies in training.
-        warp, channel: what `VoiceAugmentation` varies in training.
+        tempo, warp, channel: what `VoiceAugmentation` varies in training.
         mask_seconds, mask_bands: largest parts of the spectrogram that `SpecAugment` hides in training.
 
     Call arguments:
@@ -81,6 +81,7 @@ class SpeechClassifier(keras.Model):
         shift_seconds: float = 0.1,
         gain: float = 10.0,
         noise: float = -5.0,
+        tempo: float = 0.2,
         warp: float = 0.1,
         channel: float = 0.3,
         mask_seconds: float = 0.1,
@@ -109,6 +110,7 @@ class SpeechClassifier(keras.Model):
             "shift_seconds": shift_seconds,
             "gain": gain,
             "noise": noise,
+            "tempo": tempo,
             "warp": warp,
             "channel": channel,
             "mask_seconds": mask_seconds,
@@ -120,7 +122,7 @@ class SpeechClassifier(keras.Model):
         self.sample_rate = sample_rate
         self.augmentation = WaveformAugmentation(speed, round(shift_seconds * sample_rate), gain, noise)
         self.log_mel = LogMel(sample_rate, bands, window_seconds, hop_seconds, name="log_mel")
-        self.voices = VoiceAugmentation(warp, channel)
+        self.voices = VoiceAugmentation(tempo, warp, channel)
         self.masks = SpecAugment(round(mask_seconds / hop_seconds), mask_bands)
         self.convolutions = [
             TimeConvolution(channels, name=f"convolution_{number}")
@@ -167,7 +169,7 @@ class SpeechClassifier(keras.Model):
             lengths = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
         waveform, lengths = self.augmentation(waveform, lengths, training=training)
         frames, mask = self.log_mel(waveform, lengths)
-        frames = self.voices(frames, training=training)
+        frames, mask = self.voices(frames, mask, training=training)
         sequence = self.masks(frames, training=training)[..., None]
         for layer in self.convolutions:
             sequence, mask = layer(sequence, mask=mask)

@@ -1,4 +1,4 @@
-"""Another mouth and another microphone: log-mel frames varied while a model trains."""
+"""Another mouth, another pace, another microphone: log-mel frames varied while a model trains."""
 
 import math
 
@@ -8,48 +8,76 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("rnnapps")
 class VoiceAugmentation(keras.layers.Layer):
-    """Stretches the frequencies of each clip and colours them; passes frames on as they are outside training.
+    """Stretches time and frequencies of each clip and colours it; passes frames on as they are outside training.
 
-    Where a vocal tract is shorter, its resonances lie higher, all by one factor; a microphone and a room raise some
-    frequencies and lower others, in every frame alike:
+    Some speak faster than others at the same pitch. Where a vocal tract is shorter, its resonances lie higher, all by
+    one factor; a microphone and a room raise some frequencies and lower others, in every frame alike:
 
         y_b = z_(a b) + sum_k c_k cos(pi k (b + 1/2) / bands),   log a uniform, c_k normal, k = 0 .. 4
 
     Args:
+        tempo: largest change of pace: 0.3 gives clips 1/1.3 to 1.3 times as long.
         warp: largest stretch: 0.15 moves bands by factors from 1/1.15 to 1.15.
         channel: deviation of the colouring's coefficients, in units of normalised log-mel.
 
     Call arguments:
         frames: float (batch, time, bands), normalised.
+        mask: bool (batch, time), False only at the end of a clip.
         training: whether to vary.
+
+    Output:
+        Frames (batch, another time, bands), and their mask.
 
     Reference:
         Jaitly and Hinton, "Vocal tract length perturbation (VTLP) improves speech recognition", ICML workshop 2013.
     """
 
-    def __init__(self, warp: float = 0.1, channel: float = 0.3, seed=None, **kwargs):
+    def __init__(self, tempo: float = 0.2, warp: float = 0.1, channel: float = 0.3, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if warp < 0 or channel < 0:
-            raise ValueError(f"warp and channel must not be negative, got {warp}, {channel}")
-        self.warp, self.channel, self.seed = warp, channel, seed
+        if tempo < 0 or warp < 0 or channel < 0:
+            raise ValueError(f"tempo, warp and channel must not be negative, got {tempo}, {warp}, {channel}")
+        self.tempo, self.warp, self.channel, self.seed = tempo, warp, channel, seed
         self.random = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
 
-    def call(self, frames, training=False):
+    def call(self, frames, mask, training=False):
         if not training:
-            return frames
+            return frames, mask
         batch, bands = tf.shape(frames)[0], frames.shape[2]
         band = tf.range(float(bands))
-        limit = math.log(1 + self.warp)
-        stretch = tf.exp(keras.random.uniform([batch, 1], -limit, limit, seed=self.random))
         # Linear interpolation as a product with a matrix a clip: weight 1 - |distance|, (batch, from, to).
-        place = tf.minimum(stretch * band, float(bands - 1))
+        place = tf.minimum(self._factor(batch, self.warp) * band, float(bands - 1))
         weights = tf.maximum(0.0, 1 - tf.abs(band[None, :, None] - place[:, None, :]))
         waves = tf.cos(math.pi * tf.range(5.0)[:, None] * (band + 0.5) / float(bands))
         colour = self.channel * keras.random.normal([batch, 5], seed=self.random) @ waves
-        return tf.cast(tf.matmul(tf.cast(frames, tf.float32), weights) + colour[:, None], frames.dtype)
+        varied = tf.matmul(tf.cast(frames, tf.float32), weights) + colour[:, None]
+        varied, mask = self._stretched(varied, mask)
+        return tf.cast(varied, frames.dtype), mask
 
-    def compute_output_shape(self, frames_shape):
-        return frames_shape
+    def _factor(self, batch, largest):
+        """A factor a clip, (batch, 1), as likely above 1 as below."""
+        limit = math.log(1 + largest)
+        return tf.exp(keras.random.uniform([batch, 1], -limit, limit, seed=self.random))
+
+    def _stretched(self, frames, mask):
+        batch, steps = tf.unstack(tf.shape(frames)[:2])
+        longest = tf.cast(tf.math.ceil(tf.cast(steps, tf.float32) * (1 + self.tempo)), tf.int32)
+        pace = self._factor(batch, self.tempo)
+        place = tf.range(tf.cast(longest, tf.float32))[None] * pace
+        lengths = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1, keepdims=True)
+        left = tf.floor(place)
+        last = tf.maximum(tf.cast(lengths, tf.int32) - 1, 0)
+        before, after = (
+            tf.gather(frames, tf.minimum(tf.cast(index, tf.int32), last), batch_dims=1) for index in (left, left + 1)
+        )
+        return before + (place - left)[..., None] * (after - before), place < lengths
+
+    def compute_mask(self, frames, mask=None):
+        return None  # the mask is an output
+
+    def compute_output_shape(self, frames_shape, mask_shape=None):
+        return (frames_shape[0], None, frames_shape[2]), (frames_shape[0], None)
 
     def get_config(self):
-        return {**super().get_config(), "warp": self.warp, "channel": self.channel, "seed": self.seed}
+        names = ("tempo", "warp", "channel", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

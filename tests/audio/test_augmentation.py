@@ -82,22 +82,43 @@ def test_masks_take_sequences_shorter_than_themselves():
     assert SpecAugment(time=50, frequency=50)(tf.ones((2, 3, 4)), training=True).shape == (2, 3, 4)
 
 
+STILL = {"tempo": 0.0, "warp": 0.0, "channel": 0.0}
+
+
+def varied(frames, **kwargs):
+    mask = np.ones(frames.shape[:2], bool)
+    return [found.numpy() for found in VoiceAugmentation(**STILL | kwargs, seed=1)(frames, mask, training=True)]
+
+
 def test_a_voice_is_stretched_along_frequency_in_all_frames_alike():
     frames = np.zeros((32, 5, 40), "float32")
     frames[:, :, 20] = 1
-    found = VoiceAugmentation(warp=0.25, channel=0.0, seed=1)(frames, training=True).numpy()
-    peaks = found.argmax(axis=2)
+    peaks = varied(frames, warp=0.25)[0].argmax(axis=2)
     assert np.all(peaks == peaks[:, :1])
     assert 16 <= peaks.min() < 18 and 22 < peaks.max() <= 25
-    np.testing.assert_allclose(VoiceAugmentation(0.0, 0.0)(frames, training=True), frames, atol=1e-6)
-    np.testing.assert_array_equal(VoiceAugmentation()(frames), frames)
+
+
+def test_a_voice_is_stretched_along_time_and_its_mask_with_it():
+    frames = np.repeat(np.arange(100.0, dtype="float32")[None, :, None], 32, axis=0)
+    found, mask = varied(frames, tempo=0.5)
+    lengths = mask.sum(axis=1)
+    assert lengths.min() >= 66 and lengths.max() <= 150 and np.ptp(lengths) > 40
+    for clip, length in zip(found[..., 0], lengths, strict=True):
+        assert np.diff(clip[: length - 2]) == pytest.approx(100 / length, rel=0.02)
 
 
 def test_a_microphone_colours_all_frames_of_a_clip_alike_and_smoothly():
-    found = VoiceAugmentation(warp=0.0, channel=0.5, seed=1)(np.zeros((256, 3, 40), "float32"), training=True).numpy()
+    found, _ = varied(np.zeros((256, 3, 40), "float32"), channel=0.5)
     np.testing.assert_array_equal(found[:, 0], found[:, 2])
     assert np.abs(np.diff(found[:, 0], axis=1)).max() < 0.8
     assert found[:, 0].std() == pytest.approx(0.5 * np.sqrt(3), rel=0.1)  # one constant and four cosines
+
+
+def test_a_voice_stays_where_nothing_varies():
+    frames = np.random.default_rng(0).standard_normal((3, 7, 9)).astype("float32")
+    mask = np.ones((3, 7), bool)
+    np.testing.assert_allclose(varied(frames)[0], frames, atol=1e-6)
+    np.testing.assert_array_equal(VoiceAugmentation()(frames, mask)[0], frames)
 
 
 def test_impossible_amounts_are_refused():
