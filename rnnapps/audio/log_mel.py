@@ -66,6 +66,7 @@ class LogMel(keras.layers.Layer):
         top = min(7600.0, sample_rate / 2) if highest is None else highest
         if not 0 <= lowest < top <= sample_rate / 2:
             raise ValueError(f"bands must lie between 0 and {sample_rate / 2} Hz, got {lowest} to {top}")
+        self.hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)).astype("float32")
         self.filters = mel_filters(sample_rate, self.fft_length, bands, lowest, top)
 
     def build(self, *_):
@@ -124,11 +125,21 @@ class LogMel(keras.layers.Layer):
 
     def spectrum(self, samples):
         """Frames without normalisation and without silence before them: (batch, samples) -> (batch, time, bands)."""
-        frames = tf.signal.frame(samples, self.window, self.hop) * tf.signal.hann_window(self.window)
+        frames = self._frames(samples) * tf.constant(self.hann)
         # rfft would pad by itself, but not when there are no frames.
         frames = tf.pad(frames, [[0, 0], [0, 0], [0, self.fft_length - self.window]])
         power = tf.square(tf.abs(tf.signal.rfft(frames)))
         return tf.math.log(tf.tensordot(power, tf.constant(self.filters), 1) + FLOOR)
+
+    def _frames(self, samples):
+        """Overlapping frames, put together from pieces that all of them are whole numbers of."""
+        piece = math.gcd(self.window, self.hop)
+        batch, size = tf.unstack(tf.shape(samples))
+        count = tf.maximum((size - self.window) // self.hop + 1, 0)
+        used = count * self.hop + self.window - self.hop
+        pieces = tf.reshape(samples[:, :used], [batch, used // piece, piece])
+        order = tf.range(count)[:, None] * (self.hop // piece) + tf.range(self.window // piece)
+        return tf.reshape(tf.gather(pieces, order, axis=1), [batch, count, self.window])
 
     def compute_output_shape(self, waveform_shape, lengths_shape=None):
         steps = None if waveform_shape[1] is None else waveform_shape[1] // self.hop
