@@ -129,7 +129,7 @@ def test_one_graph_runs_any_length_and_batch(cell):
             loss = tf.reduce_sum(outputs**2) + sum(tf.reduce_sum(one) for one in last)
         return [outputs, *last, *tape.gradient(loss, [inputs, *states, *weights])]
 
-    for steps in (0, 3, 8, 16, 19):
+    for steps in (0, 3, 19):
         inputs, states = case.inputs[:2, :steps], [state[:2] for state in case.states]
         ours = any_length(inputs, states)
         if steps == 0:

@@ -72,7 +72,7 @@ def test_checkpoints_of_a_length_known_only_when_run():
             loss = tf.reduce_sum(outputs**2) + sum(tf.reduce_sum(one) for one in last)
         return [outputs, *last, *tape.gradient(loss, [inputs, *states, *weights])]
 
-    for steps in (0, 5, 6, 19):
+    for steps in (0, 5, 19):
         inputs = case.inputs[:, :steps]
         with tf.GradientTape() as tape:
             tape.watch([inputs, *case.states])
