@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN ?= runs/sentiment
 EXPORT ?= exports/sentiment
-REVIEW ?= I expected to be bored, and instead I laughed until the last scene.
+REVIEW ?= Funny, moving and beautifully acted, from the first scene to the last.
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo test lint format bench clean
 

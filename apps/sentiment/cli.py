@@ -15,6 +15,7 @@ MODEL = (
     *("cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
     *("bidirectional", "embedding_units", "max_length", "pooling", "word_dropout", "ngrams", "adversarial"),
 )
+SOURCE = ("dataset", "data_dir", "seed", "strict", "text_column", "label_column")
 RUN = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -71,12 +72,14 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     from rnnapps import training
     from rnnapps.apps.sentiment import data, report
     from rnnapps.apps.sentiment.model import SentimentClassifier
+    from rnnapps.datasets import BUILT_IN
     from rnnapps.text import vocabulary
 
     resume = context.meta["resume"]
-    if overwrite and not resume:
-        training.remove_run(run_dir)
-    training.check_run_dir(run_dir, resume=resume)
+    if resume or not overwrite:
+        training.check_run_dir(run_dir, resume=resume)
+    if Path(options["dataset"]).exists() and options["dataset"] not in BUILT_IN:
+        options["dataset"] = str(Path(options["dataset"]).resolve())  # evaluate may be called from another folder
     training.set_seed(options["seed"])
     splits = {name: data.reviews(options["dataset"], name, **_source(options)) for name in data.SPLITS}
     for line in data.summary(splits.values()):
@@ -105,6 +108,8 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     if gradient_flow:
         one_batch = next(iter(validation.epoch(0)))
         callbacks.append(training.GradientFlow(one_batch, run.logs, run.report / "gradient_flow.png"))
+    if overwrite and not resume:
+        training.remove_run(run_dir)
     history = training.fit(
         model,
         batches,
@@ -118,7 +123,7 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
         reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
         callbacks=callbacks,
     )
-    metrics = report.assess(model, splits["test"], options["batch_size"], picture=run.report)
+    metrics = report.assess(model, splits["test"], options["batch_size"], picture=run.report / "confusion_matrix.png")
     run.add_metrics(test=metrics)
     click.echo(f"best epoch {history.best_epoch} of {len(history.rows)}; on the test split:")
     click.echo(report.table(metrics))
@@ -128,24 +133,30 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
 @main.command()
 @RUN
 @click.option("--dataset", metavar="NAME|PATH", help="Data to evaluate on.  [default: the run's]")
-@click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), default="test", show_default=True)
-@column_options
-@click.option("--strict", is_flag=True, help="Stop at the first bad row instead of skipping and counting it.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test", "all"]),
+    default="test",
+    show_default=True,
+    help="The part to evaluate on; all is for data of yours.",
+)
+@click.option("--text-column", help="Column or key of the text.  [default: the run's]")
+@click.option("--label-column", help="Column or key of the label.  [default: the run's]")
+@click.option("--strict", is_flag=True, default=None, help="Stop at the first bad row instead of skipping it.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the confusion matrix, a PNG.")
 @predict_options
-def evaluate(run, dataset, split, text_column, label_column, strict, batch_size, as_json):
+def evaluate(run, split, plot, batch_size, as_json, **source):
     """Accuracy, F1, ROC-AUC, loss and counts of a trained RUN."""
     from rnnapps import training
     from rnnapps.apps.sentiment import data, report
 
     folder = training.open_run(run)
-    options = saved_config(run)
-    if dataset:
-        options |= {"dataset": dataset, "text_column": text_column, "label_column": label_column, "strict": strict}
+    options = saved_config(run, *SOURCE) | {name: value for name, value in source.items() if value is not None}
     model = _model(folder)
     examples = data.reviews(options["dataset"], split, **_source(options)).with_classes(model.classes)
     for line in data.summary([examples]):
         click.echo(line, err=as_json)
-    metrics = report.assess(model, examples, batch_size, picture=folder.report)
+    metrics = report.assess(model, examples, batch_size, picture=plot)
     click.echo(json.dumps(metrics) if as_json else report.table(metrics))
 
 
@@ -154,7 +165,10 @@ def evaluate(run, dataset, split, text_column, label_column, strict, batch_size,
 @click.argument("text", nargs=-1)
 @predict_options
 def predict(run, text, batch_size, as_json):
-    """The class of each TEXT, or of each line of standard input. RUN is a run folder or an export."""
+    """The class of each TEXT, or of each line of standard input. RUN is a run folder or an export.
+
+    Prints label, probability and the text's beginning, separated by tabs.
+    """
     texts = input_texts(text)
     answer = _answers(run)
     while batch := list(islice(texts, batch_size)):
@@ -168,7 +182,7 @@ def predict(run, text, batch_size, as_json):
                 click.echo(f"{label.decode()}\t{score:.3f}\t{_shortened(batch[row])}")
 
 
-@main.command()
+@main.command(short_help="Write a SavedModel for TensorFlow Serving.")
 @RUN
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The model's folder.")
 @click.option("--model-version", type=COUNT, help="Number of the version.  [default: the next free one]")
@@ -176,11 +190,16 @@ def export(run, output, model_version):
     """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
     from rnnapps import training
     from rnnapps.apps.sentiment import data, serving
+    from rnnapps.datasets import DataError
 
     model = _model(training.open_run(run))
-    options = saved_config(run)
-    examples = data.reviews(options["dataset"], "test", **_source(options))
-    samples = [text.decode("utf-8", errors="replace") for text in examples.texts[:100]]
+    options = saved_config(run, *SOURCE)
+    try:
+        examples = data.reviews(options["dataset"], "test", **_source(options))
+        samples = [text.decode("utf-8", errors="replace") for text in examples.texts[:100]]
+    except DataError as error:
+        click.echo(f"the check goes without the run's own texts: {error}", err=True)
+        samples = []
     folder, findings = serving.export(model, output, samples, model_version)
     click.echo(
         f"{folder}: answers {findings['requests']} requests as the run does, to within "
@@ -190,7 +209,7 @@ def export(run, output, model_version):
 
 def _source(options: dict) -> dict:
     """Where the data are and how to read them."""
-    return {name: options[name] for name in ("data_dir", "seed", "strict", "text_column", "label_column")}
+    return {name: options[name] for name in SOURCE if name != "dataset"}
 
 
 def _model(folder):

@@ -17,7 +17,7 @@ def assess(model, examples: Reviews, batch_size: int, *, picture: Path | None = 
       model: the classifier.
       examples: labelled texts, with the model's class numbers.
       batch_size: texts a batch.
-      picture: folder for `confusion_matrix.png`; None draws nothing.
+      picture: where to draw the confusion matrix, a PNG; None draws nothing.
 
     Returns:
       `accuracy`, `f1` (mean over classes), `roc_auc` (None where a class is missing; for more than two classes the
@@ -33,7 +33,7 @@ def assess(model, examples: Reviews, batch_size: int, *, picture: Path | None = 
     predicted = probabilities.argmax(axis=1)
     if picture is not None:
         matrix = confusion_matrix(labels, predicted, labels=numbers)
-        plot_confusion_matrix(matrix, model.classes, picture / "confusion_matrix.png")
+        plot_confusion_matrix(matrix, model.classes, picture)
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1": float(f1_score(labels, predicted, average="macro")),

@@ -22,8 +22,10 @@ class Command(click.Command):
         stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         try:
+            import absl.logging
             import tensorflow as tf
 
+            absl.logging.set_verbosity(absl.logging.ERROR)
             tf.config.list_physical_devices()
         finally:
             os.dup2(stderr, 2)
@@ -50,7 +52,7 @@ class App(click.Group):
                 help="Show the version.",
             )
         )
-        self.callback = lambda debug: None
+        self.callback = lambda debug: None  # the decorated function is there for its docstring
 
     def main(self, args: list[str] | None = None, **kwargs):
         debug = "--debug" in (sys.argv[1:] if args is None else args)
@@ -66,7 +68,8 @@ class App(click.Group):
         except UserError as error:
             _fail(" ".join(str(error).split()), debug, 2)
         except Stopped as stop:
-            _fail(str(stop), debug, INTERRUPTED)
+            click.echo(stop, err=True)
+            sys.exit(INTERRUPTED)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)

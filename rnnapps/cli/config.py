@@ -26,19 +26,27 @@ def config_option(command):
     )(command)
 
 
-def saved_config(run: Path) -> dict:
+def saved_config(run: Path, *needed: str) -> dict:
     """The options that a run folder was trained with, from its config.json.
 
+    Args:
+        run: the run folder.
+        needed: options that must be among them.
+
     Raises:
-        UserError: if there is no such run.
+        UserError: if there is no such run, or its config.json is damaged.
     """
     path = run / "config.json"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        options = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{run}: no run here (no config.json); name the folder that train wrote") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(options, dict) or (missing := [name for name in needed if name not in options]):
+        lack = f"no {missing[0]!r}" if isinstance(options, dict) else "no options"
+        raise UserError(f"{path}: damaged, there is {lack} in it; train anew")
+    return options
 
 
 def defaults_from(context: click.Context, values: dict, source: str) -> None:

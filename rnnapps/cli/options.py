@@ -113,7 +113,7 @@ def training_options(
             show_default=True,
             help="At the most; early stopping may end before.",
         ),
-        click.option("--batch-size", type=COUNT, default=batch_size, show_default=True),
+        click.option("--batch-size", type=COUNT, default=batch_size, show_default=True, help="Examples a step."),
         click.option(
             "--learning-rate", type=POSITIVE, default=learning_rate, show_default=True, help="1e-3 to 1e-2 is usual."
         ),
@@ -156,8 +156,8 @@ def training_options(
 def predict_options(command):
     """--batch-size and --json for prediction."""
     return _together(
-        click.option("--batch-size", type=COUNT, default=64, show_default=True),
-        click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
+        click.option("--batch-size", type=COUNT, default=64, show_default=True, help="Inputs answered at once."),
+        click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line."),
     )(command)
 
 

@@ -15,7 +15,8 @@ def input_texts(arguments: Sequence[str]) -> Iterator[str]:
         UserError: if there are no arguments and standard input is a terminal's.
     """
     if arguments:
-        yield from arguments
+        for argument in arguments:  # Python keeps bytes that are not UTF-8 as lone surrogates
+            yield argument.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
         return
     if sys.stdin.isatty():
         raise UserError('no input: give texts as arguments ("..."), or lines on standard input')

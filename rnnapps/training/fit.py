@@ -299,7 +299,7 @@ class _Training:
             kept = "no epoch has been validated yet, the latest weights are"
         raise Interrupted(
             f"stopped in epoch {state.epoch + 1} at step {state.step} of {self.train.steps}: {kept} in "
-            f"{self.run.model_file}; go on with train --resume {shlex.quote(str(self.run.path))}",
+            f"{self.run.model_file}; go on with --resume {shlex.quote(str(self.run.path))}",
             self.run.path,
             self.stop.received,
         )

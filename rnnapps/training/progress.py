@@ -114,11 +114,11 @@ def epoch_line(row: Row, epochs: int, best: bool) -> str:
 
     Example:
         >>> epoch_line({"epoch": 2, "step": 80, "seconds": 75.2, "learning_rate": 1e-3, "loss": 0.5}, 10, True)
-        'epoch  2/10  loss 0.5000  learning rate 0.001  1:15  best'
+        'epoch  2/10  loss 0.5000  1:15  best'
     """
     metrics = {name: value for name, value in row.items() if name not in ("epoch", "step", "seconds", "learning_rate")}
     parts = [f"epoch {int(row['epoch']):{len(str(epochs))}d}/{epochs}", metric_text(metrics)]
-    parts += [f"learning rate {row['learning_rate']:.3g}", duration(row["seconds"])]
+    parts.append(duration(row["seconds"]))
     return "  ".join(parts + ["best"] * best)
 
 

@@ -173,11 +173,11 @@ def open_run(path: str | pathlib.Path) -> RunFolder:
     """
     run = RunFolder(pathlib.Path(path))
     if not run.path.is_dir():
-        raise RunError(f"{run.path}: no such run folder; `train --run-dir {shlex.quote(str(run.path))}` makes one")
+        raise RunError(f"{run.path}: no such run folder; train with --run-dir makes one")
     if not run.config_file.exists():
         raise RunError(f"{run.path} is not a run folder: it has no config.json; give the folder that `train` wrote")
     if not run.model_file.exists():
-        raise RunError(f"{run.path} has no model.keras yet: it stopped in its first epoch; go on with train --resume")
+        raise RunError(f"{run.path} has no model.keras yet: it stopped in its first epoch; go on with --resume")
     return run
 
 

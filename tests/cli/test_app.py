@@ -104,7 +104,8 @@ def test_texts_come_from_arguments_or_from_lines():
     assert run("echo", input="one\n\nüber\r\nlast").output == "'one'\n''\n'über'\n'last'\n"
 
 
-def test_lines_that_are_not_utf_8_are_read_all_the_same():
+def test_texts_that_are_not_utf_8_are_read_all_the_same():
+    assert run("echo", "caf\udce9").output == "'caf\ufffd'\n"
     assert run("echo", input=b"caf\xe9\n").output == "'caf\ufffd'\n"
 
 

@@ -80,6 +80,14 @@ def test_evaluate_takes_data_with_fewer_classes_in_another_order(trained, tmp_pa
     assert figures["accuracy"] == 1
 
 
+def test_evaluate_draws_only_where_it_is_told_to(trained, tmp_path):
+    folder, *_ = trained
+    before = (folder / "report" / "confusion_matrix.png").stat().st_mtime_ns
+    run("evaluate", folder, "--plot", tmp_path / "matrix.png")
+    assert (tmp_path / "matrix.png").stat().st_size > 1000
+    assert (folder / "report" / "confusion_matrix.png").stat().st_mtime_ns == before
+
+
 def test_evaluate_refuses_labels_that_the_model_does_not_know(trained, tmp_path):
     folder, *_ = trained
     path = tmp_path / "other.csv"
@@ -215,7 +223,42 @@ def test_mistakes_in_folders_are_one_line(trained, tmp_path):
     assert "nowhere" in refused("train", "--resume", tmp_path / "nowhere")
 
 
-def test_overwrite_starts_afresh(trained, tmp_path):
+def test_overwrite_starts_afresh_but_not_before_the_data_are_read(trained, tmp_path):
     _, data, _ = trained
+    folder = tmp_path / "run"
     for overwrite in ([], ["--overwrite"]):
-        run("train", "--run-dir", tmp_path / "run", "--dataset", data, *SMALL, "--epochs", "1", *overwrite)
+        run("train", "--run-dir", folder, "--dataset", data, *SMALL, "--epochs", "1", *overwrite)
+    refused("train", "--run-dir", folder, "--dataset", tmp_path / "typo.csv", "--overwrite")
+    assert (folder / "model.keras").exists()
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{"])
+def test_a_damaged_configuration_is_one_line(trained, tmp_path, content):
+    folder, *_ = trained
+    damaged = tmp_path / "run"
+    damaged.mkdir()
+    (damaged / "config.json").write_text(content)
+    (damaged / "model.keras").write_bytes((folder / "model.keras").read_bytes())
+    assert "config.json" in refused("evaluate", damaged)
+    assert "config.json" in refused("export", damaged, "--output", tmp_path / "export")
+
+
+def test_a_damaged_model_is_one_line(trained, tmp_path):
+    folder, *_ = trained
+    damaged = tmp_path / "run"
+    damaged.mkdir()
+    (damaged / "config.json").write_bytes((folder / "config.json").read_bytes())
+    (damaged / "model.keras").write_bytes((folder / "model.keras").read_bytes()[:5000])
+    assert "model.keras" in refused("predict", damaged, "superb")
+
+
+def test_export_goes_without_the_data_of_the_run(trained, tmp_path):
+    folder, *_ = trained
+    moved = tmp_path / "run"
+    moved.mkdir()
+    options = json.loads((folder / "config.json").read_text())
+    (moved / "config.json").write_text(json.dumps({**options, "dataset": str(tmp_path / "gone.csv")}))
+    (moved / "model.keras").write_bytes((folder / "model.keras").read_bytes())
+    result = run("export", moved, "--output", tmp_path / "export")
+    assert "gone.csv" in result.stderr
+    assert (tmp_path / "export" / "1" / "saved_model.pb").exists()
