@@ -93,6 +93,12 @@ def main():
 @click.option("--channel", type=AMOUNT, default=0.3, show_default=True, help="Training: other microphones, 0 to 1.")
 @click.option("--mask-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: longest part hidden.")
 @click.option("--mask-bands", type=click.IntRange(0), default=6, show_default=True, help="Training: most bands hidden.")
+@click.option(
+    "--start-from",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Begin with what the model of another run has learnt to hear; for few recordings.",
+)
 @training_options(epochs=12, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=4)
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
@@ -122,6 +128,11 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     model = SpeechClassifier(splits["train"].classes, **{name: options[name] for name in MODEL})
     batches = data.WaveformBatches(splits["train"], options["batch_size"], seed=options["seed"])
     model.adapt(batches)
+    if options["start_from"] and not resume:
+        try:
+            model.start_from(_model(training.open_run(options["start_from"])))
+        except ValueError as error:
+            raise UserError(f"--start-from {options['start_from']}: {error}") from None
     steps = options["epochs"] * batches.steps
     cosine = options["schedule"] == "cosine"
     model.compile(

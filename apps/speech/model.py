@@ -163,6 +163,24 @@ class SpeechClassifier(keras.Model):
         self.log_mel.adapt(inputs for inputs, _ in batches.epoch(0))
         self.build()
 
+    def start_from(self, other: "SpeechClassifier") -> None:
+        """Takes over what another model has learnt to hear, all but its head; both must be built.
+
+        Raises:
+          ValueError: the models are not built alike.
+        """
+        names = ("sample_rate", "cell", "units", "layers", "causal", "convolutions", "bands", "window_seconds")
+        for name in (*names, "hop_seconds", "pooling"):
+            if self.options[name] != other.options[name]:
+                raise ValueError(
+                    f"{name} is {self.options[name]}, but {other.options[name]} in the model to start from"
+                )
+        for mine, theirs in zip(self._hearing(), other._hearing(), strict=True):
+            mine.set_weights(theirs.get_weights())
+
+    def _hearing(self):
+        return [*self.convolutions, self.recurrent, self.pooling]
+
     def call(self, inputs, training=False):
         waveform, lengths = inputs if isinstance(inputs, (tuple, list)) else (inputs, None)
         if lengths is None:

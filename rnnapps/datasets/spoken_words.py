@@ -1,11 +1,13 @@
-"""Ten command words, other words and silence, spoken by eSpeak NG: a TFDS builder that needs no network.
+"""Words spoken by eSpeak NG: TFDS builders that need no network.
 
-The task is that of Speech Commands with voices made by a synthesiser: 84 of its voice variants, eight accents of
-English, tempo, pitch and liveliness drawn for each clip, background noise and loudness too. No voice speaks in two of
-the splits, nor do variants that share formants.
+`spoken_words` is the task of Speech Commands (ten words, other words, silence), `spoken_vocabulary` tells sixty words
+apart. The voices are a synthesiser's: 84 of its variants, eight accents of English, tempo, pitch and liveliness drawn
+for each clip, background noise and loudness too. No voice speaks in two of the splits, nor do variants that share
+formants.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import soxr
@@ -43,7 +45,6 @@ VOICES = {
         *("max", "Mr serious", "pablo", "travis", "zac", "mike2", "robosoft8", "croak"),
     ),
 }
-CLIPS_PER_VOICE = {"train": 16, "validation": 8, "test": 6}  # of each class
 
 
 class Waveform(tfds.features.Audio):
@@ -61,26 +62,26 @@ class Waveform(tfds.features.Audio):
         return cls(SAMPLE_RATE)
 
 
-class SpokenWords(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """13,248 clips of about 0.8 s at 16 kHz: 11,136 to train on, 960 to validate, 1,152 to test."""
+class _Spoken(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Clips of the same words by all voices."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "84 voices, 12 classes."}  # noqa: RUF012
-    name = "spoken_words"
+    LABELS: tuple[str, ...]
+    CLIPS_PER_VOICE: Mapping[str, int]  # of each label
+    DESCRIPTION: str
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
             description=(
-                "Clips of one word each, spoken by eSpeak NG: ten commands, fifty other words as 'unknown', and noise"
-                " alone as 'silence'. Voice, accent, tempo, pitch, noise and loudness vary; no voice is in two splits."
-                " Synthetic speech is more regular than people's: figures on it say that a pipeline works, not how"
-                " well a model would understand people."
+                f"{self.DESCRIPTION} Spoken by eSpeak NG, one word a clip. Voice, accent, tempo, pitch, noise and"
+                " loudness vary; no voice is in two splits. Synthetic speech is more regular than people's: figures on"
+                " it say that a pipeline works, not how well a model would understand people."
             ),
             features=tfds.features.FeaturesDict(
                 {
                     "audio": Waveform(SAMPLE_RATE),
-                    "label": tfds.features.ClassLabel(names=CLASSES),
+                    "label": tfds.features.ClassLabel(names=self.LABELS),
                     "speaker": tfds.features.Text(),
                 }
             ),
@@ -96,17 +97,37 @@ class SpokenWords(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for voice in VOICES[split]:
             # The name seeds the voice's clips, so adding a voice leaves the others as they were.
             random = np.random.default_rng(list(voice.encode()))
-            for label in CLASSES:
-                for number in range(CLIPS_PER_VOICE[split]):
+            for label in self.LABELS:
+                for number in range(self.CLIPS_PER_VOICE[split]):
                     audio = clip(label, voice, random)
                     yield f"{voice}-{label}-{number}", {"audio": audio, "label": label, "speaker": voice}
+
+
+class SpokenWords(_Spoken):
+    """13,248 clips of about 0.6 s at 16 kHz: 11,136 to train on, 960 to validate, 1,152 to test."""
+
+    name = "spoken_words"
+    RELEASE_NOTES = {"1.0.0": "84 voices, 12 classes."}  # noqa: RUF012
+    LABELS = CLASSES
+    CLIPS_PER_VOICE = MappingProxyType({"train": 16, "validation": 8, "test": 6})
+    DESCRIPTION = "Ten commands, fifty other words as 'unknown', and noise alone as 'silence'."
+
+
+class SpokenVocabulary(_Spoken):
+    """16,560 clips of 60 words, each a class of its own: 13,920 to train on, 1,200 to validate, 1,920 to test."""
+
+    name = "spoken_vocabulary"
+    RELEASE_NOTES = {"1.0.0": "84 voices, 60 classes."}  # noqa: RUF012
+    LABELS = (*WORDS, *OTHER_WORDS)
+    CLIPS_PER_VOICE = MappingProxyType({"train": 4, "validation": 2, "test": 2})
+    DESCRIPTION = "Sixty words, each a class: to teach a model what voices have in common before it learns from few."
 
 
 def clip(label: str, voice: str, random: np.random.Generator) -> np.ndarray:
     """One clip: int16 (samples,) at 16 kHz, with a random manner of speaking, noise and loudness.
 
     Args:
-      label: one of `CLASSES`.
+      label: a word, or `UNKNOWN` for one of `OTHER_WORDS`, or `SILENCE`.
       voice: a variant of eSpeak NG.
       random: draws all that varies.
     """

@@ -1,4 +1,4 @@
-"""Audio classification sets that TFDS prepares: `speech_commands` and others by name, and our own `spoken_words`."""
+"""Audio classification sets that TFDS prepares: `speech_commands` and others by name, and our own."""
 
 import os
 
@@ -9,10 +9,10 @@ import tensorflow_datasets as tfds
 from rnnapps.datasets.dataset import DataError
 from rnnapps.datasets.recordings import Clips
 from rnnapps.datasets.splits import SPLITS, divide, tenth, text_hash
-from rnnapps.datasets.spoken_words import SpokenWords
+from rnnapps.datasets.spoken_words import SpokenVocabulary, SpokenWords
 from rnnapps.datasets.tfds_data import prepared
 
-EMBEDDED = {SpokenWords.name: SpokenWords}
+EMBEDDED = {builder.name: builder for builder in (SpokenWords, SpokenVocabulary)}
 
 
 def load_tfds_audio(

@@ -6,7 +6,7 @@ import pytest
 
 from rnnapps.datasets import DataError
 from rnnapps.datasets.espeak import Manner, say
-from rnnapps.datasets.spoken_words import CLASSES, CLIPS_PER_VOICE, SAMPLE_RATE, VOICES, WORDS, SpokenWords, clip
+from rnnapps.datasets.spoken_words import CLASSES, SAMPLE_RATE, VOICES, WORDS, SpokenVocabulary, SpokenWords, clip
 from rnnapps.datasets.tfds_audio import load_tfds_audio
 
 FEW = {"train": ("f1", "m1"), "validation": ("f5",), "test": ("f3",)}
@@ -42,9 +42,10 @@ def test_an_unknown_voice_is_named():
 def test_the_set_is_as_large_as_it_says_and_no_voice_is_in_two_splits():
     voices = [voice for split in VOICES.values() for voice in split]
     assert len(voices) == len(set(voices)) >= 60
-    sizes = {split: len(VOICES[split]) * CLIPS_PER_VOICE[split] * len(CLASSES) for split in VOICES}
-    assert sizes == {"train": 11_136, "validation": 960, "test": 1_152}
-    assert sum(sizes.values()) >= 12_000
+    for builder, sizes in ((SpokenWords, [11_136, 960, 1_152]), (SpokenVocabulary, [13_920, 1_200, 1_920])):
+        counts = [len(VOICES[split]) * builder.CLIPS_PER_VOICE[split] * len(builder.LABELS) for split in VOICES]
+        assert counts == sizes
+        assert sum(counts) >= 12_000
 
 
 @pytest.mark.parametrize("voice", [voices[0] for voices in VOICES.values()])
@@ -65,7 +66,7 @@ def test_the_same_seed_gives_nearly_the_same_clips():
 
 def test_the_builder_keeps_audio_label_and_speaker(tmp_path, monkeypatch):
     monkeypatch.setattr("rnnapps.datasets.spoken_words.VOICES", FEW)
-    monkeypatch.setattr("rnnapps.datasets.spoken_words.CLIPS_PER_VOICE", dict.fromkeys(FEW, 1))
+    monkeypatch.setattr(SpokenWords, "CLIPS_PER_VOICE", dict.fromkeys(FEW, 1))
     train = load_tfds_audio("spoken_words", "train", sample_rate=SAMPLE_RATE, data_dir=tmp_path)
     assert train.classes == CLASSES
     assert np.bincount(train.labels).tolist() == [2] * len(CLASSES)

@@ -96,3 +96,13 @@ def test_what_cannot_stream_says_so():
         classifier().initial_states(1)
     with pytest.raises(ValueError, match="attention pooling, not with 'max'"):
         classifier(causal=True, pooling="max")
+
+
+def test_a_model_starts_from_what_another_has_learnt():
+    one, other = classifier(layers=2), SpeechClassifier(["x", "y"], **SMALL, layers=2)
+    other.build()
+    other.start_from(one)
+    for mine, theirs in zip(other.recurrent.weights, one.recurrent.weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    with pytest.raises(ValueError, match="units is 9, but 8 in the model to start from"):
+        classifier(units=9).start_from(one)
