@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rnnapps.cli import App, data_options, input_texts, model_options, predict_options, training_options
+from rnnapps.cli import App, data_options, fit_classifier, input_texts, model_options, predict_options, training_options
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, FRACTION
 from rnnapps.errors import UserError
@@ -67,8 +67,6 @@ def main():
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
     """Train a classifier, evaluate it on the test split, and leave everything in --run-dir."""
-    import keras
-
     from rnnapps import training
     from rnnapps.apps.sentiment import data, report
     from rnnapps.apps.sentiment.model import SentimentClassifier
@@ -88,41 +86,19 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     model = SentimentClassifier(words, splits["train"].dataset.classes, **{name: options[name] for name in MODEL})
     batches = data.batches(model, splits["train"], options["batch_size"], seed=options["seed"])
     model.adapt(batches)
-    steps = options["epochs"] * batches.steps
-    cosine = options["schedule"] == "cosine"
-    model.compile(
-        training.optimizer(
-            learning_rate=options["learning_rate"],
-            schedule=options["schedule"],
-            total_steps=steps,
-            warmup_steps=steps // 20 if cosine else 0,
-            clip_norm=options["clip_norm"],
-            weight_averaging=options["averaging"] or None,
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
     validation = data.batches(model, splits["validation"], options["batch_size"])
-    run = training.RunFolder(run_dir)
-    callbacks = []
-    if gradient_flow:
-        one_batch = next(iter(validation.epoch(0)))
-        callbacks.append(training.GradientFlow(one_batch, run.logs, run.report / "gradient_flow.png"))
-    if overwrite and not resume:
-        training.remove_run(run_dir)
-    history = training.fit(
+    history = fit_classifier(
         model,
         batches,
         validation,
-        run_dir=run_dir,
-        epochs=options["epochs"],
-        config={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
+        run_dir,
+        options,
         resume=resume,
-        checkpoint_every_steps=checkpoint_every,
-        patience=options["patience"],
-        reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
-        callbacks=callbacks,
+        overwrite=overwrite,
+        checkpoint_every=checkpoint_every,
+        gradient_flow=gradient_flow,
     )
+    run = history.run
     metrics = report.assess(model, splits["test"], options["batch_size"], picture=run.report / "confusion_matrix.png")
     run.add_metrics(test=metrics)
     click.echo(f"best epoch {history.best_epoch} of {len(history.rows)}; on the test split:")

@@ -2,6 +2,7 @@
 
 from rnnapps.cli.app import App
 from rnnapps.cli.config import config_option
+from rnnapps.cli.fitting import fit_classifier
 from rnnapps.cli.options import data_options, model_options, predict_options, training_options
 from rnnapps.cli.texts import input_texts
 
@@ -9,6 +10,7 @@ __all__ = [
     "App",
     "config_option",
     "data_options",
+    "fit_classifier",
     "input_texts",
     "model_options",
     "predict_options",

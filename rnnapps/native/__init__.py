@@ -14,6 +14,8 @@ import sys
 import threading
 from types import ModuleType
 
+from rnnapps.errors import UserError
+
 ENGINES = ("graph", "native", "auto")
 
 _lock = threading.Lock()
@@ -25,11 +27,11 @@ def wanted() -> str:
     """The engine that `RNNAPPS_ENGINE` asks for: "graph", "native" or "auto", the default.
 
     Raises:
-        ValueError: if the variable holds anything else.
+        UserError: if the variable holds anything else.
     """
     value = os.environ.get("RNNAPPS_ENGINE") or "auto"
     if value not in ENGINES:
-        raise ValueError(f"RNNAPPS_ENGINE must be one of {', '.join(ENGINES)}; got {value!r}")
+        raise UserError(f"RNNAPPS_ENGINE must be one of {', '.join(ENGINES)}; got {value!r}")
     return value
 
 

@@ -24,6 +24,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from rnnapps.errors import UserError
+
 SOURCES = Path(__file__).parent
 LIBRARY = "librnnapps.so"
 LOG = "failed.log"
@@ -34,7 +36,7 @@ KERNEL_FLAGS = ("-std=c++17", "-O3")
 OPS_FLAGS = ("-O1", "-w")
 
 
-class BuildError(RuntimeError):
+class BuildError(UserError):
     """The native engine cannot be built here; the message says why and what to do."""
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rnnapps import native
+from rnnapps.errors import UserError
 from rnnapps.native import __main__ as command
 from rnnapps.native import build
 
@@ -146,7 +147,7 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(machine, monkeypatch):
 
 def test_a_wrong_engine_is_named(monkeypatch):
     monkeypatch.setenv("RNNAPPS_ENGINE", "fast")
-    with pytest.raises(ValueError, match="RNNAPPS_ENGINE must be one of graph, native, auto; got 'fast'"):
+    with pytest.raises(UserError, match="RNNAPPS_ENGINE must be one of graph, native, auto; got 'fast'"):
         native.wanted()
 
 
