@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rnnapps.cli import App, data_options, model_options, predict_options, training_options
+from rnnapps.cli import App, data_options, fit_classifier, model_options, predict_options, training_options
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, POSITIVE
 from rnnapps.errors import UserError
@@ -103,8 +103,6 @@ def main():
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
     """Train a classifier, evaluate it on the test split, and leave everything in --run-dir."""
-    import keras
-
     from rnnapps import training
     from rnnapps.apps.speech import data, report
     from rnnapps.apps.speech.model import SpeechClassifier
@@ -118,9 +116,8 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
             f"--hop-seconds {options['hop_seconds']} must be from one sample to --window-seconds,"
             f" which is {options['window_seconds']}"
         )
-    if overwrite and not resume:
-        training.remove_run(run_dir)
-    training.check_run_dir(run_dir, resume=resume)
+    if resume or not overwrite:
+        training.check_run_dir(run_dir, resume=resume)
     training.set_seed(options["seed"])
     splits = {name: _clips(options, name) for name in data.SPLITS}
     for line in data.summary(splits.values(), options["sample_rate"]):
@@ -133,40 +130,19 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
             model.start_from(_model(training.open_run(options["start_from"])))
         except ValueError as error:
             raise UserError(f"--start-from {options['start_from']}: {error}") from None
-    steps = options["epochs"] * batches.steps
-    cosine = options["schedule"] == "cosine"
-    model.compile(
-        training.optimizer(
-            learning_rate=options["learning_rate"],
-            schedule=options["schedule"],
-            total_steps=steps,
-            warmup_steps=steps // 20 if cosine else 0,
-            clip_norm=options["clip_norm"],
-            weight_averaging=options["averaging"] or None,
-        ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,  # XLA on a CPU has a slow Fourier transform
-    )
-    validation = data.WaveformBatches(splits["validation"], options["batch_size"])
-    run = training.RunFolder(run_dir)
-    callbacks = []
-    if gradient_flow:
-        one_batch = next(iter(validation.epoch(0)))
-        callbacks.append(training.GradientFlow(one_batch, run.logs, run.report / "gradient_flow.png"))
-    history = training.fit(
+    history = fit_classifier(
         model,
         batches,
-        validation,
-        run_dir=run_dir,
-        epochs=options["epochs"],
-        config={name: str(value) if isinstance(value, Path) else value for name, value in options.items()},
+        data.WaveformBatches(splits["validation"], options["batch_size"]),
+        run_dir,
+        options,
         resume=resume,
-        checkpoint_every_steps=checkpoint_every,
-        patience=options["patience"],
-        reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
-        callbacks=callbacks,
+        overwrite=overwrite,
+        checkpoint_every=checkpoint_every,
+        gradient_flow=gradient_flow,
+        jit_compile=False,  # XLA on a CPU has a slow Fourier transform
     )
+    run = history.run
     metrics = report.assess(model, splits["test"], options["batch_size"], picture=run.report)
     run.add_metrics(test=metrics)
     click.echo(f"best epoch {history.best_epoch} of {len(history.rows)}; on the test split:")
