@@ -9,7 +9,7 @@ REVIEW ?= Funny, moving and beautifully acted, from the first scene to the last.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench sanitize clean
 
 demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
 	$(BIN)/rnn-sentiment train --run-dir $(RUN) --overwrite
@@ -33,12 +33,16 @@ bench: $(READY)  ## every benchmark behind a figure in the README; an hour or mo
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/sentiment.py
+	$(BIN)/python benchmarks/gradient_flow.py --picture docs/gradient_flow.png
 
 $(READY): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[demo,test]"
 	touch $@
+
+sanitize:  ## the native engine's loops under AddressSanitizer and UndefinedBehaviorSanitizer
+	bash tests/native/sanitize.sh
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
