@@ -187,20 +187,28 @@ def version_of_torch() -> str | None:
     return torch.__version__
 
 
-def table(cell: str, kind: str, results: list[dict]) -> None:
-    """Prints the rows of a cell, and the geometric means over the plain ones."""
-    columns = [name for name in COLUMNS if name in results[0]["milliseconds"]]
-    names = list(results[0]["ratios"])
+def print_header(cell: str, kind: str, result: dict) -> None:
+    columns = [name for name in COLUMNS if name in result["milliseconds"]]
     print(f"\n{cell}, {kind}: milliseconds; times as fast; GFLOP/s of our best")
     print(f"{'batch,steps,input,units':>30}" + "".join(f"{name:>11}" for name in columns), end="")
-    print("".join(f"{name:>14}" for name in names) + f"{'GFLOP/s':>9}")
-    for result in results:
-        print(f"{result['row']:>30}" + "".join(f"{result['milliseconds'][name]:11.2f}" for name in columns), end="")
-        print("".join(f"{result['ratios'][name]:14.2f}" for name in names) + f"{result['gflops']:9.0f}")
+    print("".join(f"{name:>14}" for name in result["ratios"]) + f"{'GFLOP/s':>9}")
+
+
+def print_row(result: dict) -> None:
+    columns = [name for name in COLUMNS if name in result["milliseconds"]]
+    print(f"{result['row']:>30}" + "".join(f"{result['milliseconds'][name]:11.2f}" for name in columns), end="")
+    print("".join(f"{one:14.2f}" for one in result["ratios"].values()) + f"{result['gflops']:9.0f}", flush=True)
+
+
+def print_means(results: list[dict]) -> None:
+    """Geometric means of the ratios over the rows that are neither masked nor bidirectional."""
     plain = [result["ratios"] for result in results if result["row"] not in VARIED]
     if plain:
+        columns = [name for name in COLUMNS if name in results[0]["milliseconds"]]
         print(f"{'geometric mean':>30}" + " " * 11 * len(columns), end="")
-        print("".join(f"{statistics.geometric_mean(one[name] for one in plain):14.2f}" for name in names), flush=True)
+        print(
+            "".join(f"{statistics.geometric_mean(one[name] for one in plain):14.2f}" for name in plain[0]), flush=True
+        )
 
 
 def main() -> None:
@@ -256,7 +264,10 @@ def main() -> None:
                     }
                 )
                 keras.backend.clear_session()
-            table(cell, kind, results)
+                if len(results) == 1:
+                    print_header(cell, kind, results[0])
+                print_row(results[-1])
+            print_means(results)
             report["results"] += results
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
