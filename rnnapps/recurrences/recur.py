@@ -90,9 +90,11 @@ def recur(
         save = record.could_possibly_record()
         # Saving every step, the backward pass wants the hidden states too.
         keep_outputs = return_sequences or (save and segment is None)
-        outputs, final_states, saved = forward(
-            cell, inputs, states, weights, save=save, keep_outputs=keep_outputs, **fixed
-        )
+        # Under two nested tapes TensorFlow would differentiate the loop itself, in vain.
+        with record.stop_recording():
+            outputs, final_states, saved = forward(
+                cell, inputs, states, weights, save=save, keep_outputs=keep_outputs, **fixed
+            )
         saved = (outputs, *saved) if save and segment is None else saved
 
         @tf.custom_gradient
@@ -100,22 +102,23 @@ def recur(
             kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + len(results)]
             inputs, states, weights = unpack(everything[len(saved) + len(results) :])
             outputs = None
-            if not save:
-                outputs, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
-            elif segment is None:
-                outputs, *kept = kept
-            d_inputs, d_states, d_weights, norms = backward(
-                cell,
-                inputs,
-                states,
-                weights,
-                outputs=outputs,
-                saved=tuple(kept),
-                d_outputs=d_results[0] if return_sequences else None,
-                d_final_states=tuple(d_results[-count:]),
-                **options,
-                **fixed,
-            )
+            with record.stop_recording():
+                if not save:
+                    outputs, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
+                elif segment is None:
+                    outputs, *kept = kept
+                d_inputs, d_states, d_weights, norms = backward(
+                    cell,
+                    inputs,
+                    states,
+                    weights,
+                    outputs=outputs,
+                    saved=tuple(kept),
+                    d_outputs=d_results[0] if return_sequences else None,
+                    d_final_states=tuple(d_results[-count:]),
+                    **options,
+                    **fixed,
+                )
             d_probes = [tf.cast(norms, one.dtype) for one in probes]
             return [d_inputs, *d_states, *(one for one in d_weights if one is not None), *d_probes], _no_second_order
 

@@ -204,3 +204,24 @@ def test_only_the_last_states(options):
     assert outputs is None
     gradients = tape.gradient(loss, [case.inputs, *case.states, *weights])
     assert_equal([*last, *gradients], case.ours(case.inputs, case.states)[1:])
+
+
+@pytest.mark.parametrize("options", ({}, {"truncate": 4}, {"checkpoint_every": 4}))
+def test_a_tape_within_a_tape_is_no_obstacle(options):
+    random = np.random.default_rng(0)
+    x, *kernels, bias = (
+        tf.constant(random.normal(size=shape), tf.float32) for shape in ((2, 11, 3), (3, 20), (5, 20), (20,))
+    )
+    states = [tf.zeros((2, 5))] * 2
+
+    def gradients(nested: bool):
+        with tf.GradientTape() as outer, tf.GradientTape(watch_accessed_variables=False) as inner:
+            outer.watch(kernels)
+            if nested:
+                inner.watch(x)
+            outputs, _ = recur("lstm", x, states, Weights(*kernels, bias), **options)
+            loss = tf.reduce_sum(outputs**2)
+        return outer.gradient(loss, kernels)
+
+    for one, expected in zip(tf.function(gradients)(True), tf.function(gradients)(False), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-5)

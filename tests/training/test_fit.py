@@ -127,7 +127,7 @@ class Raise(keras.callbacks.Callback):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_signal_saves_everything_and_says_how_to_resume(tmp_path, dense_model, number):
     before = signal.getsignal(number)
-    with pytest.raises(training.Interrupted, match=r"step 2 of 3.*go on with train --resume") as interrupted:
+    with pytest.raises(training.Interrupted, match=r"step 2 of 3.*go on with --resume") as interrupted:
         training.fit(
             dense_model, doubled(range(12)), doubled([1]), run_dir=tmp_path / "run", epochs=5, progress=False,
             callbacks=[Raise(number)],

@@ -50,11 +50,11 @@ def test_norms_are_those_of_gradients_taken_step_by_step(batch):
 
 def test_layers_inside_others_are_found(batch):
     model = compiled(
-        Bidirectional(GRU(4, return_sequences=True)),
-        Stacked([SimpleRNN(4, return_sequences=True), LSTM(4, name="top")]),
+        Bidirectional(GRU(4, return_sequences=True, name="gru")),
+        Stacked([SimpleRNN(4, return_sequences=True, name="bottom"), LSTM(4, name="top")]),
     )
     flow = gradient_flow(model, batch)
-    assert [name.split("/")[-1] for name in flow] == ["forward_gru", "backward_gru", "simple_rnn", "top"]
+    assert [name.split("/")[-1] for name in flow] == ["forward_gru", "backward_gru", "bottom", "top"]
     assert all("/" in name for name in flow)
     assert all(norms.shape == (STEPS,) and (norms > 0).all() for norms in flow.values())
 
