@@ -32,11 +32,16 @@ def static_or_dynamic_shape(tensor: tf.Tensor) -> list[int | tf.Tensor]:
 
 def steps_from(sequence: tf.Tensor, start: int | tf.Tensor, count: int, *, axis: int) -> tf.Tensor:
     """`sequence[start : start + count]` along the time axis, in the form that XLA accepts for an unknown start."""
+    static = sequence.shape
+    if static[axis] is None and control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+        # XLA compiles the body also for a length that never enters it, and checks the slice; else this adds nothing.
+        missing = tf.maximum(0, count - tf.shape(sequence)[axis])
+        sequence = tf.pad(sequence, [[0, missing if i == axis else 0] for i in range(static.rank)])
     shape = static_or_dynamic_shape(sequence)
     shape[axis] = count
     begin = [start if i == axis else 0 for i in range(len(shape))]
     part = tf.slice(sequence, begin, shape)
-    part.set_shape([*sequence.shape[:axis], count, *sequence.shape[axis + 1 :]])
+    part.set_shape([*static[:axis], count, *static[axis + 1 :]])
     return part
 
 

@@ -225,3 +225,24 @@ def test_a_tape_within_a_tape_is_no_obstacle(options):
 
     for one, expected in zip(tf.function(gradients)(True), tf.function(gradients)(False), strict=True):
         np.testing.assert_allclose(one, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", ({"checkpoint_every": 32}, {"truncate": 12, "checkpoint_every": 4}))
+@pytest.mark.parametrize("steps", (1, 13))
+def test_sequences_shorter_than_a_segment_under_xla(options, steps):
+    random = np.random.default_rng(0)
+    kernels = [tf.constant(random.normal(size=shape), tf.float32) for shape in ((3, 20), (5, 20), (20,))]
+    states = [tf.zeros((2, 5))] * 2
+
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            tape.watch(kernels)
+            outputs, _ = recur("lstm", x, states, Weights(*kernels), **options)
+            loss = tf.reduce_sum(outputs**2)
+        return tape.gradient(loss, kernels)
+
+    of_any_length = {"input_signature": [tf.TensorSpec([2, None, 3])], "autograph": False}
+    x = tf.constant(random.normal(size=(2, steps, 3)), tf.float32)
+    compiled = tf.function(gradients, jit_compile=True, **of_any_length)(x)
+    for one, expected in zip(compiled, tf.function(gradients, **of_any_length)(x), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-4, atol=1e-6)
