@@ -6,10 +6,18 @@ from pathlib import Path
 
 import click
 
-from rnnapps.cli import App, data_options, fit_classifier, input_texts, model_options, predict_options, training_options
+from rnnapps.cli import (
+    App,
+    data_options,
+    fit_classifier,
+    input_texts,
+    load_classifier,
+    model_options,
+    predict_options,
+    training_options,
+)
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, FRACTION
-from rnnapps.errors import UserError
 
 MODEL = (
     *("cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
@@ -189,16 +197,9 @@ def _source(options: dict) -> dict:
 
 
 def _model(folder):
-    import keras
+    from rnnapps.apps.sentiment.model import SentimentClassifier
 
-    from rnnapps.apps.sentiment import model  # registers the class
-
-    try:
-        return keras.models.load_model(folder.model_file, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{folder.model_file}: cannot be loaded as a {model.SentimentClassifier.__name__}: {error}"
-        ) from None
+    return load_classifier(folder, SentimentClassifier)
 
 
 def _answers(run: Path):

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from rnnapps.cli import App, data_options, fit_classifier, model_options, predict_options, training_options
+from rnnapps.cli import (
+    App,
+    data_options,
+    fit_classifier,
+    load_classifier,
+    model_options,
+    predict_options,
+    training_options,
+)
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, POSITIVE
 from rnnapps.errors import UserError
@@ -246,16 +254,9 @@ def _clips(options: dict, split: str):
 
 
 def _model(folder):
-    import keras
+    from rnnapps.apps.speech.model import SpeechClassifier
 
-    from rnnapps.apps.speech import model  # registers the class
-
-    try:
-        return keras.models.load_model(folder.model_file, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{folder.model_file}: cannot be loaded as a {model.SpeechClassifier.__name__}: {error}"
-        ) from None
+    return load_classifier(folder, SpeechClassifier)
 
 
 def _files(recordings: tuple[Path, ...]) -> Iterator[Path]:

@@ -11,7 +11,6 @@ import tensorflow as tf
 from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.audio import AudioError, decode, decode_wav
-from rnnapps.recurrences import use_engine
 
 _CLASSES = "assets.extra/classes.txt"
 _SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
@@ -117,8 +116,7 @@ def export(
 
     signatures = endpoints(model)
     findings["signatures"] = list(signatures)
-    with use_engine("graph"):
-        folder = serving.save(output, [model], signatures, version=version, approve=approve)
+    folder = serving.save(output, [model], signatures, version=version, approve=approve)
     return folder, findings
 
 

@@ -2,7 +2,7 @@
 
 from rnnapps.cli.app import App
 from rnnapps.cli.config import config_option
-from rnnapps.cli.fitting import fit_classifier
+from rnnapps.cli.fitting import fit_classifier, load_classifier
 from rnnapps.cli.options import data_options, model_options, predict_options, training_options
 from rnnapps.cli.texts import input_texts
 
@@ -12,6 +12,7 @@ __all__ = [
     "data_options",
     "fit_classifier",
     "input_texts",
+    "load_classifier",
     "model_options",
     "predict_options",
     "training_options",

@@ -1,8 +1,10 @@
-"""From the options of `train` to a trained model in a run folder, the same for every classifier."""
+"""From the options of `train` to a trained model in a run folder, and back; the same for every classifier."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from rnnapps.errors import UserError
 
 
 def fit_classifier(
@@ -70,3 +72,21 @@ def fit_classifier(
         reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
         callbacks=callbacks,
     )
+
+
+def load_classifier(folder, model_class: type):
+    """The best model of a run.
+
+    Args:
+        folder: the `rnnapps.training.RunFolder`.
+        model_class: the class that it was saved from; having it at hand means that Keras knows it.
+
+    Raises:
+        UserError: if the file is damaged or holds something else.
+    """
+    import keras
+
+    try:
+        return keras.models.load_model(folder.model_file, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{folder.model_file}: cannot be loaded as a {model_class.__name__}: {error}") from None
