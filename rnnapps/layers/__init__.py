@@ -1,5 +1,6 @@
 """Recurrent layers for Keras 3, in the place of those of `keras.layers`."""
 
+from rnnapps.layers.attention import AdditiveAttention, MultiplicativeAttention
 from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.conversion import from_keras, from_torch, to_keras
 from rnnapps.layers.gru import GRU
@@ -15,10 +16,12 @@ from rnnapps.layers.stacked import Stacked
 __all__ = [
     "GRU",
     "LSTM",
+    "AdditiveAttention",
     "Bidirectional",
     "GRUCell",
     "LSTMCell",
     "MaskedPooling",
+    "MultiplicativeAttention",
     "Recurrent",
     "SimpleRNN",
     "SimpleRNNCell",
