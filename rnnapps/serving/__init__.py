@@ -1,6 +1,25 @@
-"""SavedModels for TensorFlow Serving: written whole or not at all, and checked without our Python."""
+"""SavedModels for TensorFlow Serving: written whole or not at all, checked without our Python, and asked.
 
-from rnnapps.serving.compatibility import check
-from rnnapps.serving.export import Endpoint, ExportError, is_export, latest, load, save
+TensorFlow is imported with the names that need it, so that clients and the check start at once.
+"""
 
-__all__ = ["Endpoint", "ExportError", "check", "is_export", "latest", "load", "save"]
+from importlib import import_module
+
+_HOMES = {
+    "Endpoint": "export",
+    "ExportError": "versions",
+    "Findings": "check",
+    "Saved": "export",
+    "check_export": "check",
+    "is_export": "versions",
+    "latest": "versions",
+    "load": "export",
+    "save": "export",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(f"rnnapps.serving.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

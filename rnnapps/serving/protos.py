@@ -1,0 +1,44 @@
+"""TensorFlow Serving's official protocol messages, imported without importing TensorFlow.
+
+`tensorflow_serving.apis` builds on messages that live in TensorFlow's package (`tensorflow.core.framework.tensor_pb2`).
+Those modules need protobuf alone; only the package's `__init__` loads TensorFlow, and takes seconds. So while they are
+imported a bare package of that name, with the same search path, stands in for it.
+"""
+
+import contextlib
+import importlib.util
+import sys
+import types
+from collections.abc import Iterator
+
+from rnnapps.errors import UserError
+
+
+@contextlib.contextmanager
+def _bare_package(name: str) -> Iterator[None]:
+    """Lets submodules of a package be imported without running its `__init__`; does nothing if it has run already."""
+    if name in sys.modules:
+        yield
+        return
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    package = types.ModuleType(name)
+    package.__path__ = list(spec.submodule_search_locations)
+    sys.modules[name] = package
+    try:
+        yield
+    finally:
+        del sys.modules[name]  # whoever imports it later gets the real one
+
+
+try:
+    with _bare_package("tensorflow"):
+        from tensorflow.core.framework import tensor_pb2, types_pb2
+        from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+except ModuleNotFoundError as error:
+    raise UserError(
+        f"grpc:// needs the package {error.name}: pip install 'rnnapps[serving]', or use the server's http:// address"
+    ) from None
+
+__all__ = ["predict_pb2", "prediction_service_pb2_grpc", "tensor_pb2", "types_pb2"]
