@@ -6,11 +6,15 @@ TensorFlow is imported with the names that need it, so that clients and the chec
 from importlib import import_module
 
 _HOMES = {
+    "BadRequest": "client",
+    "Client": "client",
     "Endpoint": "export",
     "ExportError": "versions",
     "Findings": "check",
     "Saved": "export",
+    "ServerError": "client",
     "check_export": "check",
+    "connect": "client",
     "is_export": "versions",
     "latest": "versions",
     "load": "export",
