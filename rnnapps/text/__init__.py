@@ -1,6 +1,18 @@
 """Text to numbers inside the graph, so that a model takes strings and needs no tokenizer beside it."""
 
 from rnnapps.text.ngrams import HashedNgrams
+from rnnapps.text.subwords import END, PAD, START, UNKNOWN, Subwords, train_subwords
 from rnnapps.text.words import normalise, vocabulary, word_vectorizer
 
-__all__ = ["HashedNgrams", "normalise", "vocabulary", "word_vectorizer"]
+__all__ = [
+    "END",
+    "PAD",
+    "START",
+    "UNKNOWN",
+    "HashedNgrams",
+    "Subwords",
+    "normalise",
+    "train_subwords",
+    "vocabulary",
+    "word_vectorizer",
+]

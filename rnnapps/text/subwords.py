@@ -1,0 +1,188 @@
+"""Subwords: any string as ids of a fixed vocabulary and back, in the graph; the vocabulary learnt from text.
+
+A SentencePiece unigram model. Where it knows no piece for a character it falls back to the character's UTF-8 bytes, so
+no character is unknown. TensorFlow Text does the work in the graph, and TensorFlow Serving links its ops.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import pathlib
+import tempfile
+import unicodedata
+import zlib
+from collections.abc import Iterable
+
+import tensorflow as tf
+
+from rnnapps.errors import UserError
+
+PAD, UNKNOWN, START, END = 0, 1, 2, 3
+SMALLEST = 512  # 4 special ids, 256 bytes, and room for letters
+_THREADS = 4  # a constant: the sums of the training depend on it
+_LONGEST_LINE = 2**15  # bytes; longer lines teach a vocabulary nothing that others do not
+_SENTENCES = 2_000_000  # a sample of so many is enough for a vocabulary
+_CHARACTER_COVERAGE = 0.9999  # the rarest characters are spelt in bytes rather than given a place each
+# Control characters and the line separators become spaces; the no-break spaces of French typography stay.
+_SPACES = (*range(0x01, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+
+
+def train_subwords(texts: Iterable[str | bytes], size: int, *, seed: int = 0) -> bytes:
+    """Learns a subword vocabulary.
+
+    Case and punctuation stay as they are, and so do symbols such as ½ or …. Runs of spaces, tabs and line breaks become
+    one space, spaces at the ends go, and letters followed by combining accents are composed. Every digit is a piece of
+    its own, so that numbers never seen are spelt like all others.
+
+    Args:
+      texts: the training texts, one sentence each, UTF-8; for a joint vocabulary those of both languages.
+      size: ids of the vocabulary, at least 512. A small text may not give so many; `Subwords.size` has the number.
+      seed: draws the sample of sentences where there are more than two million.
+
+    Returns:
+      The model for `Subwords`, a serialised SentencePiece protocol buffer. The same texts give the same model.
+
+    Raises:
+      UserError: the package sentencepiece is missing, `size` is too small for the letters of the texts, or there is no
+        text.
+
+    Reference:
+      Kudo, "Subword Regularization: Improving Neural Network Translation Models with Multiple Subword Candidates",
+      ACL 2018.
+    """
+    try:
+        import sentencepiece
+        from sentencepiece import sentencepiece_model_pb2
+    except ImportError:
+        raise UserError('subwords need the package sentencepiece: pip install "rnnapps[translation]"') from None
+    if size < SMALLEST:
+        raise UserError(f"a vocabulary of {size} subwords is too small: take {SMALLEST} or more, for instance 6000")
+    sentencepiece.set_random_generator_seed(seed)
+    model = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        rules = pathlib.Path(folder, "normalisation.tsv")
+        rules.write_text(_normalisation_rules())
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=(text for text in texts if text.strip()),
+                model_writer=model,
+                model_type="unigram",
+                vocab_size=size,
+                hard_vocab_limit=False,
+                byte_fallback=True,
+                split_digits=True,
+                character_coverage=_CHARACTER_COVERAGE,
+                normalization_rule_tsv=str(rules),
+                pad_id=PAD,
+                unk_id=UNKNOWN,
+                bos_id=START,
+                eos_id=END,
+                input_sentence_size=_SENTENCES,
+                max_sentence_length=_LONGEST_LINE,
+                num_threads=_THREADS,
+                minloglevel=2,
+            )
+        except (RuntimeError, OSError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(f"no vocabulary of {size} subwords can be learnt from these texts: {reason}") from error
+    found = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    found.normalizer_spec.ClearField("normalization_rule_tsv")  # the path, which is gone; the rules are in the model
+    return found.SerializeToString(deterministic=True)
+
+
+def _normalisation_rules() -> str:
+    """SentencePiece's table of what becomes what, as code points in hexadecimal."""
+    rules = [f"{code:X}\t20" for code in _SPACES]
+    for code in (*range(0x80, 0xAC00), *range(0xF900, 0x20000)):
+        composed = chr(code)
+        parts = unicodedata.normalize("NFD", composed)
+        if len(parts) > 1 and unicodedata.normalize("NFC", parts) == composed:
+            rules.append(f"{' '.join(f'{ord(part):X}' for part in parts)}\t{code:X}")
+    return "\n".join(rules) + "\n"
+
+
+class Subwords(tf.Module):
+    """Strings to subword ids and back, in the graph.
+
+    A `tf.Module`, so a SavedModel of whatever holds it carries the vocabulary; loading one takes `import
+    tensorflow_text` and nothing of ours.
+
+    Args:
+      model: what `train_subwords` returned.
+
+    Attributes:
+      model: the same.
+      size: ids of the vocabulary: `PAD`, `UNKNOWN`, `START`, `END`, 256 bytes, and the pieces.
+
+    Raises:
+      UserError: the package tensorflow-text is missing.
+      ValueError: `model` is not such a model.
+
+    Example:
+      >>> subwords = Subwords(train_subwords(["Two dogs run.", "A dog sleeps."] * 9, size=512))
+      >>> subwords.decode(subwords.encode(tf.constant(["A dog runs.", "犬 🐕"]))).numpy()[1].decode()
+      '犬 🐕'
+    """
+
+    def __init__(self, model: bytes):
+        super().__init__()
+        try:
+            import tensorflow_text
+        except ImportError:
+            raise UserError('subwords need the package tensorflow-text: pip install "rnnapps[translation]"') from None
+        try:
+            with tf.init_scope():
+                self._tokenizer = tensorflow_text.SentencepieceTokenizer(model, out_type=tf.int32)
+                self.size = int(self._tokenizer.vocab_size())
+        except tf.errors.OpError as error:
+            raise ValueError(f"not a SentencePiece model: {error.message}") from error
+        self.model = model
+
+    def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """The ids of the most probable segmentation, without `START` and `END`.
+
+        Args:
+          texts: string (batch,), UTF-8; invalid bytes count as U+FFFD.
+
+        Returns:
+          Ragged int32 (batch, None); an empty or blank text has no ids.
+        """
+        return self._tokenizer.tokenize(texts)
+
+    def decode(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        """The texts that ids spell; `PAD`, `START` and `END` are skipped.
+
+        Args:
+          ids: int32, ragged (batch, None) or dense (batch, time).
+
+        Returns:
+          string (batch,), always valid UTF-8: bytes that spell no character become U+FFFD.
+        """
+        return self._tokenizer.detokenize(_without_special(ids))
+
+    def pieces(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
+        """The pieces as text, string of the shape of `ids`; ▁ stands for the space before a word."""
+        return self._tokenizer.id_to_string(ids)
+
+    def to_text(self) -> str:
+        """The model as ASCII, for a `get_config`; see `from_text`."""
+        return base64.b64encode(zlib.compress(self.model, 9)).decode("ascii")
+
+    @classmethod
+    def from_text(cls, text: str) -> Subwords:
+        """The subwords that `to_text` wrote.
+
+        Raises:
+          ValueError: `text` was not written by `to_text`.
+        """
+        try:
+            return cls(zlib.decompress(base64.b64decode(text, validate=True)))
+        except zlib.error as error:
+            raise ValueError(f"not the text of a SentencePiece model: {error}") from error
+
+
+def _without_special(ids: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
+    if not isinstance(ids, tf.RaggedTensor):
+        ids = tf.RaggedTensor.from_tensor(ids)
+    return tf.ragged.boolean_mask(ids, (ids != PAD) & (ids != START) & (ids != END))
