@@ -8,12 +8,15 @@ import click
 
 from rnnapps.cli import (
     App,
+    absolute_dataset,
     data_options,
+    export_options,
     fit_classifier,
     input_texts,
-    load_classifier,
+    load_run_model,
     model_options,
     predict_options,
+    tell_export,
     training_options,
 )
 from rnnapps.cli.config import saved_config
@@ -84,8 +87,7 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     resume = context.meta["resume"]
     if resume or not overwrite:
         training.check_run_dir(run_dir, resume=resume)
-    if Path(options["dataset"]).exists() and options["dataset"] not in BUILT_IN:
-        options["dataset"] = str(Path(options["dataset"]).resolve())  # evaluate may be called from another folder
+    options["dataset"] = absolute_dataset(options["dataset"], BUILT_IN)
     training.set_seed(options["seed"])
     splits = {name: data.reviews(options["dataset"], name, **_source(options)) for name in data.SPLITS}
     for line in data.summary(splits.values()):
@@ -168,15 +170,15 @@ def predict(run, text, batch_size, as_json):
 
 @main.command(short_help="Write a SavedModel for TensorFlow Serving.")
 @RUN
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The model's folder.")
-@click.option("--model-version", type=COUNT, help="Number of the version.  [default: the next free one]")
+@export_options
 def export(run, output, model_version):
     """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
     from rnnapps import training
     from rnnapps.apps.sentiment import data, serving
     from rnnapps.datasets import DataError
 
-    model = _model(training.open_run(run))
+    folder = training.open_run(run)
+    model = _model(folder)
     options = saved_config(run, *SOURCE)
     try:
         examples = data.reviews(options["dataset"], "test", **_source(options))
@@ -184,11 +186,8 @@ def export(run, output, model_version):
     except DataError as error:
         click.echo(f"the check goes without the run's own texts: {error}", err=True)
         samples = []
-    folder, findings = serving.export(model, output, samples, model_version)
-    click.echo(
-        f"{folder}: answers {findings['requests']} requests as the run does, to within "
-        f"{findings['largest_difference']:.1g}, in a process without keras and rnnapps"
-    )
+    about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
+    tell_export(serving.export(model, output, samples, model_version, about))
 
 
 def _source(options: dict) -> dict:
@@ -199,7 +198,7 @@ def _source(options: dict) -> dict:
 def _model(folder):
     from rnnapps.apps.sentiment.model import SentimentClassifier
 
-    return load_classifier(folder, SentimentClassifier)
+    return load_run_model(folder, SentimentClassifier)
 
 
 def _answers(run: Path):

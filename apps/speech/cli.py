@@ -8,9 +8,10 @@ import click
 
 from rnnapps.cli import (
     App,
+    absolute_dataset,
     data_options,
     fit_classifier,
-    load_classifier,
+    load_run_model,
     model_options,
     predict_options,
     training_options,
@@ -126,6 +127,7 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
         )
     if resume or not overwrite:
         training.check_run_dir(run_dir, resume=resume)
+    options["dataset"] = absolute_dataset(options["dataset"], data.EMBEDDED)
     training.set_seed(options["seed"])
     splits = {name: _clips(options, name) for name in data.SPLITS}
     for line in data.summary(splits.values(), options["sample_rate"]):
@@ -151,7 +153,7 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
         jit_compile=False,  # XLA on a CPU has a slow Fourier transform
     )
     run = history.run
-    metrics = report.assess(model, splits["test"], options["batch_size"], picture=run.report)
+    metrics = report.assess(model, splits["test"], options["batch_size"], picture=run.report / "confusion_matrix.png")
     run.add_metrics(test=metrics)
     click.echo(f"best epoch {history.best_epoch} of {len(history.rows)}; on the test split:")
     click.echo(report.table(metrics))
@@ -163,22 +165,25 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
 @click.option("--dataset", metavar="NAME|PATH", help="Data to evaluate on.  [default: the run's]")
 @click.option("--split", type=click.Choice(["train", "validation", "test", "all"]), default="test", show_default=True)
 @split_options
-@click.option("--strict", is_flag=True, help="Stop at the first bad file instead of skipping and counting it.")
+@click.option("--strict", is_flag=True, default=None, help="Stop at the first bad file instead of skipping it.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the confusion matrix, a PNG.")
 @predict_options
-def evaluate(run, dataset, split, split_by, test_files, strict, batch_size, as_json):
+def evaluate(run, dataset, split, split_by, test_files, strict, plot, batch_size, as_json):
     """Accuracy, macro F1, confusions, loss and speed of a trained RUN."""
     from rnnapps import training
     from rnnapps.apps.speech import data, report
 
     folder = training.open_run(run)
-    options = saved_config(run)
-    if dataset:
-        options |= {"dataset": dataset, "split_by": split_by, "test_files": test_files, "strict": strict}
+    options = saved_config(run, "dataset", "sample_rate", *SOURCE)
+    if dataset:  # the run's patterns are for the run's files
+        options |= {"dataset": dataset, "split_by": None, "test_files": None}
+    given = {"split_by": split_by, "test_files": test_files, "strict": strict}
+    options |= {name: value for name, value in given.items() if value is not None}
     model = _model(folder)
     examples = data.with_classes(_clips(options, split), model.classes)
     for line in data.summary([examples], model.sample_rate):
         click.echo(line, err=as_json)
-    metrics = report.assess(model, examples, batch_size, picture=folder.report)
+    metrics = report.assess(model, examples, batch_size, picture=plot)
     click.echo(json.dumps(metrics) if as_json else report.table(metrics))
 
 
@@ -235,10 +240,16 @@ def export(run, output, model_version):
     """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
     from rnnapps import training
     from rnnapps.apps.speech import serving
+    from rnnapps.datasets import DataError
 
     model = _model(training.open_run(run))
-    examples = _clips(saved_config(run), "test")
-    folder, findings = serving.export(model, output, examples.waveforms[:50], model_version)
+    options = saved_config(run, "dataset", "sample_rate", *SOURCE)
+    try:
+        samples = _clips(options, "test").waveforms[:50]
+    except DataError as error:
+        click.echo(f"the check goes without the run's own recordings: {error}", err=True)
+        samples = []
+    folder, findings = serving.export(model, output, samples, model_version)
     click.echo(
         f"{folder}: answers {findings['requests']} requests as the run does, to within "
         f"{findings['largest_difference']:.1g}, in a process without keras and rnnapps; "
@@ -256,7 +267,7 @@ def _clips(options: dict, split: str):
 def _model(folder):
     from rnnapps.apps.speech.model import SpeechClassifier
 
-    return load_classifier(folder, SpeechClassifier)
+    return load_run_model(folder, SpeechClassifier)
 
 
 def _files(recordings: tuple[Path, ...]) -> Iterator[Path]:

@@ -1,19 +1,24 @@
 """What the command lines of all apps share: options, TOML configuration, errors in one line. Imports no TensorFlow."""
 
 from rnnapps.cli.app import App
-from rnnapps.cli.config import config_option
-from rnnapps.cli.fitting import fit_classifier, load_classifier
+from rnnapps.cli.config import absolute_dataset, config_option
+from rnnapps.cli.exporting import export_options, tell_export
+from rnnapps.cli.fitting import fit_classifier, fit_model, load_run_model
 from rnnapps.cli.options import data_options, model_options, predict_options, training_options
 from rnnapps.cli.texts import input_texts
 
 __all__ = [
     "App",
+    "absolute_dataset",
     "config_option",
     "data_options",
+    "export_options",
     "fit_classifier",
+    "fit_model",
     "input_texts",
-    "load_classifier",
+    "load_run_model",
     "model_options",
     "predict_options",
+    "tell_export",
     "training_options",
 ]

@@ -1,13 +1,13 @@
-"""From the options of `train` to a trained model in a run folder, and back; the same for every classifier."""
+"""From the options of `train` to a trained model in a run folder, and back; the same for every app."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rnnapps.errors import UserError
 
 
-def fit_classifier(
+def fit_model(
     model,
     batches,
     validation,
@@ -18,9 +18,12 @@ def fit_classifier(
     overwrite: bool,
     checkpoint_every: int,
     gradient_flow: bool,
+    loss=None,
+    metrics: Sequence[Any] = (),
     jit_compile: bool | str = "auto",
+    **arguments: Any,
 ):
-    """Compiles a classifier that gives logits, and trains it as `rnnapps.cli.training_options` say.
+    """Compiles a model, and trains it as `rnnapps.cli.training_options` say.
 
     Args:
         model: built, not compiled.
@@ -29,13 +32,12 @@ def fit_classifier(
         run_dir: the run folder; with `overwrite` a run in it is removed now, when everything else has gone well.
         options: what the run depends on, written to its config.json.
         resume, overwrite, checkpoint_every, gradient_flow: the options of that name.
-        jit_compile: as for `keras.Model.compile`.
+        loss, metrics, jit_compile: as for `keras.Model.compile`.
+        **arguments: more for `rnnapps.training.fit`: `monitor`, `mode`, `figures`.
 
     Returns:
         The `rnnapps.training.History`.
     """
-    import keras
-
     from rnnapps import training
 
     steps = options["epochs"] * batches.steps
@@ -48,8 +50,8 @@ def fit_classifier(
             clip_norm=options["clip_norm"],
             weight_averaging=options["averaging"] or None,
         ),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        loss=loss,
+        metrics=list(metrics),
         jit_compile=jit_compile,
     )
     run = training.RunFolder(run_dir)
@@ -71,10 +73,19 @@ def fit_classifier(
         patience=options["patience"],
         reduce_on_plateau=training.ReduceOnPlateau() if options["schedule"] == "plateau" else None,
         callbacks=callbacks,
+        **arguments,
     )
 
 
-def load_classifier(folder, model_class: type):
+def fit_classifier(model, batches, validation, run_dir: Path, options: Mapping[str, Any], **arguments: Any):
+    """`fit_model` for a classifier that gives logits: cross-entropy and accuracy."""
+    import keras
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return fit_model(model, batches, validation, run_dir, options, loss=loss, metrics=["accuracy"], **arguments)
+
+
+def load_run_model(folder, model_class: type):
     """The best model of a run.
 
     Args:

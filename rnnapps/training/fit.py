@@ -14,7 +14,7 @@ import math
 import pathlib
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -48,6 +48,7 @@ def fit(
     patience: int | None = 3,
     monitor: str = "val_loss",
     mode: Literal["min", "max"] = "min",
+    figures: Mapping[str, Callable[[], float]] | None = None,
     reduce_on_plateau: ReduceOnPlateau | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: bool = True,
@@ -76,6 +77,8 @@ def fit(
         patience: Stop after so many epochs without a better monitored value. None: never.
         monitor: The value that decides which epoch is best: `loss`, a metric's name, or either with `val_` before it.
         mode: Whether the least or the greatest value is best.
+        figures: More to find out after each validation, with the weights that were validated: functions by name, such
+            as `{"val_bleu": ...}`. Their values go where those of the metrics go, and may be monitored.
         reduce_on_plateau: Lower the learning rate while nothing improves. The optimizer must have a constant one.
         callbacks: Keras callbacks. They see raw weights, also where the optimizer averages; a callback with
             `on_train_batch_end` costs time in every step.
@@ -113,12 +116,13 @@ def fit(
         raise RunError("there are no training batches: the training data are empty")
     if validation is not None and not isinstance(validation, tf.data.Dataset):
         validation = as_batches(validation, "validation").epoch(0)
-    _build(model, train.epoch(0) if validation is None else validation, validation is not None, monitor)
+    figures = dict(figures or {})
+    _build(model, train.epoch(0) if validation is None else validation, validation is not None, monitor, figures)
 
     run = (resume_run if resume else create_run)(run_dir, config or {})
     training = _Training(
         model, train, validation, run, epochs=epochs, checkpoint_every_steps=checkpoint_every_steps, patience=patience,
-        monitor=monitor, mode=mode, reduce_on_plateau=reduce_on_plateau, callbacks=callbacks,
+        monitor=monitor, mode=mode, figures=figures, reduce_on_plateau=reduce_on_plateau, callbacks=callbacks,
         display=show_progress(progress),
     )  # fmt: skip
     with writing_to(run.path):
@@ -140,13 +144,15 @@ class _Training:
         patience: int | None,
         monitor: str,
         mode: Literal["min", "max"],
+        figures: Mapping[str, Callable[[], float]],
         reduce_on_plateau: ReduceOnPlateau | None,
         callbacks: Sequence[keras.callbacks.Callback],
         display: Progress,
     ):
         self.model, self.train, self.validation, self.run = model, train, validation, run
         self.epochs, self.checkpoint_every_steps, self.patience = epochs, checkpoint_every_steps, patience
-        self.monitor, self.mode, self.reduce_on_plateau = monitor, mode, reduce_on_plateau
+        self.monitor, self.mode, self.figures = monitor, mode, figures
+        self.reduce_on_plateau = reduce_on_plateau
         self.display = display
         self.callbacks = None
         if callbacks:
@@ -196,6 +202,8 @@ class _Training:
             state.train_logs = self.train_steps(started)
         with averaged_weights(self.model), _kept_state(self.model):
             validation_logs = self.validate() if self.validation is not None else {}
+            if not self.stop.received:
+                validation_logs |= {name: float(figure()) for name, figure in self.figures.items()}
             row = {
                 "epoch": state.epoch + 1,
                 "step": state.total_steps,
@@ -337,7 +345,9 @@ class _Training:
         return history
 
 
-def _build(model: keras.Model, batches: tf.data.Dataset, has_validation: bool, monitor: str) -> None:
+def _build(
+    model: keras.Model, batches: tf.data.Dataset, has_validation: bool, monitor: str, figures: Iterable[str]
+) -> None:
     """Makes every variable of the model, its metrics and its optimizer, and checks that `monitor` will be there.
 
     Evaluating one batch is the public way to build all of them; the compiled function is used again in validation.
@@ -346,7 +356,7 @@ def _build(model: keras.Model, batches: tf.data.Dataset, has_validation: bool, m
         names = list(model.evaluate(batches.take(1), verbose=0, return_dict=True))
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    monitored = names + [f"val_{name}" for name in names] * has_validation
+    monitored = [*names, *[f"val_{name}" for name in names] * has_validation, *figures]
     if monitor not in monitored:
         raise ValueError(f"monitor must be one of {', '.join(monitored)}; it is {monitor!r}")
 
