@@ -10,10 +10,12 @@ from rnnapps.cli import (
     App,
     absolute_dataset,
     data_options,
+    export_options,
     fit_classifier,
     load_run_model,
     model_options,
     predict_options,
+    tell_export,
     training_options,
 )
 from rnnapps.cli.config import saved_config
@@ -234,27 +236,23 @@ def predict(run, recording, top, strict, stream, every, plot, as_json):
 
 @main.command()
 @RUN
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The model's folder.")
-@click.option("--model-version", type=COUNT, help="Number of the version.  [default: the next free one]")
+@export_options
 def export(run, output, model_version):
     """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
     from rnnapps import training
     from rnnapps.apps.speech import serving
     from rnnapps.datasets import DataError
 
-    model = _model(training.open_run(run))
+    folder = training.open_run(run)
+    model = _model(folder)
     options = saved_config(run, "dataset", "sample_rate", *SOURCE)
     try:
-        samples = _clips(options, "test").waveforms[:50]
+        samples = _clips(options, "test").waveforms[:16]
     except DataError as error:
         click.echo(f"the check goes without the run's own recordings: {error}", err=True)
         samples = []
-    folder, findings = serving.export(model, output, samples, model_version)
-    click.echo(
-        f"{folder}: answers {findings['requests']} requests as the run does, to within "
-        f"{findings['largest_difference']:.1g}, in a process without keras and rnnapps; "
-        f"signatures {', '.join(findings['signatures'])}"
-    )
+    about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
+    tell_export(serving.export(model, output, samples, model_version, about))
 
 
 def _clips(options: dict, split: str):

@@ -14,10 +14,12 @@ _HOMES = {
     "Saved": "export",
     "ServerError": "client",
     "check_export": "check",
+    "in_chunks": "chunks",
     "connect": "client",
     "is_export": "versions",
     "latest": "versions",
     "load": "export",
+    "metadata": "versions",
     "save": "export",
 }
 __all__ = list(_HOMES)

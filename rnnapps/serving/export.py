@@ -1,116 +1,154 @@
-"""Versioned SavedModel folders that appear under their final name only when they are complete."""
+"""Exports: versioned SavedModel folders that appear under their final name only when they are complete and checked."""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from rnnapps.errors import UserError
 from rnnapps.recurrences import use_engine
+from rnnapps.serving import description, server_files
+from rnnapps.serving.check import Findings, check_export
+from rnnapps.serving.recordings import Request, record, write_recordings, write_warm_up
+from rnnapps.serving.versions import ExportError, latest, next_version
 
-
-class ExportError(UserError):
-    """An export that cannot be written, read or trusted."""
+_WRITING = ".writing-"  # no number, so no server takes it for a version
+_ABANDONED_SECONDS = 24 * 3600  # no export takes a day: who wrote it was killed
 
 
 class Endpoint(NamedTuple):
-    """One signature of an export: a function of named tensors, and their specs."""
+    """One signature of an export: a function of named tensors, and their specs, the batch first."""
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: list[tf.TensorSpec]
+
+
+class Saved(NamedTuple):
+    """An export that was written.
+
+    Attributes:
+        folder: the version's folder.
+        findings: what the check found.
+        kept: files beside the versions that were left as they are, since somebody has edited them.
+    """
+
+    folder: Path
+    findings: Findings
+    kept: tuple[Path, ...]
 
 
 def save(
     output: Path,
     resources: list,
     endpoints: Mapping[str, Endpoint],
+    requests: Mapping[str, Sequence[Request]] | None = None,
     *,
+    about: Mapping[str, Any] | None = None,
     version: int | None = None,
-    approve: Callable[[Path], object] = lambda folder: None,
-) -> Path:
-    """Writes `OUTPUT/<version>/`, a SavedModel with the given signatures.
+    batch_sizes: Sequence[int] = (1, 2, 4, 8, 16, 32, 64),
+) -> Saved:
+    """Writes `OUTPUT/<version>/`, a SavedModel with the given signatures, and what a server needs beside it.
 
-    The folder is written and approved under another name beside its final one and then renamed, so a server that
-    watches OUTPUT never sees a half-written or a refused model.
+    The folder is written and checked under another name beside its final one and then renamed, so a server that
+    watches OUTPUT never sees a half-written or a refused model. It holds, next to the SavedModel, a README.md and in
+    `assets.extra` the warm-up requests, `metadata.json` and the requests with the answers of this process. Beside the
+    versions are `models.config`, `batching_parameters.txt`, `monitoring.config` and `compose.yaml`; what somebody has
+    edited of them stays.
 
     Args:
-        output: the model's folder, as TensorFlow Serving's `base_path`.
-        resources: the models and layers whose weights and tables the signatures use.
+        output: the model's folder, as TensorFlow Serving's `base_path`; its name is the model's.
+        resources: the models, layers and `tf.Module`s whose weights and tables the signatures use.
         endpoints: the signatures by name; one is `serving_default`.
+        requests: real inputs for signatures by name, each request a dictionary of input arrays (text as str or bytes).
+            The export must answer them as the endpoints' functions do here; they also make up the warm-up requests.
+        about: what `metadata.json` says of the model beyond versions and signatures: app, data set, metrics.
         version: the version's number; None takes the next free one.
-        approve: called with the finished folder before it gets its name; what it raises discards the folder.
-
-    Returns:
-        The version's folder.
+        batch_sizes: what a server may make of single requests; the smallest, the middle and the largest are warmed up.
 
     Raises:
-        ExportError: if the version exists already or OUTPUT cannot be written.
+        ExportError: if the version exists already, OUTPUT cannot be written or the check fails.
     """
     try:
         output.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".writing-", dir=output))
+        _remove_abandoned(output)
+        if version is not None and (output / str(version)).exists():
+            raise ExportError(f"{output / str(version)}: exists already; choose another --model-version")
+        beside = Path(tempfile.mkdtemp(prefix=_WRITING, dir=output))
     except OSError as error:
         raise ExportError(f"{output}: cannot be written ({error.strerror}); choose another --output") from None
+    model = server_files.model_name(output)
     try:
-        module = tf.Module()
-        module.resources = [_trackable(resource) for resource in resources]
-        with use_engine("graph"):  # the native engine's ops are known to our process alone
-            signatures = {
-                name: tf.function(endpoint.function, autograph=False).get_concrete_function(*endpoint.inputs)
-                for name, endpoint in endpoints.items()
-            }
-        tf.saved_model.save(module, str(beside), signatures=signatures)
-        approve(beside)
+        recorded = record(endpoints, requests or {})
+        _write_saved_model(beside, resources, endpoints)
+        (beside / "assets.extra").mkdir(exist_ok=True)
+        write_recordings(beside, recorded)
+        write_warm_up(
+            beside, model, recorded, sorted({batch_sizes[0], batch_sizes[len(batch_sizes) // 2], batch_sizes[-1]})
+        )
+        findings = check_export(beside)
+        if not findings.passed:
+            raise ExportError(f"the export failed its check and was not kept: {findings}")
+        described = description.describe(beside, about or {})
         beside.chmod(0o755)  # mkdtemp's 0700 would lock out a server that runs as another user
-        final = output / str(version or _next_version(output))
-        if final.exists():
-            raise ExportError(f"{final}: exists already; choose another --model-version")
-        os.rename(beside, final)
+        folder = _rename(
+            beside, output, version, lambda number: description.write(beside, model, number, described, recorded)
+        )
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return final
+    return Saved(folder, findings, server_files.write(output, endpoints, batch_sizes))
+
+
+def _write_saved_model(folder: Path, resources: list, endpoints: Mapping[str, Endpoint]) -> None:
+    module = tf.Module()
+    module.resources = [_trackable(resource) for resource in resources]
+    with use_engine("graph"):  # the native engine's ops are known to our process alone
+        signatures = {
+            name: tf.function(endpoint.function, autograph=False).get_concrete_function(*endpoint.inputs)
+            for name, endpoint in endpoints.items()
+        }
+    tf.saved_model.save(module, str(folder), signatures=signatures)
 
 
 def _trackable(resource):
     """The weights and tables of a Keras layer, without the layer: an export holds no Keras object."""
+    if not hasattr(resource, "_flatten_layers"):
+        return resource
     return {
         "variables": [variable.value for variable in resource.variables],
         "tables": [layer.lookup_table for layer in resource._flatten_layers() if hasattr(layer, "lookup_table")],
     }
 
 
-def _versions(output: Path) -> list[int]:
-    return sorted(int(folder.name) for folder in output.iterdir() if folder.name.isdecimal() and folder.is_dir())
+def _remove_abandoned(output: Path) -> None:
+    """Removes what exports that were killed have left."""
+    for folder in output.glob(f"{_WRITING}*"):
+        if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _next_version(output: Path) -> int:
-    return max(_versions(output), default=0) + 1
-
-
-def is_export(folder: Path) -> bool:
-    """Whether a folder holds a SavedModel, itself or as versions."""
-    return (folder / "saved_model.pb").is_file() or bool(_versions(folder))
-
-
-def latest(export: Path) -> Path:
-    """The folder of the newest version below `export`, or `export` itself if it is a version's folder.
-
-    Raises:
-        ExportError: if there is no SavedModel.
-    """
-    if (export / "saved_model.pb").is_file():
-        return export
-    if export.is_dir() and (versions := _versions(export)):
-        return export / str(versions[-1])
-    raise ExportError(f"{export}: no SavedModel here; name the folder that export wrote")
+def _rename(beside: Path, output: Path, version: int | None, finish: Callable[[int], None]) -> Path:
+    """Gives a finished folder its number; another export may have taken the next one in the meantime."""
+    while True:
+        number = version or next_version(output)
+        finish(number)
+        try:
+            os.rename(beside, output / str(number))
+            return output / str(number)
+        except OSError:
+            if version or not (output / str(number)).exists():
+                raise ExportError(f"{output / str(number)}: exists already; choose another --model-version") from None
 
 
 def load(export: Path, signature: str = "serving_default") -> Callable[..., dict[str, tf.Tensor]]:
     """The signature of an export as a function of named tensors.
+
+    Args:
+        export: a version's folder, or the folder of the versions: then the newest one.
+        signature: its name.
 
     Raises:
         ExportError: if there is no such export or signature.

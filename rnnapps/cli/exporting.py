@@ -1,0 +1,26 @@
+"""The options of `export` and what it says; the same for every app."""
+
+from pathlib import Path
+
+import click
+
+from rnnapps.cli.options import COUNT
+
+
+def export_options(command):
+    """--output and --model-version."""
+    command = click.option("--model-version", type=COUNT, help="Number of the version.  [default: the next free one]")(
+        command
+    )
+    return click.option(
+        "--output", type=click.Path(path_type=Path, file_okay=False), required=True, help="The model's folder."
+    )(command)
+
+
+def tell_export(saved) -> None:
+    """Says where an export is, what its check found, and what was not touched; see `rnnapps.serving.Saved`."""
+    click.echo(f"{saved.folder}: {saved.findings}, in a process without keras and rnnapps")
+    for path in saved.kept:
+        click.echo(f"{path}: somebody has edited it, so it stays as it is; without it, export writes a new one")
+    click.echo(f"signatures, and a request to try: {saved.folder / 'README.md'}")
+    click.echo(f"to start a server: docker compose up, in {saved.folder.parent}")

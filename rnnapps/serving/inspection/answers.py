@@ -1,0 +1,162 @@
+"""Is an export's every answer the one it should give: recorded ones, in any batch, again and again, at warm-up?"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
+
+from . import prediction_log
+from .columns import from_json
+from .finding import BATCH_SIZES, Finding
+from .served import Served
+
+RECORDED = os.path.join("assets.extra", "recorded_answers.json")
+WARMUP = os.path.join("assets.extra", "tf_serving_warmup_requests")  # the name that the server looks for
+TOLERANCE = 1e-4  # of a number up to 1, and relative to a larger one: other engines add up in another order
+SAME = 1e-6  # of the same number, computed once more
+
+Tensors = dict[str, np.ndarray]
+
+
+def recordings(export: str, served: Served) -> dict[str, list[tuple[Tensors, Tensors]]]:
+    """The recorded requests and answers of each signature."""
+    path = os.path.join(export, RECORDED)
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        items = json.load(file)
+    found: dict[str, list[tuple[Tensors, Tensors]]] = {}
+    for item in items:
+        name = item["request"]["signature_name"]
+        signature = served.signatures[name]
+        request = _arrays(item["request"]["inputs"], signature.inputs)
+        found.setdefault(name, []).append((request, _arrays(item["response"]["outputs"], signature.outputs)))
+    return found
+
+
+def _arrays(values: Mapping[str, list], tensors) -> Tensors:
+    arrays = {}
+    for name, value in values.items():
+        dtype = tf.dtypes.as_dtype(tensors[name].dtype).as_numpy_dtype
+        shape = [None if size.size < 0 else size.size for size in tensors[name].tensor_shape.dim]
+        arrays[name] = from_json(value, dtype, shape)
+    return arrays
+
+
+def recorded_answers(served: Served, name: str, recorded: list[tuple[Tensors, Tensors]]) -> Finding:
+    """Whether the export answers recorded requests as the run did."""
+    largest = 0.0
+    try:
+        for number, (request, expected) in enumerate(recorded, 1):
+            answer = served.ask(name, request)
+            if missing := sorted(set(expected) - set(answer)):
+                return Finding(f"recorded answers {name}", False, f"no output {missing[0]!r}")
+            largest = max(largest, *(_difference(f"request {number}", answer, expected, TOLERANCE)), 0.0)
+    except (_Differs, tf.errors.OpError, ValueError) as error:
+        return Finding(f"recorded answers {name}", False, brief(error))
+    rows = sum(rows_of(request) for request, _ in recorded)
+    return Finding(f"recorded answers {name}", True, f"{rows} rows, largest difference {largest:.1g}")
+
+
+def batches(served: Served, name: str, recorded: list[tuple[Tensors, Tensors]]) -> Finding:
+    """Whether a recorded request, cut or repeated to other sizes, is answered row by row as it was."""
+    check = f"batch sizes {name}"
+    request, expected = recorded[0]
+    count = rows_of(request)
+    if not count:
+        return Finding(check, None, "takes no batch")
+    for size in BATCH_SIZES:
+        rows = np.arange(size) % count
+        try:
+            answer = served.ask(name, {key: value[rows] for key, value in request.items()})
+            for key, value in answer.items():
+                if value.shape[:1] != (size,):
+                    raise _Differs(f"output {key!r} has the shape {value.shape}")
+            list(_difference("", answer, {key: value[rows] for key, value in expected.items()}, TOLERANCE))
+        except (_Differs, tf.errors.OpError, ValueError) as error:
+            return Finding(check, False, f"a batch of {size}: {brief(error)}")
+    return Finding(check, True, ", ".join(map(str, BATCH_SIZES)))
+
+
+def repeats(served: Served, name: str, recorded: list[tuple[Tensors, Tensors]]) -> Finding:
+    """Whether the second and the tenth call answer as the first did: nothing is carried over."""
+    request = recorded[0][0]
+    try:
+        first = served.ask(name, request)
+        for call in range(2, 11):
+            answer = served.ask(name, request)
+            if call in (2, 10):
+                list(_difference(f"call {call}", answer, first, SAME))
+    except (_Differs, tf.errors.OpError, ValueError) as error:
+        return Finding(f"repeated calls {name}", False, brief(error))
+    return Finding(f"repeated calls {name}", True, "second and tenth as the first")
+
+
+def warm_up(export: str, served: Served) -> Finding:
+    """Whether the requests that the server sends to a new version are answered."""
+    path = os.path.join(export, WARMUP)
+    if not os.path.exists(path):
+        return Finding("warm-up", None, "no warm-up requests")
+    sizes: dict[str, list[int]] = {}
+    try:
+        for record in tf.data.TFRecordDataset(path):
+            name, tensors = prediction_log.from_bytes(record.numpy())
+            request = {key: tf.make_ndarray(tensor_pb2.TensorProto.FromString(one)) for key, one in tensors.items()}
+            served.ask(name, request)
+            sizes.setdefault(name, []).append(rows_of(request))
+    except KeyError as error:
+        return Finding("warm-up", False, f"there is no signature or input {error}")
+    except (tf.errors.OpError, ValueError) as error:
+        return Finding("warm-up", False, brief(error))
+    replayed = "; ".join(f"{name} {', '.join(map(str, found))}" for name, found in sizes.items())
+    return Finding("warm-up", True, f"replayed, batches of {replayed}")
+
+
+def rows_of(request: Tensors) -> int:
+    """The number of rows of a request, 0 if it takes no batch."""
+    return min((len(value) if value.ndim else 0 for value in request.values()), default=0)
+
+
+def brief(error: Exception) -> str:
+    """The first words of an error; TensorFlow's run to many lines."""
+    line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return line if len(line) <= 200 else line[:199] + "…"
+
+
+class _Differs(Exception):
+    """An answer that is not the expected one."""
+
+
+def _difference(where: str, answer: Tensors, expected: Tensors, tolerance: float) -> Iterator[float]:
+    """The largest difference of each output's numbers.
+
+    Raises:
+        _Differs: if texts or shapes differ, or numbers by more than the tolerance.
+    """
+    where = f"{where}: " if where else ""
+    for name, wanted in expected.items():
+        found = answer[name]
+        if found.ndim != wanted.ndim or found.shape[:1] != wanted.shape[:1]:
+            raise _Differs(f"{where}output {name!r} has the shape {found.shape}, not {wanted.shape}")
+        # What is padded to the longest row of a batch is compared as far as both go.
+        common = tuple(slice(min(sizes)) for sizes in zip(found.shape, wanted.shape, strict=True))
+        found, wanted = found[common], wanted[common]
+        if found.dtype == object:
+            if wrong := np.argwhere(found != wanted).tolist():
+                place = tuple(wrong[0])
+                raise _Differs(
+                    f"{where}output {name!r} is {_shown(found[place])} where the run answered {_shown(wanted[place])}"
+                )
+            yield 0.0
+            continue
+        difference = np.abs(found.astype("float64") - wanted.astype("float64"))
+        if not np.all(difference <= tolerance * np.maximum(1, np.abs(wanted))):
+            raise _Differs(f"{where}output {name!r} differs from the run's by up to {difference.max():.2g}")
+        yield float(difference.max(initial=0))
+
+
+def _shown(text: bytes) -> str:
+    return repr(text.decode(errors="replace")[:40])

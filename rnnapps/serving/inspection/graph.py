@@ -1,0 +1,109 @@
+"""What can be said of an export without running it: its signatures and its operations."""
+
+import glob
+import importlib.util
+import os
+from collections.abc import Iterator
+
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.python.framework import op_def_registry
+
+from .finding import Finding
+
+# They call back into the Python process that made them.
+_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+# Of XLA, TensorRT and TPUs, which TensorFlow's wheel has and TensorFlow Serving's binary has not.
+_NOT_LINKED = ("Xla", "_Xla", "TRT", "TPU", "_TPU")
+
+
+def serving_graph(export: str) -> meta_graph_pb2.MetaGraphDef:
+    """The part of a SavedModel that TensorFlow Serving loads.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    saved = saved_model_pb2.SavedModel()
+    with open(os.path.join(export, "saved_model.pb"), "rb") as file:
+        saved.ParseFromString(file.read())
+    for meta in saved.meta_graphs:
+        if list(meta.meta_info_def.tags) == ["serve"]:
+            return meta
+    raise ValueError("no graph with the tag 'serve'")
+
+
+def inspect(meta: meta_graph_pb2.MetaGraphDef) -> Iterator[Finding]:
+    """Looks at signatures and operations."""
+    yield from _signatures(meta)
+    operations = {node.op for node in _nodes(meta.graph_def)}
+    operations -= {function.signature.name for function in meta.graph_def.library.function}
+    python = sorted(operations & _PYTHON)
+    yield Finding("no Python function", not python, f"the graph calls Python: {', '.join(python)}" if python else "")
+    xla = sorted(_must_compile(meta.graph_def))
+    yield Finding(
+        "no XLA required", not xla, f"must be compiled by XLA, which the server leaves out: {xla[0]}" if xla else ""
+    )
+    from_text = _load_text_ops()
+    foreign = sorted(
+        operation
+        for operation in operations - _PYTHON
+        if operation.startswith(_NOT_LINKED) or op_def_registry.get(operation) is None
+    )
+    known = "TensorFlow or TensorFlow Text" if from_text else "TensorFlow (TensorFlow Text is not installed)"
+    yield Finding(
+        "operations",
+        not foreign,
+        f"the server does not link {', '.join(foreign)}: not of {known}" if foreign else f"{len(operations)} kinds",
+    )
+
+
+def _signatures(meta: meta_graph_pb2.MetaGraphDef) -> Iterator[Finding]:
+    signatures = {name: one for name, one in meta.signature_def.items() if name != "__saved_model_init_op"}
+    if "serving_default" not in signatures:
+        yield Finding("signatures", False, f"no serving_default; there are {', '.join(signatures) or 'none'}")
+    for name, signature in signatures.items():
+        faults = []
+        for key, tensor in signature.inputs.items():
+            if tensor.tensor_shape.unknown_rank:
+                faults.append(f"input {key!r} has no rank")
+            elif tensor.tensor_shape.dim and tensor.tensor_shape.dim[0].size >= 0:
+                faults.append(f"input {key!r} has a fixed batch of {tensor.tensor_shape.dim[0].size}")
+        described = f"{_described(signature.inputs)} -> {_described(signature.outputs)}"
+        yield Finding(f"signature {name}", not faults, "; ".join(faults) or described)
+
+
+def _described(tensors) -> str:
+    return ", ".join(f"{name} {_kind(tensor)}" for name, tensor in sorted(tensors.items()))
+
+
+def _kind(tensor: meta_graph_pb2.TensorInfo) -> str:
+    sizes = ["?" if size.size < 0 else str(size.size) for size in tensor.tensor_shape.dim]
+    return f"{tf.dtypes.as_dtype(tensor.dtype).name}({', '.join(sizes)})"
+
+
+def _nodes(graph: graph_pb2.GraphDef) -> Iterator:
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _must_compile(graph: graph_pb2.GraphDef) -> Iterator[str]:
+    """Names of the functions and operations that insist on XLA."""
+    for node in _nodes(graph):
+        if "_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b:
+            yield node.name
+    for function in graph.library.function:
+        if "_XlaMustCompile" in function.attr and function.attr["_XlaMustCompile"].b:
+            yield function.signature.name
+
+
+def _load_text_ops() -> bool:
+    """Registers the operations of TensorFlow Text, which the server links, without running Python code of it."""
+    found = importlib.util.find_spec("tensorflow_text")
+    if found is None or found.origin is None:
+        return False
+    folder = os.path.join(os.path.dirname(found.origin), "python")
+    for library in sorted(glob.glob(os.path.join(folder, "**", "_*op*.so"), recursive=True)):
+        tf.load_op_library(library)
+    return True

@@ -1,0 +1,114 @@
+"""What TensorFlow Serving is started with: configuration files beside the versions, one model a folder.
+
+The server looks at numbered folders only, so files among them do not disturb it.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_MARK = "# Written by rnnapps; edit as you like, an edited file is kept. "
+_MODELS = """\
+model_config_list {{
+  config {{
+    name: "{model}"
+    base_path: "/models/{model}"
+    model_platform: "tensorflow"
+    # The newest version is served. To keep an older one as well: specific {{ versions: 1 versions: 2 }}
+    model_version_policy {{ latest {{ num_versions: 1 }} }}
+  }}
+}}
+"""
+_BATCHING = """\
+# Requests that come at the same time are answered together, and padded to one of these sizes.
+max_batch_size {{ value: {largest} }}
+{allowed}
+# How long a request may wait for others.
+batch_timeout_micros {{ value: 2000 }}
+# How many batches may wait; beyond that requests are refused.
+max_enqueued_batches {{ value: 1000 }}
+# num_batch_threads is left at its default, the number of processors.
+"""
+_MONITORING = """\
+prometheus_config {
+  enable: true
+  path: "/monitoring/prometheus/metrics"
+}
+"""
+_COMPOSE = """\
+# `docker compose up` in this folder: gRPC on port 8500, REST on port 8501.
+services:
+  {model}:
+    image: tensorflow/serving:${{TF_SERVING_TAG:-latest}}
+    ports:
+      - "8500:8500"
+      - "8501:8501"
+    volumes:
+      - ".:/models/{model}:ro"
+    command:
+      - "--model_config_file=/models/{model}/models.config"
+      - "--model_config_file_poll_wait_seconds=60"
+      - "--monitoring_config_file=/models/{model}/monitoring.config"
+{batching}"""
+_WITH_BATCHING = """\
+      - "--enable_batching=true"
+      - "--batching_parameters_file=/models/{model}/batching_parameters.txt"
+"""
+_WITHOUT_BATCHING = """\
+      # Batching is off: {reason}. Where no client uses that signature, turn it on:
+      # - "--enable_batching=true"
+      # - "--batching_parameters_file=/models/{model}/batching_parameters.txt"
+"""
+
+
+def model_name(output: Path) -> str:
+    """The name of the model in a folder, with what a URL, a path and YAML take as it is."""
+    return re.sub("[^A-Za-z0-9_.-]+", "-", output.resolve().name).strip("-.") or "model"
+
+
+def write(output: Path, endpoints: Mapping, batch_sizes: Sequence[int]) -> tuple[Path, ...]:
+    """Writes the configuration files; returns those that were kept, since somebody has edited them."""
+    model = model_name(output)
+    reason = _cannot_batch(endpoints)
+    batching = _WITHOUT_BATCHING if reason else _WITH_BATCHING
+    contents = {
+        "models.config": _MODELS.format(model=model),
+        "batching_parameters.txt": _BATCHING.format(
+            largest=batch_sizes[-1], allowed="\n".join(f"allowed_batch_sizes: {size}" for size in batch_sizes)
+        ),
+        "monitoring.config": _MONITORING,
+        "compose.yaml": _COMPOSE.format(model=model, batching=batching.format(model=model, reason=reason)),
+    }
+    return tuple(output / name for name, content in contents.items() if not _write(output / name, content))
+
+
+def _cannot_batch(endpoints: Mapping) -> str | None:
+    """Why the server cannot put the requests of different clients together, or None if it can.
+
+    It wants a batch dimension in every input, and equal sizes in all others; padding waveforms would change them.
+    """
+    for name, endpoint in endpoints.items():
+        for spec in endpoint.inputs:
+            if spec.shape.rank == 0:
+                return f"the signature {name} takes {spec.name}, which has no batch"
+            if None in spec.shape.as_list()[1:]:
+                return f"the signature {name} takes {spec.name} of any length, and the server joins equal lengths only"
+    return None
+
+
+def _write(path: Path, content: str) -> bool:
+    """Writes a file with its checksum in the first line, unless one is there that differs from its own checksum."""
+    if path.exists():
+        first, _, rest = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+        if first != _MARK + _checksum(rest):
+            return False
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(f"{_MARK}{_checksum(content)}\n{content}", encoding="utf-8")
+    os.replace(beside, path)
+    return True
+
+
+def _checksum(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
