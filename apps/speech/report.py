@@ -22,7 +22,7 @@ def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = No
       model: the classifier.
       examples: labelled clips, with the model's class numbers.
       batch_size: clips a batch.
-      picture: folder for `confusion_matrix.png`; None draws nothing.
+      picture: where to draw the confusion matrix, a PNG; None draws nothing.
 
     Returns:
       `accuracy`, `f1` (mean over classes), `loss` (cross-entropy in nats), `count`, `seconds` (of audio),
@@ -42,7 +42,7 @@ def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = No
     predicted = probabilities.argmax(axis=1)
     confusion = confusion_matrix(labels, predicted, labels=numbers)
     if picture is not None:
-        plot_confusion_matrix(confusion, model.classes, picture / "confusion_matrix.png")
+        plot_confusion_matrix(confusion, model.classes, picture)
     seconds = sum(map(len, examples.waveforms)) / model.sample_rate
     return {
         "accuracy": float(accuracy_score(labels, predicted)),

@@ -39,6 +39,7 @@ class VoiceAugmentation(keras.layers.Layer):
         self.tempo, self.warp, self.channel, self.seed = tempo, warp, channel, seed
         self.random = keras.random.SeedGenerator(seed)
         self.supports_masking = True
+        self.supports_jit = False  # how long a batch becomes is drawn
 
     def call(self, frames, mask, training=False):
         if not training:
@@ -60,11 +61,9 @@ class VoiceAugmentation(keras.layers.Layer):
         return tf.exp(keras.random.uniform([batch, 1], -limit, limit, seed=self.random))
 
     def _stretched(self, frames, mask):
-        batch, steps = tf.unstack(tf.shape(frames)[:2])
-        longest = tf.cast(tf.math.ceil(tf.cast(steps, tf.float32) * (1 + self.tempo)), tf.int32)
-        pace = self._factor(batch, self.tempo)
-        place = tf.range(tf.cast(longest, tf.float32))[None] * pace
+        pace = self._factor(tf.shape(frames)[0], self.tempo)
         lengths = tf.reduce_sum(tf.cast(mask, tf.float32), axis=1, keepdims=True)
+        place = tf.range(tf.math.ceil(tf.reduce_max(lengths / pace)))[None] * pace
         left = tf.floor(place)
         last = tf.maximum(tf.cast(lengths, tf.int32) - 1, 0)
         before, after = (

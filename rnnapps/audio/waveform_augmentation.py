@@ -38,6 +38,7 @@ class WaveformAugmentation(keras.layers.Layer):
             raise ValueError(f"speed, shift and gain must not be negative, got {speed}, {shift}, {gain}")
         self.speed, self.shift, self.gain, self.noise, self.seed = speed, shift, gain, noise, seed
         self.random = keras.random.SeedGenerator(seed)
+        self.supports_jit = False  # how long a batch becomes is drawn
 
     def call(self, waveform, lengths, training=False):
         if not training:
@@ -55,15 +56,16 @@ class WaveformAugmentation(keras.layers.Layer):
 
     def _moved(self, waveform, lengths):
         samples = tf.shape(waveform)[1]
-        longest = tf.cast(tf.math.ceil(tf.cast(samples, tf.float32) * (1 + self.speed)), tf.int32) + 2 * self.shift
+        before, after = (self._uniform(waveform, 0.0, float(self.shift)) for _ in range(2))
         # Faster and slower are equally likely: the logarithm is uniform.
         limit = tf.math.log(1.0 + self.speed)
         speed = tf.exp(self._uniform(waveform, -limit, limit))
-        before, after = (self._uniform(waveform, 0.0, float(self.shift)) for _ in range(2))
+        lengths = lengths[:, None]
+        new_lengths = tf.cast(tf.cast(lengths, tf.float32) / speed + before + after, tf.int32)
+        longest = tf.reduce_max(new_lengths)
         place = (tf.range(tf.cast(longest, tf.float32))[None] - before) * speed
         floor = tf.floor(place)
         left = tf.cast(floor, tf.int32)
-        lengths = lengths[:, None]
 
         def sample(index):
             inside = (index >= 0) & (index < lengths)
@@ -72,8 +74,7 @@ class WaveformAugmentation(keras.layers.Layer):
             )
 
         moved = sample(left) + (place - floor) * (sample(left + 1) - sample(left))  # linear interpolation
-        lengths = tf.cast(tf.cast(lengths, tf.float32) / speed + before + after, tf.int32)
-        return moved, lengths[:, 0]
+        return moved, new_lengths[:, 0]
 
     def _noise(self, waveform, lengths):
         """Noise of power 1 / f^colour with a level relative to each clip's."""

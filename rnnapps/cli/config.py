@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import click
@@ -47,6 +48,17 @@ def saved_config(run: Path, *needed: str) -> dict:
         lack = f"no {missing[0]!r}" if isinstance(options, dict) else "no options"
         raise UserError(f"{path}: damaged, there is {lack} in it; train anew")
     return options
+
+
+def absolute_dataset(dataset: str, embedded: Container[str]) -> str:
+    """The `--dataset` to write to config.json: a path as an absolute one, since evaluate may run in another folder.
+
+    Args:
+        dataset: a name or a path.
+        embedded: the names that mean a data set whatever files there are.
+    """
+    path = Path(dataset).expanduser()
+    return str(path.resolve()) if dataset not in embedded and path.exists() else dataset
 
 
 def defaults_from(context: click.Context, values: dict, source: str) -> None:

@@ -1,8 +1,13 @@
 """The embedded data: what eSpeak NG says, and how it is divided."""
 
+import io
+import tarfile
+
 import librosa
 import numpy as np
 import pytest
+import soundfile
+import tensorflow_datasets as tfds
 
 from rnnapps.datasets import DataError
 from rnnapps.datasets.espeak import Manner, say
@@ -75,6 +80,41 @@ def test_the_builder_keeps_audio_label_and_speaker(tmp_path, monkeypatch):
     lower = load_tfds_audio("spoken_words", "train", sample_rate=8000, data_dir=tmp_path)
     for half, full in zip(lower.waveforms, train.waveforms, strict=True):
         assert abs(len(half) - len(full) / 2) <= 1
+
+
+def test_speech_commands_of_tfds_goes_through_the_same_door(tmp_path, monkeypatch):
+    """TFDS's own builder, given archives in the form of the real ones instead of a download."""
+    pytest.importorskip("pydub")
+    random = np.random.default_rng(0)
+
+    def recording(samples):
+        file = io.BytesIO()
+        soundfile.write(file, random.integers(-9999, 9999, samples).astype(np.int16), SAMPLE_RATE, format="WAV")
+        return file.getvalue()
+
+    def archive(name, files):
+        with tarfile.open(tmp_path / name, "w:gz") as tar:
+            for path, content in files.items():
+                info = tarfile.TarInfo(path)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        return tmp_path / name
+
+    words = {f"{word}/{n}.wav": recording(SAMPLE_RATE) for word in ("yes", "bed") for n in range(4)}
+    noise = {f"_background_noise_/{name}.wav": recording(2 * SAMPLE_RATE) for name in ("pink", "running_tap")}
+    lists = {"testing_list.txt": b"yes/0.wav\nbed/0.wav\n", "validation_list.txt": b"yes/1.wav\nbed/1.wav\n"}
+    main = archive("main.tar.gz", {**lists, **words, **noise})
+    test = archive("test.tar.gz", {"yes/0.wav": words["yes/0.wav"], "_silence_/0.wav": recording(SAMPLE_RATE)})
+    monkeypatch.setattr(tfds.download.DownloadManager, "download", lambda self, urls: [main, test])
+    found = {
+        split: load_tfds_audio("speech_commands", split, sample_rate=8000, data_dir=tmp_path / "tfds")
+        for split in ("train", "validation", "test")
+    }
+    heard = {split: sorted(clips.classes[label] for label in clips.labels) for split, clips in found.items()}
+    assert heard["train"] == ["_silence_"] * 2 + ["_unknown_"] * 2 + ["yes"] * 2
+    assert heard["validation"] == ["_silence_"] * 2 + ["_unknown_", "yes"]
+    assert heard["test"] == ["_silence_", "yes"]
+    assert {len(waveform) for clips in found.values() for waveform in clips.waveforms} == {8000}
 
 
 def test_names_that_are_no_audio_are_named(tmp_path):

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas
 import pytest
 import soundfile
 import tensorflow as tf
@@ -71,6 +73,14 @@ def test_evaluate_repeats_the_figures_of_train(trained):
     assert 0 < figures["real_time_factor"] < 5
 
 
+def test_evaluate_draws_only_where_it_is_told_to(trained, tmp_path):
+    picture = trained[0] / "report" / "confusion_matrix.png"
+    before = picture.stat().st_mtime_ns
+    run("evaluate", trained[0], "--split", "validation", "--plot", tmp_path / "matrix.png")
+    assert (tmp_path / "matrix.png").stat().st_size > 1000
+    assert picture.stat().st_mtime_ns == before
+
+
 def test_predict_answers_files_and_folders_and_skips_what_is_none(trained, data, tmp_path):
     random = np.random.default_rng(5)
     clip = tone("low", random, 44100)
@@ -118,7 +128,7 @@ def test_predict_stream_follows_a_recording_and_draws_it(trained, tmp_path):
 
 def test_an_export_decodes_wav_and_answers_as_the_run(trained, exported, data):
     folder, output = exported
-    assert "answers 12 requests as the run does" in output
+    assert "answers 16 requests as the run does" in output  # 12 clips of the test split, 4 made-up sounds
     assert "stream" in output
     files = [data / "low" / "1.wav", data / "rising" / "2.wav"]
     ours = run("predict", trained[0], *files).stdout
@@ -139,9 +149,12 @@ def test_the_stream_signature_answers_chunks_as_the_whole(exported):
         assert answer["label"].numpy() == whole["label"].numpy()
 
 
-def test_a_bidirectional_run_does_not_stream(data, tmp_path):
+def test_a_bidirectional_run_does_not_stream_and_knows_its_data_from_anywhere(data, tmp_path, monkeypatch):
     folder = tmp_path / "both ways"
-    run("train", "--dataset", data, "--run-dir", folder, *SMALL, "--epochs", 1, "--pooling", "max")
+    monkeypatch.chdir(data.parent)
+    run("train", "--dataset", data.name, "--run-dir", folder, *SMALL, "--epochs", 1, "--pooling", "max")
+    monkeypatch.chdir(tmp_path)
+    run("evaluate", folder)
     assert "cannot stream" in run("predict", folder, "--stream", data / "low" / "0.wav", code=2).stderr
     model = keras.models.load_model(folder / "model.keras", compile=False)
     assert list(endpoints(model)) == ["serving_default", "waveform"]
@@ -163,6 +176,47 @@ def test_a_mistake_is_one_line(tmp_path, arguments, complaint):
     assert complaint in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_export_goes_without_the_data_of_the_run(trained, tmp_path):
+    moved = tmp_path / "run"
+    moved.mkdir()
+    options = json.loads((trained[0] / "config.json").read_text())
+    (moved / "config.json").write_text(json.dumps({**options, "dataset": str(tmp_path / "gone")}))
+    (moved / "model.keras").write_bytes((trained[0] / "model.keras").read_bytes())
+    result = run("export", moved, "--output", tmp_path / "export")
+    assert (
+        f"the check goes without the run's own recordings: no such file or folder: '{tmp_path}/gone'" in result.stderr
+    )
+    assert (tmp_path / "export" / "1" / "saved_model.pb").exists()
+
+
+def test_a_killed_run_resumes_to_the_history_of_an_uninterrupted_one(data, tmp_path):
+    def train(*arguments):
+        command = [sys.executable, "-c", "from rnnapps.apps.speech.cli import main; main()", "train", *arguments]
+        return subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def finish(process):
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+
+    options = ["--dataset", data, *SMALL, "--epochs", 3, "--checkpoint-every", 2, "--dropout", 0.1]
+    whole = train("--run-dir", tmp_path / "whole", *options)
+    killed = train("--run-dir", tmp_path / "killed", *options)
+    deadline = time.monotonic() + 120
+    # Six steps an epoch: the kill comes in the second epoch or at its end.
+    while not list(tmp_path.glob("killed/checkpoints/epoch-00001-step-00000002*")):
+        assert killed.poll() is None and time.monotonic() < deadline, "the run did not get to its second epoch"
+        time.sleep(0.005)
+    killed.kill()
+    killed.communicate()
+    finish(whole)
+    finish(train("--resume", tmp_path / "killed"))
+    histories = [
+        pandas.read_csv(tmp_path / name / "history.csv").drop(columns="seconds") for name in ("whole", "killed")
+    ]
+    assert len(histories[0]) == 3
+    pandas.testing.assert_frame_equal(*histories, rtol=1e-5)
 
 
 def test_help_needs_no_tensorflow():
