@@ -1,0 +1,339 @@
+"""Clients against the official protocols; `tests/serving/model_server.py` says what answers."""
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent import futures
+from urllib.parse import urlsplit
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from rnnapps.serving.client import BadRequest, ServerError, connect
+from rnnapps.serving.tensors import from_proto, to_proto
+from tests.serving.model_server import serve
+
+REQUESTS = int(os.environ.get("RNNAPPS_TEST_REQUESTS", "800"))  # 10,000 for the whole proof
+TRICKY = ["", "🎉🎉", "这部电影很好看。", "nul \x00 byte", 'quote " and \\', "line\nbreak", "\u2028"]
+
+
+@contextlib.contextmanager
+def client(url, **options):
+    connection = connect(url, options.pop("model", "echo"), **options)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def ask(url, inputs, signature="serving_default", **options):
+    with client(url, **options) as connection:
+        return connection.predict(inputs, signature)
+
+
+def test_answers_are_those_of_the_model(url, model_folder):
+    texts = ["a superb film", *TRICKY]
+    found = ask(url, {"text": texts})
+    expected = tf.saved_model.load(str(model_folder / "3")).signatures["serving_default"](text=tf.constant(texts))
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        assert found[name].dtype == value.numpy().dtype
+        np.testing.assert_array_equal(found[name], value.numpy())  # to the last bit, NaN and infinity too
+    assert np.isnan(found["probabilities"][0, 1]) and np.isposinf(found["probabilities"][0, 2])
+
+
+def test_numbers_of_every_kind_arrive_as_they_are(url):
+    x = np.array([[1 / 3, 1e-30, 3e38], [np.nan, np.inf, -np.inf]], np.float32)
+    inputs = {"x": x, "n": np.array([2**53 + 1, -5]), "on": np.array([True, False])}
+    found = ask(url, inputs, "numbers")
+    np.testing.assert_array_equal(found["double"], x.astype(np.float64) / 4)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(found["half"], x.astype(np.float16))
+    np.testing.assert_array_equal(found["n"], inputs["n"] + 1)
+    np.testing.assert_array_equal(found["small"], inputs["n"].astype(np.int32))
+    assert found["on"].tolist() == [False, True]
+    assert found["total"].shape == () and np.isnan(found["total"])
+    kinds = {name: value.dtype.name for name, value in found.items()}
+    assert kinds == {
+        "double": "float64",
+        "half": "float16",
+        "n": "int64",
+        "small": "int32",
+        "on": "bool",
+        "total": "float32",
+    }
+
+
+def test_bytes_go_and_come_back_unharmed(url):
+    blobs = [bytes(range(256)), b"", b"\xff\xfe\x00", b"ends in zeros\x00\x00"]
+    assert ask(url, {"blob": blobs}, "binary")["blob_bytes"].tolist() == blobs
+    assert ask(url, {"text": blobs})["label"].tolist() == blobs  # also where REST does not know that they are binary
+
+
+def test_an_empty_batch_has_empty_answers(url):
+    found = ask(url, {"text": np.array([], object)})
+    assert {name: value.shape[0] for name, value in found.items()} == {"label": 0, "score": 0, "probabilities": 0}
+    assert found["score"].dtype == np.float32
+
+
+def test_a_version_is_asked_by_its_number_and_the_newest_without(server):
+    with grpc.insecure_channel(server.grpc.removeprefix("grpc://")) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        for version, expected in ((None, 3), (1, 1)):
+            request = predict_pb2.PredictRequest(inputs={"text": tf.make_tensor_proto(["a"])})
+            request.model_spec.name = "echo"
+            if version:
+                request.model_spec.version.value = version
+            assert stub.Predict(request).model_spec.version.value == expected
+    for url in server:
+        assert ask(url, {"text": ["a"]}, version=1)["label"].tolist() == [b"a"]
+        with pytest.raises(ServerError, match=r"no model 'echo' of version 2 .*--model-version"):
+            ask(url, {"text": ["a"]}, version=2)
+
+
+def test_what_goes_wrong_is_one_line(url):
+    def complaint(*arguments, **options):
+        with pytest.raises(ServerError) as error:
+            ask(url, *arguments, **options)
+        assert "\n" not in str(error.value) and str(error.value).startswith(url)
+        return str(error.value)
+
+    assert "no model 'nobody'" in complaint({"text": ["a"]}, model="nobody")
+    assert "nosuch" in complaint({"text": ["a"]}, "nosuch")
+    assert "x must be positive" in complaint({"x": np.array([-1], np.float32)}, "positive")
+    assert "other" in complaint({"other": ["a"]}) or "text" in complaint({"other": ["a"]})
+    steps = {"steps": np.array([200_000], np.int32)}
+    assert "no answer within 0.05 s; give it more time with --timeout" in complaint(steps, "slow", timeout=0.05)
+
+
+def test_a_single_output_has_its_name(url):
+    assert ask(url, {"x": np.array([4], np.float32)}, "positive")["root"].tolist() == [2]
+
+
+def test_nobody_there_is_one_line(server):
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    for scheme in ("grpc", "http"):
+        with pytest.raises(ServerError, match=f"{scheme}://localhost:{port}: no model server answers there"):
+            ask(f"{scheme}://localhost:{port}", {"text": ["a"]})
+    wrong = server.grpc.replace("grpc://", "http://"), server.rest.replace("http://", "grpc://")
+    for url in wrong:
+        with pytest.raises(ServerError, match=f"{url}: no model server answers there"):
+            ask(url, {"text": ["a"]}, timeout=5)
+
+
+def test_a_server_that_never_answers_is_left_in_time():
+    with socket.create_server(("localhost", 0)) as silent:
+        for scheme in ("grpc", "http"):
+            start = time.monotonic()
+            with pytest.raises(ServerError, match=r"no answer within 0\.3 s"):
+                ask(f"{scheme}://localhost:{silent.getsockname()[1]}", {"text": ["a"]}, timeout=0.3)
+            assert time.monotonic() - start < 5
+
+
+def test_a_web_server_that_is_no_model_server_is_named(tmp_path):
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("localhost", 0), partial(Quiet, directory=tmp_path)) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(ServerError, match="no TensorFlow Serving: HTTP 404"):
+            ask(f"http://localhost:{other.server_address[1]}", {"text": ["a"]})
+        other.shutdown()
+
+
+@pytest.mark.parametrize("url", ["localhost:8500", "ftp://host:1", "grpc://host", "http://", "grpc://host:port", ""])
+def test_an_address_that_is_none_is_named(url):
+    with pytest.raises(ServerError, match="not an address such as grpc://localhost:8500"):
+        connect(url, "echo")
+
+
+def test_a_connection_that_the_server_closed_is_opened_again(model_folder):
+    with serve({"echo": model_folder}) as first:
+        port = urlsplit(first.rest).port
+        with client(first.rest) as connection:
+            connection.predict({"text": ["a"]})
+            connection._connection.sock.shutdown(socket.SHUT_RDWR)
+            assert connection.predict({"text": ["b"]})["label"].tolist() == [b"b"]
+    assert port
+
+
+def test_sixteen_clients_at_once_get_each_their_own_answers(url):
+    def one_client(number):
+        wrong = 0
+        with client(url) as connection:
+            for request in range(REQUESTS // 16):
+                texts = [f"{number}-{request}-{row}" for row in range(1 + request % 3)]
+                found = connection.predict({"text": texts})["label"].tolist()
+                wrong += found != [text.encode() for text in texts]
+        return wrong
+
+    with futures.ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(one_client, range(16))) == 0
+
+
+HOSTILE = {
+    "numbers for text": {"text": np.zeros(3, np.float32)},
+    "a matrix for a vector": {"text": [["a", "b"]]},
+    "a scalar for a vector": {"text": "a"},
+    "nothing": {},
+    "too much": {"text": ["a"], "more": ["b"]},
+    "not UTF-8": {"text": [b"\xff\xc0\x80", b"\xed\xa0\x80"]},
+    "a megabyte": {"text": ["ab\u00fc " * 250_000] * 2},
+    "a hundred thousand rows": {"text": ["a row of some thirty characters"] * 100_000},
+}
+
+
+def encoded(value):
+    if isinstance(value, list):
+        return [encoded(part) for part in value]
+    return value.encode() if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("inputs", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_request_gets_an_answer_or_an_error_and_the_next_one_works(url, inputs):
+    with client(url) as connection:
+        try:
+            found = connection.predict(inputs)
+        except BadRequest as error:
+            assert len(str(error)) < 500 and "\n" not in str(error)
+        else:
+            assert found["label"].tolist() == encoded(inputs["text"])
+        assert connection.predict({"text": ["next"]})["label"].tolist() == [b"next"]
+
+
+def test_broken_messages_do_not_stop_the_server(server):
+    with grpc.insecure_channel(server.grpc.removeprefix("grpc://")) as channel:
+        raw = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        for message in (b"\xff" * 100, b"", os.urandom(1000)):
+            with pytest.raises(grpc.RpcError):
+                raw(message, timeout=10)
+        lying = predict_pb2.PredictRequest(inputs={"text": to_proto(["a", "b"])})
+        lying.model_spec.name = "echo"
+        lying.inputs["text"].tensor_shape.dim[0].size = 2**40
+        with contextlib.suppress(grpc.RpcError):
+            raw(lying.SerializeToString(), timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(server.rest).netloc)
+    bodies = [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{"inputs": []',
+        b'{"instances": []}',
+        b'{"instances": {}, "inputs": 1}',
+    ]
+    bodies += [b'{"inputs": {"text": [{"b64": "%%%"}]}}', b'{"inputs": {"text": [[1], 2]}}', b"[" * 5000]
+    for body in bodies:
+        connection.request("POST", "/v1/models/echo:predict", body)
+        response = connection.getresponse()
+        assert response.status == 400
+        assert isinstance(json.loads(response.read())["error"], str)
+    for url in server:
+        assert ask(url, {"text": ["next"]})["label"].tolist() == [b"next"]
+
+
+def test_a_server_with_a_limit_says_so(model_folder):
+    with serve({"echo": model_folder}, largest_request=4 * 2**20) as addresses:
+        with pytest.raises(ServerError, match=r"too much for the server: .*use a smaller --batch-size"):
+            ask(addresses.grpc, {"text": ["x" * 100] * 100_000})
+        assert ask(addresses.grpc, {"text": ["next"]})["label"].tolist() == [b"next"]
+
+
+def rest(server, path, body=None):
+    connection = http.client.HTTPConnection(urlsplit(server.rest).netloc)
+    connection.request("GET" if body is None else "POST", path, body)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def test_the_server_speaks_rest_as_documented(server):
+    row = '{"instances": ["a", {"b64": "YmI="}]}'
+    status, found = rest(server, "/v1/models/echo/versions/1:predict", row)
+    assert status == 200
+    assert [instance["label"] for instance in found["predictions"]] == ["a", "bb"]
+    assert rest(server, "/v1/models/echo:predict", '{"signature_name": "positive", "instances": [4, 0.25]}') == (
+        200,
+        {"predictions": [2.0, 0.5]},
+    )
+    found = rest(server, "/v1/models/echo:predict", '{"signature_name": "binary", "inputs": ["b"]}')
+    assert found == (200, {"outputs": {"blob_bytes": [{"b64": "Yg=="}], "size": [1]}})
+    status, found = rest(server, "/v1/models/echo")
+    states = [(version["version"], version["state"]) for version in found["model_version_status"]]
+    assert (status, sorted(states)) == (200, [("1", "AVAILABLE"), ("3", "AVAILABLE")])
+    status, found = rest(server, "/v1/models/echo/versions/3/metadata")
+    inputs = found["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"]
+    assert (found["model_spec"]["version"], inputs["text"]["dtype"]) == ("3", "DT_STRING")
+    assert rest(server, "/v1/models/nobody:predict", row)[0] == 404
+    assert rest(server, "/v1/models/nobody")[0] == 404
+
+
+ARRAYS = [
+    np.array([[1.5, np.nan], [np.inf, -0.0]], np.float32),
+    np.array(3.25),
+    np.zeros((0, 4), np.float32),
+    np.arange(-4, 4, dtype=np.int8).reshape(2, 2, 2),
+    *(
+        np.array([0, 1, 255], kind)
+        for kind in (np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint32, np.uint64)
+    ),
+    np.array([[True], [False]]),
+    np.array([1.5, 65504, np.nan], np.float16),
+    np.array([b"\xff\x00", b""], object),
+]
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{list(array.shape)}")
+def test_arrays_become_tensorflows_messages_and_come_back(array):
+    np.testing.assert_array_equal(tf.make_ndarray(to_proto(array)), array)
+    np.testing.assert_array_equal(from_proto(tf.make_tensor_proto(array)), array)
+    assert from_proto(to_proto(array)).dtype == array.dtype
+
+
+def test_values_that_stand_for_all_that_follow_are_read():
+    assert from_proto(tf.make_tensor_proto(7.0, shape=[2, 3])).tolist() == [[7] * 3] * 2
+    short = tf.make_tensor_proto(np.array([1, 2], np.int32), shape=[4])
+    np.testing.assert_array_equal(from_proto(short), tf.make_ndarray(short))
+
+
+CLIENT = """
+import sys, time
+from rnnapps.serving.client import connect
+print(connect(sys.argv[1], "echo").predict({"text": ["hello"]})["label"].tolist())
+heavy = {"tensorflow", "keras"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_a_client_imports_no_tensorflow(url):
+    process = subprocess.run([sys.executable, "-c", CLIENT, url], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (0, "[b'hello']\n"), process.stderr
+
+
+def test_tensorflow_can_be_imported_after_the_protos():
+    code = """
+from rnnapps.serving.protos import predict_pb2, tensor_pb2
+import tensorflow as tf
+request = predict_pb2.PredictRequest(inputs={"text": tf.make_tensor_proto(["a"])})
+assert isinstance(request.inputs["text"], tensor_pb2.TensorProto)
+assert tf.make_ndarray(request.inputs["text"]).tolist() == [b"a"]
+assert tf.saved_model.load and tf.io.TFRecordWriter
+from tensorflow.core.framework import graph_pb2
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
