@@ -6,7 +6,7 @@ TensorFlow Serving runs them; their shapes change as they go, so XLA does not co
     step(ids, states, constants) -> logits, states
 
 - `ids`: int32 `(rows, width)`, the last token of each hypothesis: `width` of them for each sentence, that is 1 for
-  greedy, the number of samples, or the beam width; 1 also at a beam's first step, where all hypotheses would be the same.
+  greedy, the number of samples, or the beam width; 1 also at a beam's first step, where all hypotheses are the same.
 - `states`: a nest of tensors `(rows, width, ...)`, what changes with each token: a decoder's hidden states, the
   attentional vector that is fed to the next step. The search is given them as `(batch, ...)`; what comes back must have
   the same structure and dtypes.

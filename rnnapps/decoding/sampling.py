@@ -128,6 +128,7 @@ def sample(
             logits = tf.where(before < top_p, logits, -float("inf"))
         seeds = tf.stack([tf.cast(seed, tf.int32), position])
         index = tf.random.stateless_categorical(logits, 1, seeds, dtype=tf.int32)
+        index = tf.minimum(index, tf.shape(logits)[1] - 1)  # of logits that are NaN it draws one past the last
         if tokens is not None:
             index = tf.gather(tokens, index, batch_dims=1)
         return tf.reshape(index, shape[:2])
