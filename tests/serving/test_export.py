@@ -1,107 +1,250 @@
+"""Exports are whole or not there, and hold what an operator of TensorFlow Serving expects."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 from rnnapps import serving
-from rnnapps.text import word_vectorizer
+from tests.serving.models import REQUESTS, TEXTS, mean_of_embeddings, model, save  # noqa: F401
 
 
 @pytest.fixture(scope="module")
-def model():
-    words = word_vectorizer(["good", "bad"])
-    embedding = keras.layers.Embedding(4, 2)
-    embedding.build(None)
-    return words, embedding
+def saved(tmp_path_factory, model):  # noqa: F811
+    """An export of the model, with everything; its folder is the version's."""
+    output = tmp_path_factory.mktemp("exports") / "of my own"
+    return save(output, model, REQUESTS, about={"app": "test", "metrics": {"accuracy": 0.5}})
 
 
-def endpoint(model):
-    words, embedding = model
-
-    def answer(text):
-        return {"mean": tf.reduce_mean(embedding(words(text).to_tensor(shape=[None, 3])), axis=1), "text": text}
-
-    return serving.Endpoint(answer, [tf.TensorSpec([None], tf.string, name="text")])
-
-
-def save(output, model, **kwargs):
-    return serving.save(output, list(model), {"serving_default": endpoint(model)}, **kwargs)
+def test_an_export_answers_as_the_model(saved, model):  # noqa: F811
+    assert saved.folder.name == "1"
+    expected = mean_of_embeddings(model).function(tf.constant(TEXTS))["mean"].numpy()
+    found = serving.load(saved.folder.parent)(text=tf.constant(TEXTS))
+    np.testing.assert_allclose(found["mean"], expected, rtol=1e-6)
+    assert saved.findings.passed
+    assert str(saved.findings).startswith("11 checks passed; 4 rows, largest difference")
 
 
-def test_an_export_answers_as_the_model_also_in_a_process_without_keras(tmp_path, model):
-    folder = save(tmp_path, model)
-    assert folder == tmp_path / "1"
-    texts = ["good film", "", "bad"]
-    expected = endpoint(model).function(tf.constant(texts))["mean"].numpy()
-    np.testing.assert_allclose(serving.load(tmp_path)(text=tf.constant(texts))["mean"], expected, rtol=1e-6)
-    findings = serving.check(folder, {"text": texts}, {"mean": expected.tolist(), "text": texts})
-    assert findings["requests"] == 3
-    assert findings["largest_difference"] < 1e-6
+def test_official_classes_read_the_warm_up_requests(saved):
+    prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    file = saved.folder / "assets.extra" / "tf_serving_warmup_requests"
+    logs = [prediction_log_pb2.PredictionLog.FromString(one.numpy()) for one in tf.data.TFRecordDataset(str(file))]
+    requests = [log.predict_log.request for log in logs]
+    assert {log.WhichOneof("log_type") for log in logs} == {"predict_log"}
+    assert {(one.model_spec.name, one.model_spec.signature_name) for one in requests} == {
+        ("of-my-own", "serving_default")
+    }
+    batches = [tf.make_ndarray(one.inputs["text"]).tolist() for one in requests]
+    assert [len(batch) for batch in batches] == [1, 8, 64]
+    assert batches[1][:5] == [
+        *(text if isinstance(text, bytes) else text.encode() for text in TEXTS),
+        TEXTS[0].encode(),
+    ]
 
 
-def test_an_answer_that_differs_is_found(tmp_path, model):
-    folder = save(tmp_path, model)
-    with pytest.raises(serving.ExportError, match="answers differ from the run's by up to"):
-        serving.check(folder, {"text": ["good"]}, {"mean": [[9.0, 9.0]]})
-    with pytest.raises(serving.ExportError, match="output 'text' differs"):
-        serving.check(folder, {"text": ["good"]}, {"text": ["bad"]})
+def test_metadata_say_what_the_export_is(saved):
+    found = serving.metadata(saved.folder.parent)
+    assert (found["model"], found["model_version"], found["app"]) == ("of-my-own", 1, "test")
+    assert found["metrics"] == {"accuracy": 0.5}
+    assert found["packages"]["tensorflow"] == tf.__version__
+    assert found["packages"]["keras"] == keras.__version__
+    signature = found["signatures"]["serving_default"]
+    assert signature["inputs"] == {"text": {"dtype": "string", "shape": [None]}}
+    assert signature["outputs"]["mean"] == {"dtype": "float32", "shape": [None, 2]}
 
 
-def test_versions_count_up_and_none_is_replaced(tmp_path, model):
-    assert [save(tmp_path, model).name for _ in range(2)] == ["1", "2"]
-    assert save(tmp_path, model, version=7).name == "7"
-    assert save(tmp_path, model).name == "8"
+def test_recorded_answers_are_rest_requests_and_responses(saved):
+    (one,) = json.loads((saved.folder / "assets.extra" / "recorded_answers.json").read_text())
+    assert one["request"]["inputs"]["text"] == ["good film", "", "bad", {"b64": "/w=="}]
+    assert one["response"]["outputs"]["text"] == one["request"]["inputs"]["text"]
+    assert np.shape(one["response"]["outputs"]["mean"]) == (4, 2)
+
+
+def test_the_readme_names_signatures_and_a_request(saved):
+    text = (saved.folder / "README.md").read_text()
+    assert "| input | `text` | string | [null] |" in text
+    body = '{"signature_name": "serving_default", "inputs": {"text": ["good film"]}}'
+    assert f"curl http://localhost:8501/v1/models/of-my-own:predict -d '{body}'" in text
+
+
+def test_a_long_request_of_the_readme_lies_in_a_file(tmp_path, model, quick):  # noqa: F811
+    long = {"serving_default": [{"text": ["good " * 100]}]}
+    folder = save(tmp_path, model, long).folder
+    assert "-d @assets.extra/request_serving_default.json" in (folder / "README.md").read_text()
+    request = json.loads((folder / "assets.extra" / "request_serving_default.json").read_text())
+    assert request["inputs"] == {"text": ["good " * 100]}
+
+
+def test_server_files_are_what_their_readers_take(saved):
+    output = saved.folder.parent
+    assert sorted(path.name for path in output.iterdir()) == [
+        "1",
+        "batching_parameters.txt",
+        "compose.yaml",
+        "models.config",
+        "monitoring.config",
+    ]
+    (service,) = yaml.safe_load((output / "compose.yaml").read_text())["services"].values()
+    assert service["volumes"] == [".:/models/of-my-own:ro"]
+    assert "--batching_parameters_file=/models/of-my-own/batching_parameters.txt" in service["command"]
+    assert "max_batch_size { value: 64 }" in (output / "batching_parameters.txt").read_text()
+    assert "  enable: true" in (output / "monitoring.config").read_text()
+
+
+def test_official_classes_read_models_config(saved):
+    text_format = pytest.importorskip("google.protobuf.text_format")
+    config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    output = saved.folder.parent
+    models = text_format.Parse((output / "models.config").read_text(), config.ModelServerConfig())
+    (one,) = models.model_config_list.config
+    assert (one.name, one.base_path) == ("of-my-own", "/models/of-my-own")
+    assert one.model_version_policy.latest.num_versions == 1
+
+
+def test_batching_is_off_where_the_server_could_not_join_requests(tmp_path, quick):
+    def total(x):
+        return {"y": tf.reduce_sum(x, axis=1)}
+
+    endpoint = serving.Endpoint(total, [tf.TensorSpec([None, None], tf.float32, name="x")])
+    serving.save(tmp_path / "sum", [], {"serving_default": endpoint}, {"serving_default": [{"x": [[1.0, 2.0]]}]})
+    text = (tmp_path / "sum" / "compose.yaml").read_text()
+    assert "# Batching is off: the signature serving_default takes x of any length" in text
+    (service,) = yaml.safe_load(text)["services"].values()
+    assert not any("batching" in option for option in service["command"])
+
+
+def test_an_edited_server_file_is_kept_and_named(tmp_path, model, quick):  # noqa: F811
+    folder = save(tmp_path, model).folder.parent
+    (folder / "models.config").write_text((folder / "models.config").read_text() + "# mine\n")
+    (folder / "monitoring.config").unlink()
+    before = (folder / "models.config").read_text()
+    again = save(tmp_path, model, batch_sizes=(1, 2, 4))
+    assert again.kept == (folder / "models.config",)
+    assert (folder / "models.config").read_text() == before
+    assert (folder / "monitoring.config").exists()
+    assert "max_batch_size { value: 4 }" in (folder / "batching_parameters.txt").read_text()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Exports are not asked in another process: that is not what the test is about, and it takes seconds."""
+    monkeypatch.setattr("rnnapps.serving.export.check_export", lambda folder: serving.Findings(()))
+
+
+def test_versions_count_up_and_none_is_replaced(tmp_path, model, quick):  # noqa: F811
+    assert [save(tmp_path, model).folder.name for _ in range(2)] == ["1", "2"]
+    assert save(tmp_path, model, version=7).folder.name == "7"
+    assert save(tmp_path, model).folder.name == "8"
     assert serving.latest(tmp_path).name == "8"
     with pytest.raises(serving.ExportError, match="7: exists already"):
         save(tmp_path, model, version=7)
 
 
-def test_a_refused_export_leaves_nothing(tmp_path, model):
-    def refuse(folder):
-        assert (folder / "saved_model.pb").exists()
-        assert not folder.name.isdecimal()
-        raise serving.ExportError("refused")
+def test_two_exports_at_once_get_a_number_each(tmp_path, model, monkeypatch):  # noqa: F811
+    others = iter([1, 1])
 
-    with pytest.raises(serving.ExportError, match="refused"):
-        save(tmp_path, model, approve=refuse)
+    def meanwhile(folder):
+        number = next(others, None)
+        if number:
+            (tmp_path / str(number)).mkdir()
+            (tmp_path / str(number) / "saved_model.pb").touch()
+        return serving.Findings(())
+
+    monkeypatch.setattr("rnnapps.serving.export.check_export", meanwhile)
+    numbers = iter([1, 2])
+    monkeypatch.setattr("rnnapps.serving.export.next_version", lambda output: next(numbers))
+    assert save(tmp_path, model).folder.name == "2"
+    assert serving.metadata(tmp_path / "2")["model_version"] == 2
+
+
+def test_a_refused_export_leaves_nothing(tmp_path):
+    def wrong(x):
+        return {"y": x + tf.cast(tf.reduce_sum(x), tf.float32) * tf.cast(tf.shape(x)[0], tf.float32)}
+
+    endpoint = serving.Endpoint(wrong, [tf.TensorSpec([None], tf.float32, name="x")])
+    with pytest.raises(
+        serving.ExportError, match="was not kept: batch sizes serving_default: a batch of 1: output 'y'"
+    ):
+        serving.save(tmp_path, [], {"serving_default": endpoint}, {"serving_default": [{"x": [1.0, 2.0]}]})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_that_cannot_be_written_is_named(tmp_path, model):
+def test_what_a_killed_export_left_is_removed_after_a_day(tmp_path, model, quick):  # noqa: F811
+    old, new = tmp_path / ".writing-old", tmp_path / ".writing-new"
+    for folder in (old, new):
+        folder.mkdir()
+    yesterday = time.time() - 25 * 3600
+    os.utime(old, (yesterday, yesterday))
+    save(tmp_path, model)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path, model):  # noqa: F811
     (tmp_path / "file").write_text("")
     with pytest.raises(serving.ExportError, match="file: cannot be written"):
         save(tmp_path / "file", model)
 
 
-def exported(tmp_path, function):
-    return serving.save(
-        tmp_path,
-        [],
-        {"serving_default": serving.Endpoint(function, [tf.TensorSpec([None], tf.float32, name="x")])},
+def test_kill_at_any_moment_leaves_no_version_or_a_whole_one(tmp_path):
+    """One process writes versions without end and is killed; whoever watches the folder loads each it ever sees."""
+    script = (
+        "import sys; from pathlib import Path; from tests.serving.models import make, save\n"
+        "from rnnapps import serving\nimport rnnapps.serving.export as export\n"
+        "export.check_export = lambda folder: serving.Findings(())\n"
+        "made = make(); print('ready', flush=True)\n"
+        "while True: save(Path(sys.argv[1]), made)\n"
     )
+    root = Path(__file__).parents[2]
+    seen = 0
+    for delay in (0.3, 0.75):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, tmp_path], cwd=root, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline() == "ready\n"
+        deadline = time.monotonic() + 120
+        while len(versions(tmp_path)) == seen and time.monotonic() < deadline:
+            time.sleep(0.002)
+            assert all(is_whole(folder) for folder in versions(tmp_path))
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert all(is_whole(folder) for folder in versions(tmp_path))
+        seen = len(versions(tmp_path))
+    assert seen
+    serving.load(tmp_path)(text=tf.constant(["good"]))
 
 
-def test_python_functions_are_refused(tmp_path):
-    folder = exported(tmp_path, lambda x: {"y": tf.numpy_function(np.sin, [x], tf.float32)})
-    with pytest.raises(serving.ExportError, match="the graph calls Python"):
-        serving.check(folder, {"x": [0.0]}, {"y": [0.0]})
+def versions(output):
+    return [folder for folder in output.iterdir() if folder.name.isdecimal()]
 
 
-def test_functions_that_must_be_compiled_are_refused(tmp_path):
-    sine = tf.function(tf.sin, jit_compile=True)
-    folder = exported(tmp_path, lambda x: {"y": sine(x)})
-    with pytest.raises(serving.ExportError, match="XLA"):
-        serving.check(folder, {"x": [0.0]}, {"y": [0.0]})
+def is_whole(folder):
+    needed = ("saved_model.pb", "variables/variables.index", "assets.extra/metadata.json", "README.md")
+    return all((folder / name).is_file() for name in needed)
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(serving.ExportError, match="no SavedModel here"):
-        serving.latest(tmp_path)
-    with pytest.raises(serving.ExportError, match="no SavedModel here"):
-        serving.latest(tmp_path / "nowhere")
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(serving.ExportError, match="no SavedModel here"):
+            serving.latest(folder)
+        assert not serving.is_export(folder)
 
 
-def test_a_missing_signature_is_named(tmp_path, model):
-    save(tmp_path, model)
+def test_a_missing_signature_is_named(saved):
     with pytest.raises(serving.ExportError, match="no signature 'stream'; it has serving_default"):
-        serving.load(tmp_path, "stream")
+        serving.load(saved.folder, "stream")
+
+
+def test_importing_serving_loads_no_tensorflow():
+    code = "import sys, rnnapps.serving, rnnapps.serving.check; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -92,7 +92,7 @@ def _must_compile(graph: graph_pb2.GraphDef) -> Iterator[str]:
     """Names of the functions and operations that insist on XLA."""
     for node in _nodes(graph):
         if "_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b:
-            yield node.name
+            yield node.attr["f"].func.name or node.name
     for function in graph.library.function:
         if "_XlaMustCompile" in function.attr and function.attr["_XlaMustCompile"].b:
             yield function.signature.name
