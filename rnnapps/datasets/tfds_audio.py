@@ -27,7 +27,7 @@ def load_tfds_audio(
     """
     if split not in SPLITS:
         raise DataError(f"unknown split {split!r} of {name}: it is one of {', '.join(SPLITS)}")
-    builder = prepared(name, data_dir, EMBEDDED, kind="audio")
+    builder = prepared(name, data_dir, EMBEDDED, kind="audio classification")
     features = dict(builder.info.features or {})
     audio = _only(name, features, tfds.features.Audio, "audio")
     label = _only(name, features, tfds.features.ClassLabel, "label")

@@ -27,7 +27,7 @@ def load_tfds(
     Raises:
       DataError: no such set, it cannot be prepared, it is not one of labelled texts, or the split has no labels.
     """
-    builder = prepared(name, data_dir, EMBEDDED, kind="text")
+    builder = prepared(name, data_dir, EMBEDDED, kind="text classification")
     text, label = _text_feature(builder, text_column), _label_feature(builder, label_column)
 
     def read(part: str) -> tf.data.Dataset:
@@ -95,7 +95,7 @@ def _not_found(name: str, error: Exception, embedded: Iterable[str], kind: str) 
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
     return (
         f"{name!r} is no file or folder and no data set by that name is known.{meant}"
-        f" Built in: {', '.join(embedded)}; any {kind} classification set of TFDS has a name, too."
+        f" Built in: {', '.join(embedded)}; any {kind} set of TFDS has a name, too."
     )
 
 

@@ -1,6 +1,7 @@
 """Text to numbers inside the graph, so that a model takes strings and needs no tokenizer beside it."""
 
 from rnnapps.text.ngrams import HashedNgrams
+from rnnapps.text.segmentations import Segmentations
 from rnnapps.text.subwords import END, PAD, START, UNKNOWN, Subwords, train_subwords
 from rnnapps.text.words import normalise, vocabulary, word_vectorizer
 
@@ -10,6 +11,7 @@ __all__ = [
     "START",
     "UNKNOWN",
     "HashedNgrams",
+    "Segmentations",
     "Subwords",
     "normalise",
     "train_subwords",
