@@ -8,7 +8,9 @@ import click
 
 from rnnapps.cli import (
     App,
+    Source,
     absolute_dataset,
+    asking_options,
     data_options,
     export_options,
     fit_classifier,
@@ -147,25 +149,30 @@ def evaluate(run, split, plot, batch_size, as_json, **source):
 
 
 @main.command()
-@RUN
-@click.argument("text", nargs=-1)
+@asking_options("TEXT", model="sentiment")
+@click.option("--text-column", default="text", show_default=True, help="With --input: column or key of the text.")
 @predict_options
-def predict(run, text, batch_size, as_json):
-    """The class of each TEXT, or of each line of standard input. RUN is a run folder or an export.
+def predict(source, inputs, files, text_column, batch_size, as_json):
+    """The class of each TEXT, of each line of standard input, or of each row of a file.
 
-    Prints label, probability and the text's beginning, separated by tabs.
+    RUN is a run folder or an export; --server takes its place. Prints label, probability and the text's beginning,
+    separated by tabs.
     """
-    texts = input_texts(text)
-    answer = _answers(run)
+    if files is not None:
+        from rnnapps.cli.batch import predict_file
+        from rnnapps.cli.rows import open_rows
+
+        rows = open_rows(files.input, text_column, "--text-column")
+        predict_file(rows, files, _answers(source), ("label", "score"), source.name, batch_size)
+        return
+    texts = input_texts(inputs)
+    answer = _answers(source)
     while batch := list(islice(texts, batch_size)):
-        found = {name: value.numpy() for name, value in answer(batch).items()}
-        for row, (label, score) in enumerate(zip(found["label"], found["score"], strict=True)):
+        for text, found in zip(batch, answer(batch), strict=True):
             if as_json:
-                probabilities = [round(float(p), 6) for p in found["probabilities"][row]]
-                line = {"text": batch[row], "label": label.decode(), "score": round(float(score), 6)}
-                click.echo(json.dumps(line | {"probabilities": probabilities}, ensure_ascii=False))
+                click.echo(json.dumps({"text": text} | found, ensure_ascii=False))
             else:
-                click.echo(f"{label.decode()}\t{score:.3f}\t{_shortened(batch[row])}")
+                click.echo(f"{found['label']}\t{found['score']:.3f}\t{_shortened(text)}")
 
 
 @main.command(short_help="Write a SavedModel for TensorFlow Serving.")
@@ -201,19 +208,41 @@ def _model(folder):
     return load_run_model(folder, SentimentClassifier)
 
 
-def _answers(run: Path):
-    """A function from a list of strings to the answers of a run, or of an export."""
+def _answers(source: Source):
+    """A function from a list of strings to the answers of a run, an export or a server, a dictionary each."""
+    ask = _asked(source)
+
+    def answer(texts: list[str]) -> list[dict]:
+        return [
+            {"label": label.decode(), "score": round(score, 6), "probabilities": [round(p, 6) for p in probabilities]}
+            for label, score, probabilities in zip(*(output.tolist() for output in ask(texts)), strict=True)
+        ]
+
+    return answer
+
+
+def _asked(source: Source):
+    """A function from a list of strings to arrays: labels, scores, probabilities."""
+    outputs = ("label", "score", "probabilities")
+    if source.client is not None:
+        return lambda texts: source.ask_server(outputs, text=texts)
     import tensorflow as tf
 
     from rnnapps import serving, training
     from rnnapps.apps.sentiment.serving import answers
 
+    run = source.path
     if not (run / "config.json").exists() and run.is_dir() and serving.is_export(run):
         signature = serving.load(run)
-        return lambda batch: signature(text=tf.constant(batch))
-    model = _model(training.open_run(run))
-    compiled = tf.function(lambda text: answers(model, text), [tf.TensorSpec([None], tf.string)], autograph=False)
-    return lambda batch: compiled(tf.constant(batch))
+    else:
+        model = _model(training.open_run(run))
+        signature = tf.function(lambda text: answers(model, text), [tf.TensorSpec([None], tf.string)], autograph=False)
+
+    def ask(texts):
+        found = signature(text=tf.constant(texts))
+        return [found[name].numpy() for name in outputs]
+
+    return ask
 
 
 def _shortened(text: str, width: int = 80) -> str:

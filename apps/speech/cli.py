@@ -8,7 +8,9 @@ import click
 
 from rnnapps.cli import (
     App,
+    Source,
     absolute_dataset,
+    asking_options,
     data_options,
     export_options,
     fit_classifier,
@@ -18,9 +20,11 @@ from rnnapps.cli import (
     tell_export,
     training_options,
 )
+from rnnapps.cli.batch import Refused, one_by_one_if_need_be
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, POSITIVE
 from rnnapps.errors import UserError
+from rnnapps.serving.client import BadRequest
 
 MODEL = (
     *("sample_rate", "cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
@@ -190,8 +194,7 @@ def evaluate(run, dataset, split, split_by, test_files, strict, plot, batch_size
 
 
 @main.command()
-@RUN
-@click.argument("recording", nargs=-1, type=click.Path(path_type=Path))
+@asking_options("RECORDING", model="speech")
 @click.option("--top", type=COUNT, default=1, show_default=True, help="How many classes to name.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad file instead of skipping it.")
 @click.option(
@@ -204,32 +207,56 @@ def evaluate(run, dataset, split, split_by, test_files, strict, plot, batch_size
     metavar="PNG",
     help="With --stream: the picture.  [default: RUN/report/stream.png]",
 )
+@click.option(
+    "--batch-size", type=COUNT, default=16, show_default=True, help="With --input: recordings a server gets at once."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def predict(run, recording, top, strict, stream, every, plot, as_json):
-    """The class of each RECORDING: files, or folders of them. RUN is a run folder or an export (WAV only)."""
+def predict(source, inputs, files, top, strict, stream, every, plot, batch_size, as_json):
+    """The class of each RECORDING: files, or folders of them; or of all in a manifest.
+
+    RUN is a run folder or an export; --server takes its place. The last two read WAV only. --input is a table with the
+    column path, relative to it, a list of paths, or a folder.
+    """
     if stream is not None:
-        _stream(run, stream, every, plot, as_json)
+        if source.path is None:
+            raise UserError("--stream follows a recording with a RUN, not with --server")
+        _stream(source.path, stream, every, plot, as_json)
         return
-    if not recording:
+    if source.client is not None and top > 1:
+        raise UserError(f"--top {top}: a server names the best class only; ask the run or the export")
+    if files is not None:
+        from rnnapps.cli.batch import predict_file
+        from rnnapps.cli.rows import open_rows
+
+        rows = open_rows(files.input, "path", suffixes=_suffixes(source))
+        folder = files.input if files.input.is_dir() else files.input.parent
+        answer = _answers(source, top)
+        predict_file(
+            rows,
+            files,
+            lambda paths: answer([folder / path for path in paths]),
+            ("label", "score"),
+            source.name,
+            batch_size,
+        )
+        return
+    if not inputs:
         raise UserError("no input: name recordings or folders of recordings, or --stream FILE")
-    answer, classes = _answers(run)
+    answer = _answers(source, top)
     bad = good = 0
-    for file in _files(recording):
-        try:
-            probabilities = answer(file)
-        except UserError as error:
+    for file in _files(inputs, _suffixes(source)):
+        (found,) = one_by_one_if_need_be(answer, [file])
+        if isinstance(found, Refused):
             if strict:
-                raise
-            click.echo(f"skipped: {error}", err=True)
+                raise UserError(found.reason)
+            click.echo(f"skipped: {found.reason}", err=True)
             bad += 1
             continue
         good += 1
-        best = sorted(zip(classes, probabilities, strict=True), key=lambda pair: -pair[1])[:top]
         if as_json:
-            line = {"path": str(file), "label": best[0][0], "score": round(best[0][1], 6)}
-            click.echo(json.dumps(line | {"top": {label: round(score, 6) for label, score in best}}))
+            click.echo(json.dumps({"path": str(file)} | found))
         else:
-            click.echo(f"{file}\t" + "\t".join(f"{label}\t{score:.3f}" for label, score in best))
+            click.echo(f"{file}\t" + "\t".join(f"{label}\t{score:.3f}" for label, score in found["top"].items()))
     if bad and not good:
         raise UserError(f"none of the {bad} recordings could be read")
 
@@ -268,24 +295,69 @@ def _model(folder):
     return load_run_model(folder, SpeechClassifier)
 
 
-def _files(recordings: tuple[Path, ...]) -> Iterator[Path]:
+def _suffixes(source: Source) -> tuple[str, ...]:
+    """Of the files in a folder that are recordings."""
+    if source.client is not None:  # and no TensorFlow for the list of what libsndfile reads
+        return (".wav",)
     from rnnapps.audio import SUFFIXES
 
-    for recording in recordings:
+    return SUFFIXES
+
+
+def _files(recordings: tuple[str, ...], suffixes: tuple[str, ...]) -> Iterator[Path]:
+    for recording in map(Path, recordings):
         if recording.is_dir():
-            yield from sorted(file for file in recording.rglob("*") if file.suffix.lower() in SUFFIXES)
+            yield from sorted(file for file in recording.rglob("*") if file.suffix.lower() in suffixes)
         else:
             yield recording
 
 
-def _answers(run: Path):
-    """A function from a file to the probabilities of a run or of an export, and the classes."""
+def _answers(source: Source, top: int):
+    """A function from files to the answers of a run, an export or a server: a dictionary or `Refused` each."""
+    if source.client is not None:
+        return lambda files: _ask_server(source, files)
     from rnnapps import serving, training
     from rnnapps.apps.speech.serving import ask_export, ask_model
 
-    if not (run / "config.json").exists() and run.is_dir() and serving.is_export(run):
-        return ask_export(run)
-    return ask_model(_model(training.open_run(run)))
+    run = source.path
+    exported = not (run / "config.json").exists() and run.is_dir() and serving.is_export(run)
+    ask, classes = ask_export(run) if exported else ask_model(_model(training.open_run(run)))
+
+    def answer(file: Path) -> dict | Refused:
+        try:
+            probabilities = ask(file)
+        except UserError as error:
+            return Refused(str(error))
+        best = sorted(zip(classes, probabilities, strict=True), key=lambda pair: -pair[1])[:top]
+        return _answer(*best[0], {label: round(score, 6) for label, score in best})
+
+    return lambda files: [answer(file) for file in files]
+
+
+def _ask_server(source: Source, files: list[Path]) -> list[dict | Refused]:
+    found = {}
+    for file in files:
+        try:
+            found[file] = file.read_bytes()
+        except OSError as error:
+            found[file] = Refused(f"{file}: cannot be read: {error.strerror or error}")
+    asked = [file for file in files if not isinstance(found[file], Refused)]
+    if not asked:
+        return [found[file] for file in files]
+    try:
+        labels, scores = source.ask_server(("label", "score"), audio=[found[file] for file in asked])
+    except BadRequest as error:
+        if len(asked) > 1:
+            raise
+        found[asked[0]] = Refused(f"{asked[0]}: {error}")
+    else:
+        for file, label, score in zip(asked, labels.tolist(), scores.tolist(), strict=True):
+            found[file] = _answer(label.decode(), score, {label.decode(): round(score, 6)})
+    return [found[file] for file in files]
+
+
+def _answer(label: str, score: float, top: dict[str, float]) -> dict:
+    return {"label": label, "score": round(score, 6), "top": top}
 
 
 def _stream(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:

@@ -15,7 +15,7 @@ class Command(click.Command):
     """A command that works with TensorFlow, and keeps what it says while it loads to itself."""
 
     def invoke(self, context: click.Context):
-        if context.find_root().params["debug"]:
+        if context.find_root().params["debug"] or context.params.get("server"):  # a server's client needs no TensorFlow
             return super().invoke(context)
         # TensorFlow's C++ writes to the file descriptor before any setting of ours counts.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,12 +1,15 @@
 """Asking a model server that speaks TensorFlow Serving's protocols, without TensorFlow in the process."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
-import numpy as np
-
 from rnnapps.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 DEFAULT_SIGNATURE = "serving_default"
 _LONGEST_MESSAGE = 300  # of what a server says; TensorFlow's errors go on with a trace of the graph
