@@ -49,7 +49,7 @@ def main() -> None:
         model = SpeechClassifier(CLASSES, cell=options.cell, units=options.units, causal=True)
         model.build()
     with tempfile.TemporaryDirectory() as folder, use_engine("graph"):
-        export = serving.save(pathlib.Path(folder), [model], endpoints(model))
+        export = serving.save(pathlib.Path(folder), [model], endpoints(model)).folder
         print(f"{model.options['cell']}, {model.options['units']} units, {model.count_params():,} weights; one core")
         print("chunk      p50         p99         mean        real-time factor")
         for milliseconds in options.chunk_ms:

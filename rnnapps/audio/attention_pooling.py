@@ -1,5 +1,7 @@
 """A weighted mean over time whose weights are learnt, for whole sequences and for streams."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -52,19 +54,30 @@ class AttentionPooling(keras.layers.Layer):
 
     def stream(self, chunk, state, mask=None):
         """The pooled vector after a chunk of steps, and the new state."""
-        chunk = tf.cast(chunk, tf.float32)
-        real = tf.ones(tf.shape(chunk)[:2]) if mask is None else tf.cast(mask, tf.float32)
-        steps = tf.reduce_sum(real, axis=1, keepdims=True)
-        weights = tf.sigmoid(self.score(chunk)[..., 0]) * real
-        past = tf.ones_like(steps)
-        if self.half_life:
-            age = steps - tf.cumsum(real, axis=1)  # real steps still to come
-            weights *= 2.0 ** (-age / self.half_life)
-            past = 2.0 ** (-steps / self.half_life)
         total, weight = state
-        total = past * total + tf.matmul(weights[:, None], chunk)[:, 0]
-        weight = past * weight + tf.reduce_sum(weights, axis=1, keepdims=True)
+        chunk = tf.cast(chunk, tf.float32)
+        weights = tf.sigmoid(tf.matmul(chunk, self.score.kernel) + self.score.bias)  # (batch, steps, 1)
+        if mask is not None:
+            weights *= tf.cast(mask, tf.float32)[..., None]
+        if self.half_life:
+            kept, past = self._fading(chunk, mask)
+            weights *= kept
+            total, weight = past * total, past * weight
+        total += tf.matmul(weights, chunk, transpose_a=True)[:, 0]
+        weight += tf.reduce_sum(weights, axis=1)
         return total / (weight + 1e-3), (total, weight)
+
+    def _fading(self, chunk, mask):
+        """What the steps of a chunk count at its end, (batch or 1, steps, 1), and what came before, (batch or 1, 1)."""
+        if mask is None:
+            steps = tf.cast(tf.shape(chunk)[1], tf.float32)
+            age = tf.range(steps - 1, -1, -1)[None]
+        else:
+            real = tf.cast(mask, tf.float32)
+            steps = tf.reduce_sum(real, axis=1, keepdims=True)
+            age = steps - tf.cumsum(real, axis=1)  # real steps still to come
+        rate = -math.log(2) / self.half_life
+        return tf.exp(rate * age)[..., None], tf.exp(rate * steps)
 
     def compute_mask(self, sequences, mask=None):
         return None

@@ -129,7 +129,7 @@ class LogMel(keras.layers.Layer):
         # rfft would pad by itself, but not when there are no frames.
         frames = tf.pad(frames, [[0, 0], [0, 0], [0, self.fft_length - self.window]])
         power = tf.square(tf.abs(tf.signal.rfft(frames)))
-        return tf.math.log(tf.tensordot(power, tf.constant(self.filters), 1) + FLOOR)
+        return tf.math.log(tf.matmul(power, tf.constant(self.filters)) + FLOOR)
 
     def _frames(self, samples):
         """Overlapping frames, put together from pieces that all of them are whole numbers of."""

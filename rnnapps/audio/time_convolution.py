@@ -63,8 +63,7 @@ class TimeConvolution(keras.layers.Layer):
         stride = self.stride[0]
         steps = (tf.shape(inputs)[1] - self.past) // stride
         # The kernels of some devices refuse to convolve nothing: one step more of zeros, and its output dropped.
-        padded = tf.pad(inputs[:, : self.past + steps * stride], [[0, 0], [0, stride], self.edges, [0, 0]])
-        outputs = self.convolution(padded)[:, :steps]
+        outputs = self.convolution(tf.pad(inputs, [[0, 0], [0, stride], self.edges, [0, 0]]))[:, :-1]
         return keras.ops.relu(self.normalisation(outputs)), inputs[:, steps * stride :]
 
     def compute_mask(self, sequences, mask=None):
