@@ -42,7 +42,7 @@ def batches(
     buckets: int | None = None,
     max_length: int = 256,
     seed: int | None = None,
-    sampling: float | None = None,
+    sampling: float = 0.0,
 ) -> PairBatches:
     """Batches of ((source (batch, S), target_in (batch, T)), target_out (batch, T)), int32, padded with `PAD`.
 
@@ -56,10 +56,10 @@ def batches(
       max_length: where longer sentences are cut, in subwords.
       seed: shuffles anew each epoch; None keeps a fixed order.
       sampling: subword regularisation: the exponent alpha by which each epoch draws other segmentations, see
-        `rnnapps.text.Segmentations`; None takes the best segmentation always.
+        `rnnapps.text.Segmentations`; 0 takes the best segmentation always.
     """
     sides = ((model.source_subwords, pairs.sources), (model.target_subwords, pairs.targets))
-    if sampling is None:
+    if not sampling:
         fixed = _framed(*(subwords.encode(tf.constant(texts, tf.string)) for subwords, texts in sides))
         return PairBatches(lambda _: fixed, batch_size=batch_size, buckets=buckets, max_length=max_length, seed=seed)
     drawn = [Segmentations(subwords.model, texts, sampling) for subwords, texts in sides]
