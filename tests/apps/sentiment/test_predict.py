@@ -1,0 +1,147 @@
+"""`rnn-sentiment predict` of a run, an export and servers, line by line and for whole files. Nothing is trained."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import pytest
+from click.testing import CliRunner
+
+from rnnapps.apps.sentiment.cli import main
+from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.apps.sentiment.serving import export
+from tests.serving.model_server import KINDS, serve
+
+TEXTS = ["a superb film", "", "🎉🎉", "这部电影很好看。", "nul \x00 byte", '"quoted", <br />', "caf\u00e9 " * 3000]
+
+
+def run(*arguments, code=0, **kwargs):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], **kwargs)
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run folder and an export, of a model whose weights are random."""
+    folder = tmp_path_factory.mktemp("sentiment")
+    keras.utils.set_random_seed(1)
+    words = ["a", "film", "superb", "awful", "quoted"]
+    model = SentimentClassifier(words, ("bad", "good"), units=8, embedding_units=8, max_length=12)
+    model.build((None,))
+    (folder / "run").mkdir()
+    model.save(folder / "run" / "model.keras")
+    (folder / "run" / "config.json").write_text("{}")
+    export(model, folder / "sentiment", ["a film"])
+    return folder
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def server(request, folder):
+    with serve({"sentiment": folder / "sentiment", "renamed": folder / "sentiment"}, request.param) as addresses:
+        yield addresses
+
+
+def test_a_server_answers_as_the_run_and_the_export(folder, server):
+    for form in ([], ["--json"]):
+        expected = run("predict", folder / "run", *form, "--", *TEXTS).stdout
+        assert run("predict", folder / "sentiment", *form, "--", *TEXTS).stdout == expected
+        for url in server:
+            assert run("predict", "--server", url, *form, "--", *TEXTS).stdout == expected
+    lines = "one\n\nsuperb\n"
+    expected = run("predict", folder / "run", input=lines).stdout
+    for url in server:
+        options = ["--model", "renamed", "--model-version", 1, "--timeout", 20, "--batch-size", 2]
+        assert run("predict", "--server", url, *options, input=lines).stdout == expected
+
+
+def refused(*arguments):
+    result = run(*arguments, code=2)
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_mistakes_are_one_line(folder, server, tmp_path):
+    for url in server:
+        assert "no model 'typo'" in refused("predict", "--server", url, "--model", "typo", "text")
+        assert "of version 7" in refused("predict", "--server", url, "--model-version", 7, "text")
+    assert "no model server answers there" in refused("predict", "--server", "http://localhost:1", "text")
+    assert "not an address" in refused("predict", "--server", "localhost:8500", "text")
+    assert "leave out" in refused("predict", "--server", server.grpc, folder / "run", "text")
+    assert "Missing argument 'RUN'; or name a server with --server" in refused("predict")
+    assert "--input and --output go together" in refused("predict", folder / "run", "--input", "a.csv")
+    (tmp_path / "in.txt").write_text("a\n")
+    files = ["--input", tmp_path / "in.txt", "--output", tmp_path / "out.csv"]
+    assert "leave out 'text'" in refused("predict", folder / "run", *files, "text")
+    assert "--json" in refused("predict", folder / "run", *files, "--json")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def write_reviews(path, rows):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "review"])
+        writer.writerows([number, TEXTS[number % 6] * (1 + number % 3)] for number in range(rows))
+    return path
+
+
+def test_a_file_gets_the_same_answers_from_all_three(folder, server, tmp_path):
+    source = write_reviews(tmp_path / "in.csv", 50)
+    with source.open("a") as file:
+        file.write("one,two,three\n")
+    found = []
+    for number, where in enumerate([[folder / "run"], [folder / "sentiment"], *(["--server", url] for url in server)]):
+        output = tmp_path / f"{number}.jsonl"
+        options = ["--input", source, "--output", output, "--text-column", "review", "--batch-size", 7]
+        assert "50 answers, 1 rows rejected" in run("predict", *where, *options).stdout
+        found.append(output.read_text(encoding="utf-8"))
+    assert len(set(found)) == 1
+    rows = [json.loads(line) for line in found[0].splitlines()]
+    assert [row["id"] for row in rows] == [str(number) for number in range(50)]
+    expected = json.loads(run("predict", folder / "run", "--json", "--", TEXTS[0]).stdout)
+    assert rows[0]["predicted_label"] == expected["label"]
+    assert rows[0]["predicted_probabilities"] == expected["probabilities"]
+
+
+def test_a_killed_job_goes_on(folder, server, tmp_path):
+    source = write_reviews(tmp_path / "in.csv", 1500)
+    options = ["--input", source, "--text-column", "review", "--batch-size", 2]
+    program = "from rnnapps.apps.sentiment.cli import main; main()"
+    command = [sys.executable, "-c", program, "predict", "--server", server.grpc, *options]
+    command += ["--output", tmp_path / "out.csv"]
+    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.DEVNULL)
+    position = tmp_path / "out.csv.position"
+    deadline = time.monotonic() + 90
+    while not position.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "out.csv").exists()
+    result = run("predict", "--server", server.grpc, *options, "--output", tmp_path / "out.csv")
+    assert "going on after line" in result.stderr
+    run("predict", "--server", server.grpc, *options, "--output", tmp_path / "whole.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+PROGRAM = """
+import sys
+from rnnapps.apps.sentiment.cli import main
+try:
+    main()
+finally:
+    heavy = {"tensorflow", "keras"} & set(sys.modules)
+    assert not heavy, heavy
+"""
+
+
+def test_asking_a_server_imports_no_tensorflow(server):
+    for url in server:
+        command = [sys.executable, "-c", PROGRAM, "predict", "--server", url, "a film"]
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+        assert process.stdout.endswith("\ta film\n")
