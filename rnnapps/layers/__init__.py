@@ -1,6 +1,7 @@
 """Recurrent layers for Keras 3, in the place of those of `keras.layers`."""
 
 from rnnapps.layers.attention import AdditiveAttention, MultiplicativeAttention
+from rnnapps.layers.attention_cell import AttentionCell
 from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.conversion import from_keras, from_torch, to_keras
 from rnnapps.layers.gru import GRU
@@ -17,6 +18,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "AdditiveAttention",
+    "AttentionCell",
     "Bidirectional",
     "GRUCell",
     "LSTMCell",

@@ -1,0 +1,232 @@
+"""A cell that looks at an encoded sequence at every step: attention and input feeding around any cell."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import keras
+from keras import ops
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+from rnnapps.layers.attention import Attention
+from rnnapps.layers.recurrent_cell import Tensor
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class AttentionCell(keras.layers.Layer, DropoutRNNCell):
+    """Puts attention over a memory, and input feeding, around a cell.
+
+    With x_t the inputs, h_t the output of the cell, c_t what attention reads from the memory m and [ ; ] side by side:
+
+        h_t = cell([x_t; h̃_{t-1}], h_{t-1})      [x_t] alone without `input_feeding`
+        c_t = attention(h_t, m)
+        h̃_t = tanh(W [c_t; h_t])                 the output
+
+    With `attend_first`, attention comes before the step, from the state before it, and what it reads enters the cell:
+
+        c_t = attention(h_{t-1}, m)
+        h_t = cell([x_t; c_t; h̃_{t-1}], h_{t-1})      [x_t; c_t] without `input_feeding`
+
+    The defaults are the decoder of Luong et al.; `attend_first=True, input_feeding=False` is that of Bahdanau et al.
+    Without either, attention may as well follow the recurrent layer, which is then free to run faster.
+
+    The memory travels as the last three states: the memory, its keys and its mask, which each step hands on. Make them
+    with `get_initial_state` inside the `call` of a layer or model of your own, and give the recurrent layer the list.
+    `keras.layers.RNN` and `Recurrent` run the cell, alone or in a `Stacked`; they cannot be `stateful`. A mask on the
+    steps makes them copy the memory at every step: leave it out where padding comes last and the loss passes it by.
+
+    Args:
+        cell: `SimpleRNNCell`, `GRUCell`, `LSTMCell` or any whose first state is its hidden state.
+        attention: `AdditiveAttention` or `MultiplicativeAttention`.
+        units: Size of h̃; None for the size of the cell's output.
+        input_feeding: Whether h̃ is fed to the next step.
+        attend_first: Whether attention comes before the cell's step.
+        memory_size: Features of the memory; None to learn it from the first memory that `get_initial_state` is given.
+        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
+
+    Call arguments:
+        inputs: `(batch, features)`.
+        states: What `get_initial_state` or the step before returned.
+        training: Whether the cell's dropout is on.
+
+    Returns:
+        `(h̃_t, states)`.
+
+    Raises:
+        ValueError: if `units` is not positive, or if the cell is built before the size of the memory is known.
+
+    Example:
+
+    >>> cell = AttentionCell(GRUCell(4), AdditiveAttention(8))
+    >>> states = cell.get_initial_state(np.ones((2, 7, 3), "float32"))
+    >>> decoder = keras.layers.RNN(cell, return_sequences=True)
+    >>> decoder(np.ones((2, 5, 6), "float32"), initial_state=states).shape
+    TensorShape([2, 5, 4])
+
+    Reference:
+        Luong et al., Effective approaches to attention-based neural machine translation, EMNLP 2015, sections 3 and
+        3.3; Bahdanau et al., Neural machine translation by jointly learning to align and translate, ICLR 2015, A.1.2.
+    """
+
+    def __init__(
+        self,
+        cell: keras.layers.Layer,
+        attention: Attention,
+        units: int | None = None,
+        input_feeding: bool = True,
+        attend_first: bool = False,
+        memory_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if units is not None and (not isinstance(units, Integral) or units <= 0):
+            raise ValueError(f"`units` must be a positive integer or None, got {units!r}")
+        kwargs.setdefault("dtype", cell.dtype_policy)
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.attention = attention
+        self.cell_state_sizes = keras.tree.flatten(cell.state_size)
+        self.cell_output_size = getattr(cell, "output_size", None) or self.cell_state_sizes[0]
+        self.units = self.cell_output_size if units is None else int(units)
+        self.input_feeding = input_feeding
+        self.attend_first = attend_first
+        self.memory_size = memory_size
+        self.combine = keras.layers.Dense(
+            self.units, activation="tanh", use_bias=False, dtype=self.dtype_policy, name="combine"
+        )
+        self.output_size = self.units
+        # Keras counts the states by this list; the last three have a time axis, which it cannot say.
+        self.state_size = [*self.cell_state_sizes, *([self.units] if input_feeding else []), 1, 1, 1]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if self.memory_size is None:
+            raise ValueError(
+                "the size of the memory is not known: give `memory_size`, or call `get_initial_state` first"
+            )
+        if not self.cell.built:
+            self.cell.build((None, input_shape[-1] + self._fed_size()))
+        self._build_attention()
+        self.combine.build((None, self.memory_size + self.cell_output_size))
+
+    def _build_attention(self) -> None:
+        if not self.attention.built:
+            query_size = self.cell_state_sizes[0] if self.attend_first else self.cell_output_size
+            self.attention.build((None, query_size), (None, None, self.memory_size))
+
+    def _fed_size(self) -> int:
+        return self.memory_size * self.attend_first + self.units * self.input_feeding
+
+    def get_initial_state(
+        self,
+        memory: Tensor | None = None,
+        mask: Tensor | None = None,
+        initial_state: Any = None,
+        batch_size: Any = None,
+    ) -> list[Tensor]:
+        """The states before the first step.
+
+        Args:
+            memory: `(batch, source, memory_size)`, what attention reads.
+            mask: Boolean `(batch, source)`, False at padding; if left out, the mask that came with the memory.
+            initial_state: The wrapped cell's states, such as the last ones of an encoder; zeros if left out.
+            batch_size: What Keras gives when it is left to make states itself, which it cannot.
+
+        Returns:
+            The cell's states; h̃ of zeros `(batch, units)` with `input_feeding`; memory, keys `(batch, source, ...)` and
+            mask `(batch, source)`.
+
+        Raises:
+            ValueError: if there is no memory.
+        """
+        if memory is None:
+            raise ValueError("attention needs a memory: give the layer initial_state=cell.get_initial_state(memory)")
+        if mask is None:
+            mask = getattr(memory, "_keras_mask", None)
+        memory = ops.convert_to_tensor(memory, dtype=self.compute_dtype)
+        mask = ops.ones(ops.shape(memory)[:2], self.compute_dtype) if mask is None else mask
+        self.memory_size = memory.shape[-1]
+        self._build_attention()
+        batch = ops.shape(memory)[0]
+        if initial_state is None:
+            initial_state = self.cell.get_initial_state(batch_size=batch)
+        fed = [ops.zeros((batch, self.units), dtype=self.compute_dtype)] if self.input_feeding else []
+        mask = ops.cast(mask, self.compute_dtype)
+        return [*keras.tree.flatten(initial_state), *fed, memory, self.attention.keys(memory), mask]
+
+    def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, list[Tensor]]:
+        *own, memory, keys, mask = states
+        output, own = self.step(inputs, own, memory, mask=mask, keys=keys, training=training)
+        return output, [*own, memory, keys, mask]
+
+    def step(
+        self,
+        inputs: Tensor,
+        states: list[Tensor],
+        memory: Tensor,
+        mask: Tensor | None = None,
+        keys: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One step with the memory beside the states, for searches whose hypotheses share a memory.
+
+        Args:
+            inputs: `(batch, features)`, or `(batch, width, features)` for some hypotheses of each sentence.
+            states: The states but for the last three, each `(batch, ..., size)` with the axes of the inputs.
+            memory, mask, keys: As for attention.
+            training: Whether the cell's dropout is on.
+
+        Returns:
+            `(h̃_t, states)`.
+        """
+        own = states[: len(self.cell_state_sizes)]
+        parts = [inputs]
+        if self.attend_first:
+            context, _ = self.attention(own[0], memory, mask=mask, keys=keys)
+            parts.append(context)
+        if self.input_feeding:
+            parts.append(states[-1])
+        inputs = ops.concatenate(parts, axis=-1) if len(parts) > 1 else inputs
+        arguments = {"training": training} if self.cell._call_has_training_arg else {}
+        output, own = self.cell(inputs, own, **arguments)
+        if not self.attend_first:
+            context, _ = self.attention(output, memory, mask=mask, keys=keys)
+        combined = self.combine(ops.concatenate([context, output], axis=-1))
+        return combined, [*keras.tree.flatten(own), *([combined] if self.input_feeding else [])]
+
+    # Keras draws dropout masks before the loop and throws them away after it; they are the wrapped cell's.
+
+    def get_dropout_mask(self, step_input: Tensor) -> Tensor | None:
+        if not isinstance(self.cell, DropoutRNNCell):
+            return None
+        fed = ops.zeros((ops.shape(step_input)[0], self._fed_size()), dtype=step_input.dtype)
+        return self.cell.get_dropout_mask(ops.concatenate([step_input, fed], axis=-1))
+
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> Tensor | None:
+        return self.cell.get_recurrent_dropout_mask(step_input) if isinstance(self.cell, DropoutRNNCell) else None
+
+    def reset_dropout_mask(self) -> None:
+        if isinstance(self.cell, DropoutRNNCell):
+            self.cell.reset_dropout_mask()
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        if isinstance(self.cell, DropoutRNNCell):
+            self.cell.reset_recurrent_dropout_mask()
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "attention": keras.saving.serialize_keras_object(self.attention),
+            "units": self.units,
+            "input_feeding": self.input_feeding,
+            "attend_first": self.attend_first,
+            "memory_size": self.memory_size,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> AttentionCell:
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
+            for name in ("cell", "attention")
+        }
+        return cls(**{**config, **parts})
