@@ -78,7 +78,7 @@ def endpoints(model: SpeechClassifier) -> dict[str, serving.Endpoint]:
         return tf.TensorSpec(shape, states[name].dtype, name=name)
 
     chunk = tf.TensorSpec([None, None], tf.float32, name="chunk")
-    found["stream"] = serving.Endpoint(stream, [chunk, *map(spec, names)])
+    found["stream"] = serving.Endpoint(serving.never_empty(stream), [chunk, *map(spec, names)])
     found["stream_start"] = serving.Endpoint(model.initial_states, [tf.TensorSpec([], tf.int32, name="batch")])
     return found
 

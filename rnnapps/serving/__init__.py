@@ -20,6 +20,7 @@ _HOMES = {
     "latest": "versions",
     "load": "export",
     "metadata": "versions",
+    "never_empty": "chunks",
     "save": "export",
 }
 __all__ = list(_HOMES)

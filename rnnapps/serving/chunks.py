@@ -12,7 +12,7 @@ def in_chunks(function: Callable[..., Answer], rows: int) -> Callable[..., Answe
 
     Args:
         function: of tensors `(batch, ...)`, the answer to a row independent of the others; gives tensors
-            `(batch, ...)` by name, of which the other dimensions do not depend on the rows.
+            `(batch, ...)` by name, whose other dimensions are known beforehand. No rows are answered without it.
         rows: bound on a chunk; what one chunk needs is what any batch needs.
 
     Example:
@@ -25,8 +25,7 @@ def in_chunks(function: Callable[..., Answer], rows: int) -> Callable[..., Answe
         specs = [tf.TensorSpec([None, *one.shape[1:]], one.dtype) for one in inputs]
         part = tf.function(function, autograph=False).get_concrete_function(*specs)
         outputs = part.structured_outputs
-        size = tf.shape(inputs[0])[0]
-        chunks = tf.maximum(1, -(-size // rows))  # no rows at all are a chunk, too: its answer has the right shapes
+        chunks = -(-tf.shape(inputs[0])[0] // rows)
 
         def one_chunk(index, parts):
             begin = index * rows
@@ -40,5 +39,25 @@ def in_chunks(function: Callable[..., Answer], rows: int) -> Callable[..., Answe
         # One after the other: chunks that ran at the same time would take the memory that this is to save.
         _, parts = tf.while_loop(lambda index, _: index < chunks, one_chunk, (0, parts), parallel_iterations=1)
         return {name: parts[name].concat() for name in outputs}
+
+    return answer
+
+
+def never_empty(function: Callable[..., Answer]) -> Callable[..., Answer]:
+    """A function that asks another one with a row of zeros where it is given no rows, and drops the answer.
+
+    Not every kernel knows what the answer to nothing looks like: oneDNN's convolution gives it the shape of its input.
+
+    Args:
+        function: of tensors `(batch, ...)`, numbers, to tensors `(batch, ...)` by name.
+    """
+
+    def answer(*inputs: tf.Tensor) -> Answer:
+        rows = tf.shape(inputs[0])[0]
+        missing = tf.cast(tf.equal(rows, 0), tf.int32)
+        padded = [tf.pad(one, [[0, missing], *[[0, 0]] * (one.shape.rank - 1)]) for one in inputs]
+        for one, original in zip(padded, inputs, strict=True):
+            one.set_shape([None, *original.shape[1:]])
+        return {name: value[:rows] for name, value in function(*padded).items()}
 
     return answer

@@ -1,5 +1,6 @@
 """Is an export's every answer the one it should give: recorded ones, in any batch, again and again, at warm-up?"""
 
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -121,8 +122,11 @@ def rows_of(request: Tensors) -> int:
 
 
 def brief(error: Exception) -> str:
-    """The first words of an error; TensorFlow's run to many lines."""
-    line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """The line of an error that says what is wrong; TensorFlow's run to many lines."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    # What a kernel says stands just above where it stands.
+    above = [before for before, line in itertools.pairwise(lines) if line.startswith("[[")]
+    line = next((line for line in [*above, *lines] if line), type(error).__name__)
     return line if len(line) <= 200 else line[:199] + "…"
 
 

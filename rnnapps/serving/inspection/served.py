@@ -1,5 +1,7 @@
 """An export held as TensorFlow Serving holds it: the graph, its variables restored, its tables initialised."""
 
+import logging
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -13,6 +15,7 @@ class Served:
     """
 
     def __init__(self, export: str):
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # sessions are what the server has, deprecated or not
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default():
             meta = tf.compat.v1.saved_model.load(self._session, ["serve"], export)

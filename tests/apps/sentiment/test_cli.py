@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from rnnapps import serving
 from rnnapps.apps.sentiment.cli import main
 
 GOOD, BAD = ["superb", "lovely", "brilliant", "moving"], ["dull", "awful", "boring", "clumsy"]
@@ -111,7 +112,7 @@ def test_export_answers_as_predict_does_also_to_tricky_texts(trained, tmp_path):
     folder, *_ = trained
     output = tmp_path / "export"
     assert "in a process without keras and rnnapps" in run("export", folder, "--output", output).stdout
-    assert sorted(path.name for path in output.iterdir()) == ["1"]
+    assert serving.metadata(output)["metrics"] == json.loads((folder / "metrics.json").read_text())
     texts = ["superb", *TRICKY]
     ours, exported = (
         [json.loads(line) for line in run("predict", where, "--json", "--", *texts).stdout.splitlines()]

@@ -1,0 +1,37 @@
+import pytest
+import tensorflow as tf
+
+from rnnapps.serving import in_chunks, never_empty
+
+
+def spied(rows):
+    """Doubles its input, and notes the sizes that it is called with."""
+    sizes = tf.Variable(tf.zeros([0], tf.int32), shape=[None])
+
+    def double(x, text):
+        sizes.assign(tf.concat([sizes, [tf.shape(x)[0]]], axis=0))
+        return {"y": 2 * x, "text": text}
+
+    return tf.function(in_chunks(double, rows), autograph=False), sizes
+
+
+@pytest.mark.parametrize(("size", "chunks"), [(0, []), (1, [1]), (3, [3]), (4, [3, 1]), (7, [3, 3, 1])])
+def test_chunks_are_bounded_and_answers_joined_in_order(size, chunks):
+    answer, sizes = spied(3)
+    x = tf.reshape(tf.range(2 * size), [size, 2])
+    text = tf.strings.as_string(x[:, 0])
+    found = answer(x, text)
+    assert sizes.numpy().tolist() == chunks
+    assert found["y"].numpy().tolist() == (2 * x).numpy().tolist()
+    assert found["y"].shape == (size, 2)
+    assert found["text"].numpy().tolist() == text.numpy().tolist()
+
+
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_a_function_that_cannot_bear_no_rows_is_spared_them(size):
+    def touchy(x):
+        with tf.control_dependencies([tf.debugging.assert_positive(tf.shape(x)[0])]):
+            return {"y": x + 1}
+
+    answer = tf.function(never_empty(touchy), autograph=False)
+    assert answer(tf.zeros([size, 2]))["y"].numpy().tolist() == [[1, 1]] * size
