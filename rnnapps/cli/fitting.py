@@ -51,7 +51,7 @@ def fit_model(
             weight_averaging=options["averaging"] or None,
         ),
         loss=loss,
-        metrics=list(metrics),
+        metrics=list(metrics) or None,
         jit_compile=jit_compile,
     )
     run = training.RunFolder(run_dir)

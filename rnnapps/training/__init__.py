@@ -6,7 +6,7 @@ from rnnapps.training.fit import fit
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
 from rnnapps.training.optimizer import OPTIMIZERS, apply_gradients, averaged_weights, optimizer
-from rnnapps.training.plots import plot_confusion_matrix, plot_curves
+from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_curves
 from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
@@ -30,6 +30,7 @@ __all__ = [
     "learning_rate_schedule",
     "open_run",
     "optimizer",
+    "plot_attention",
     "plot_confusion_matrix",
     "plot_curves",
     "remove_run",

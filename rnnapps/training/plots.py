@@ -105,8 +105,7 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
             text = f"{counts[row, column]:,}\n{shares[row, column]:.{decimals}%}"
             colour = "white" if shares[row, column] > 0.55 else INK
             axes.text(column, row, text, ha="center", va="center", fontsize=font, color=colour)
-        # A dollar sign would start a formula.
-        labels = [(name if len(name) <= 24 else name[:23] + "…").replace("$", r"\$") for name in classes]
+        labels = [_plain(name if len(name) <= 24 else name[:23] + "…") for name in classes]
         slanted = max(map(len, labels)) * 0.085 > cell  # about the width of a letter in inches
         axes.set_xticks(
             range(n), labels, rotation=45 * slanted, ha="right" if slanted else "center", rotation_mode="anchor"
@@ -122,6 +121,37 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
         right = np.trace(counts) / max(counts.sum(), 1)
         axes.set_title(f"{right:.1%} of {counts.sum():,} right", loc="left")
         _save(figure, path)
+
+
+def plot_attention(panels: Sequence[tuple[np.ndarray, Sequence[str], Sequence[str]]], path: pathlib.Path) -> None:
+    """Draws where an attention looked, a panel a sentence below each other, and writes a PNG.
+
+    Args:
+        panels: For each sentence the weights (target, source), each row's sum 1; the tokens of the source; and those of
+            the target.
+        path: Where the PNG goes.
+    """
+    sizes = [(max(len(source), 4) * 0.34, max(len(target), 2) * 0.3) for _, source, target in panels]
+    with matplotlib.rc_context(_STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+        figure = matplotlib.figure.Figure(
+            figsize=(max(width for width, _ in sizes) + 1.5, sum(height + 1.2 for _, height in sizes)),
+            layout="constrained",
+        )
+        rows = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height + 0.6 for _, height in sizes])
+        for axes, (weights, source, target) in zip(rows[:, 0], panels, strict=True):
+            axes.imshow(weights.reshape(len(target), len(source)), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            axes.set_xticks(range(len(source)), [_plain(token) for token in source], rotation=60, ha="left")
+            axes.set_yticks(range(len(target)), [_plain(token) for token in target])
+            axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False, labelsize=9)
+            axes.set_xticks(np.arange(len(source) - 1) + 0.5, minor=True)
+            axes.set_yticks(np.arange(len(target) - 1) + 0.5, minor=True)
+            axes.grid(which="minor", color="#eef1f5", linewidth=1)
+            axes.tick_params(which="minor", length=0, top=False)
+        _save(figure, path)
+
+
+def _plain(token: str) -> str:
+    return token.replace("$", r"\$")  # a dollar sign would start a formula
 
 
 def _save(figure: matplotlib.figure.Figure, path: pathlib.Path) -> None:

@@ -1,0 +1,1 @@
+"""Translation: an attention encoder-decoder over subwords, with beam search inside the export."""

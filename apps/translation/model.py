@@ -1,0 +1,313 @@
+"""The translator: subwords -> bidirectional encoder -> attention decoder -> subwords, with the vocabularies inside."""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from rnnapps.decoding import beam_search
+from rnnapps.layers import GRU, LSTM, AdditiveAttention, Bidirectional, MultiplicativeAttention, SimpleRNN, Stacked
+from rnnapps.text import END, PAD, START, Subwords
+from rnnapps.training import apply_gradients
+
+Tensors = tuple[tf.Tensor, ...]
+CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+LONGEST = 1000  # subwords of a source that are read, so that no request takes all memory
+ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}
+
+
+class Search(NamedTuple):
+    """How translations are looked for.
+
+    Attributes:
+        beam_width: hypotheses that go on for each sentence; 1 is greedy.
+        alpha: exponent of the length penalty, see `rnnapps.decoding.length_penalty`; more favours longer translations.
+        length_ratio: a translation has at most so many times the subwords of its source, and ten more.
+        max_length: subwords that no translation exceeds.
+    """
+
+    beam_width: int = 5
+    alpha: float = 1.0
+    length_ratio: float = 2.0
+    max_length: int = 500
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class Translator(keras.Model):
+    """Reads a sentence with an encoder and writes its translation with a decoder that looks back by attention.
+
+    With subwords x_1 ... x_S of the source and y_1 ... y_T of the target, E the embedding of both:
+
+        m = encoder(E x)                                     bidirectional, (S, 2 units)
+        h_t = first(E y_{t-1}, h_{t-1}),  h_0 = tanh(W_0 [m_forward_S; m_backward_1])
+        c_t = attention(h_t, m)
+        g_t = upper([h_t; c_t], g_{t-1})                     the decoder's other layers, where there are any
+        o_t = tanh(W_o [g_t; c_t])
+        p(y_t) = softmax(E o_t)
+
+    The query is the first decoder layer's state, and what it finds is read by the layers above. So nothing in a layer
+    waits for the layer above it, and in training each layer runs over the whole target sentence at once.
+
+    Args:
+        source_subwords: `Subwords.to_text()` of the source language.
+        target_subwords: of the target language; None if `source_subwords` serve both, which then share one embedding.
+        cell: "rnn", "gru" or "lstm".
+        units: width of each direction of the encoder; the decoder is twice as wide.
+        layers: number of layers of the encoder, and of the decoder.
+        attention: "multiplicative", "additive", or None: the decoder then sees the source as one fixed vector,
+            c_t = h_0.
+        embedding_units: width of the embeddings and of o_t.
+        dropout: on embeddings, between layers and on what the softmax reads.
+        recurrent_dropout: on the states between steps, one mask a sentence.
+        label_smoothing: share of the probability that training gives to all subwords alike.
+        l2: penalty on kernels, recurrent kernels and biases of the recurrent layers.
+        truncate: stop the gradient every so many steps; None never does.
+
+    Call arguments:
+        inputs: `(source, target)`, int32 (batch, S) and (batch, T), padded with 0; `target` begins with START.
+
+    Output:
+        Logits of the subword after each of `target`, float32 (batch, T, subwords).
+
+    References:
+        Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015;
+        Luong, Pham and Manning, "Effective approaches to attention-based neural machine translation", EMNLP 2015;
+        Wu et al., "Google's neural machine translation system", arXiv:1609.08144 (attention from the bottom layer);
+        Press and Wolf, "Using the output embedding to improve language models", EACL 2017 (tied embeddings);
+        Szegedy et al., "Rethinking the inception architecture", CVPR 2016, section 7 (label smoothing).
+    """
+
+    def __init__(
+        self,
+        source_subwords: str,
+        target_subwords: str | None = None,
+        *,
+        cell: str = "gru",
+        units: int = 256,
+        layers: int = 2,
+        attention: str | None = "multiplicative",
+        embedding_units: int = 256,
+        dropout: float = 0.3,
+        recurrent_dropout: float = 0.0,
+        label_smoothing: float = 0.1,
+        l2: float = 0.0,
+        truncate: int | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.options = {
+            "source_subwords": source_subwords,
+            "target_subwords": target_subwords,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "attention": attention,
+            "embedding_units": embedding_units,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "label_smoothing": label_smoothing,
+            "l2": l2,
+            "truncate": truncate,
+        }
+        self.source_subwords = Subwords.from_text(source_subwords)
+        self.target_subwords = Subwords.from_text(target_subwords) if target_subwords else self.source_subwords
+        self.target_embedding = _embedding(self.target_subwords, embedding_units, "target_embedding")
+        self.source_embedding = (
+            _embedding(self.source_subwords, embedding_units, "source_embedding")
+            if target_subwords
+            else self.target_embedding
+        )
+
+        def recurrent(width: int, name: str) -> keras.layers.Layer:
+            penalty = {
+                f"{part}_regularizer": keras.regularizers.L2(l2) for part in ("kernel", "recurrent", "bias") if l2
+            }
+            return CELLS[cell](
+                width,
+                recurrent_dropout=recurrent_dropout,
+                truncate=truncate,
+                return_sequences=True,
+                return_state=True,
+                name=name,
+                **penalty,
+            )
+
+        self.encoder = Stacked(
+            [Bidirectional(recurrent(units, f"encoder_{n}"), name=f"encoder_{n}") for n in range(1, layers + 1)],
+            dropout=dropout,
+            name="encoder",
+        )
+        self.decoder = [recurrent(2 * units, f"decoder_{n}") for n in range(1, layers + 1)]
+        self.states_a_layer = len(self.decoder[0].state_size)
+        self.bridge = keras.layers.Dense(2 * units * self.states_a_layer * layers, activation="tanh", name="bridge")
+        self.attention = ATTENTIONS[attention](2 * units, name="attention") if attention else None
+        self.combine = keras.layers.Dense(embedding_units, activation="tanh", name="combine")
+        self.dropout = keras.layers.Dropout(dropout)
+
+    def build(self, input_shape: Any = None) -> None:
+        # A real call builds every layer.
+        self.call((tf.ones((1, 2), tf.int32), tf.ones((1, 2), tf.int32)))
+        self.built = True
+
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
+        source, target = inputs
+        return self.logits(self.decode(target, *self.encode(source, training), training))
+
+    def encode(self, source: tf.Tensor, training: bool = False) -> tuple[Tensors, Tensors]:
+        """What the decoder needs to know of source sentences, int32 (batch, S) padded with 0.
+
+        Returns:
+            What stays the same for a sentence: memory (batch, S, 2 units), its keys and its mask for the attention, or
+            without one the fixed vector (batch, 2 units); and the states (batch, 2 units) from which the decoder
+            starts, those of its bottom layer first.
+        """
+        mask = tf.not_equal(source, PAD)
+        embedded = self.dropout(_embed(self.source_embedding, source), training=training)
+        memory, *states = self.encoder(embedded, mask=mask, training=training)
+        # Of the top layer, the state of each direction that has read the whole sentence.
+        last = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], -1)
+        start = tuple(tf.split(self.bridge(last), len(self.decoder) * self.states_a_layer, axis=-1))
+        constants = (memory, self.attention.keys(memory), mask) if self.attention else (start[0],)
+        return constants, start
+
+    def decode(self, target: tf.Tensor, constants: Tensors, states: Tensors, training: bool = False) -> tf.Tensor:
+        """What the softmax reads at each step, (batch, T, embedding_units), when `target` (batch, T) is given."""
+
+        def run(layer, steps, own):
+            return layer(steps, initial_state=own, training=training)
+
+        steps = self.dropout(_embed(self.target_embedding, target), training=training)
+        return self._decode(steps, constants, states, run, training)[0]
+
+    def step(self, ids: tf.Tensor, states: Tensors, constants: Tensors) -> tuple[tf.Tensor, Tensors]:
+        """One step of the decoder, as `rnnapps.decoding` wants it: logits (rows, width, subwords), and new states."""
+
+        def run(layer, steps, own):
+            outputs, own = layer.cell(steps, own)
+            return outputs, *own
+
+        outputs, states = self._decode(_embed(self.target_embedding, ids), constants, states, run)
+        return self.logits(outputs), states
+
+    def alignment(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        """The weights of the attention, (batch, T, S), when `target` (batch, T), which begins with START, is given."""
+        constants, states = self.encode(source)
+        first = self.decoder[0]
+        steps, *_ = first(_embed(self.target_embedding, target), initial_state=list(states[: self.states_a_layer]))
+        return self._look(steps, constants)[1]
+
+    def logits(self, outputs: tf.Tensor) -> tf.Tensor:
+        """float32 (batch, T, subwords) from what the softmax reads."""
+        table = tf.cast(self.target_embedding.embeddings, outputs.dtype)
+        return tf.cast(tf.einsum("bte,ve->btv", outputs, table), tf.float32)
+
+    def _decode(self, steps, constants, states, run, training=False):
+        """The equations of the class; `run` is one step or all steps of a layer."""
+        new_states = []
+        for number, layer in enumerate(self.decoder):
+            own = states[number * self.states_a_layer : (number + 1) * self.states_a_layer]
+            steps, *own = run(layer, steps, list(own))
+            new_states += own
+            if number == 0:
+                context, _ = self._look(steps, constants)
+            if number < len(self.decoder) - 1:
+                above = tf.concat([steps, context], -1) if number == 0 else steps
+                steps = self.dropout(above, training=training)
+        seen = self.dropout(tf.concat([steps, context], -1), training=training)
+        return self.dropout(self.combine(seen), training=training), tuple(new_states)
+
+    def _look(self, query, constants):
+        """What the decoder sees of the source at each step, and the weights of the attention if there is one."""
+        if self.attention:
+            memory, keys, mask = constants
+            return self.attention(query, memory, mask=mask, keys=keys)
+        (fixed,) = constants
+        return tf.broadcast_to(fixed[:, None], tf.shape(query)), None
+
+    def train_step(self, data):
+        (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            cross_entropy, smoothing = self.costs(source, target_in, target_out, training=True)
+            loss = self.optimizer.scale_loss(cross_entropy + smoothing + sum(self.losses))
+        weights = self.trainable_weights
+        apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
+        return self._measured(cross_entropy, target_out)
+
+    def test_step(self, data):
+        (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._measured(self.costs(source, target_in, target_out)[0], target_out)
+
+    def _measured(self, cross_entropy, target_out):
+        """The mean over subwords, without smoothing and penalties, so that exp(loss) is the perplexity."""
+        (loss,) = (metric for metric in self.metrics if metric.name == "loss")
+        loss.update_state(cross_entropy, sample_weight=tf.math.count_nonzero(target_out))
+        return self.get_metrics_result()
+
+    def costs(
+        self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cross-entropy and what label smoothing adds to it, means over the subwords of a batch.
+
+        With smoothing s the loss is lse(z) - (1 - s) z_y - s mean(z) = cross-entropy + s (z_y - mean(z)), z the logits.
+        The second part is linear in z = E o, so it needs the mean row of E only and not a second pass over z.
+        """
+        outputs = self.decode(target_in, *self.encode(source, training), training)
+        real = tf.cast(tf.not_equal(target_out, PAD), tf.float32)
+        share = real / tf.maximum(tf.reduce_sum(real), 1.0)
+        cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(target_out, self.logits(outputs))
+        smoothing = tf.constant(0.0)
+        if s := self.options["label_smoothing"]:
+            table = tf.cast(self.target_embedding.embeddings, tf.float32)
+            above_mean = tf.gather(table, target_out) - tf.reduce_mean(table, axis=0)
+            smoothing = s * tf.reduce_sum(share[..., None] * tf.cast(outputs, tf.float32) * above_mean)
+        return tf.reduce_sum(share * cross_entropy), smoothing
+
+    def source_ids(self, text: tf.Tensor) -> tf.Tensor:
+        """int32 (batch, S), padded, of string (batch,): as many subwords as `LONGEST`."""
+        return self.source_subwords.encode(text)[:, :LONGEST].to_tensor()
+
+    def translate(self, text: tf.Tensor, search: Search | None = None, *, n_best: int = 1) -> Tensors:
+        """Translations of strings, found by beam search; a plain graph.
+
+        Args:
+            text: string (batch,). A text without anything in it has an empty translation.
+            search: how to look for them.
+            n_best: how many for each text, at most the beam's width.
+
+        Returns:
+            Translations, string (batch, n_best), the best first, and their scores, float32 (batch, n_best):
+            log-probability over length penalty.
+        """
+        search = search or Search()
+        source = self.source_ids(text)
+        lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)
+        limits = tf.cast(search.length_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
+        limits = tf.where(lengths > 0, tf.minimum(limits, search.max_length), 0)
+        constants, states = self.encode(source)
+        found = beam_search(
+            self.step,
+            states,
+            constants,
+            start=START,
+            end=END,
+            max_length=limits,
+            beam_width=search.beam_width,
+            n_best=n_best,
+            alpha=search.alpha,
+        )
+        ids = tf.reshape(found.ids, [-1, tf.shape(found.ids)[2]])
+        return tf.reshape(self.target_subwords.decode(ids), tf.shape(found.scores)), found.scores
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.options}
+
+
+def _embedding(subwords: Subwords, units: int, name: str) -> keras.layers.Embedding:
+    return keras.layers.Embedding(
+        subwords.size, units, embeddings_initializer=keras.initializers.RandomNormal(stddev=units**-0.5), name=name
+    )
+
+
+def _embed(embedding: keras.layers.Embedding, ids: tf.Tensor) -> tf.Tensor:
+    """Embeddings of about unit variance from a table whose rows suit the softmax that is tied to it."""
+    return embedding(ids) * embedding.output_dim**0.5
