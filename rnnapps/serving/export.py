@@ -110,7 +110,9 @@ def _write_saved_model(folder: Path, resources: list, endpoints: Mapping[str, En
             name: tf.function(endpoint.function, autograph=False).get_concrete_function(*endpoint.inputs)
             for name, endpoint in endpoints.items()
         }
-    tf.saved_model.save(module, str(folder), signatures=signatures)
+    # Backward passes, which TensorFlow would trace and save as well, are of no use to a server.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
 
 
 def _trackable(resource):
