@@ -30,7 +30,7 @@ except ImportError:  # Windows
     fcntl = None
 
 _SAVE_SECONDS = 0.5
-_PREFIX = "predicted_"
+PREFIX = "predicted_"
 
 
 class Refused(NamedTuple):
@@ -72,7 +72,7 @@ def predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str
         raise UserError(f"--output {output}: must end in {', '.join((*DELIMITERS, *JSON_LINES))}")
     if output.exists() and (not files.overwrite or output.samefile(rows.path)):
         raise UserError(f"--output {output}: exists already; choose another one, or --overwrite")
-    if taken := [name for name in rows.columns if name.startswith(_PREFIX)]:
+    if taken := [name for name in rows.columns if name.startswith(PREFIX)]:
         raise UserError(f"--input {rows.path}: the column {taken[0]!r} has a name of the answers; rename it")
     try:
         summary = _run(rows, files, answer, outputs, source, batch_size)
@@ -162,7 +162,7 @@ def _answered(batch: list[Row], column, answer, write, answers: BinaryIO, refuse
             refused.write(_delimited([row.line, reply.reason], ","))
             rejected += 1
         else:
-            answers.write(write.row(row.values, {_PREFIX + name: value for name, value in reply.items()}))
+            answers.write(write.row(row.values, {PREFIX + name: value for name, value in reply.items()}))
     counts = done.answered + len(batch) - rejected, done.rejected + rejected
     return _Done(batch[-1].end, answers.tell(), refused.tell(), *counts)
 
@@ -241,14 +241,14 @@ class _Writer(NamedTuple):
 
 
 def _writer(output: Path, columns: tuple[str, ...], outputs: Sequence[str]) -> _Writer:
-    names = [*columns, *(_PREFIX + name for name in outputs)]
+    names = [*columns, *(PREFIX + name for name in outputs)]
     delimiter = DELIMITERS.get(output.suffix.lower())
 
     def other(values: dict) -> str:
         """JSON lines may have keys that the first one has not."""
         if delimiter and (extra := [name for name in values if name not in columns]):
             return f"{extra[0]!r} is no key of the first row; write .jsonl to keep it"
-        return next((f"{name!r} is a name of the answers" for name in values if name.startswith(_PREFIX)), "")
+        return next((f"{name!r} is a name of the answers" for name in values if name.startswith(PREFIX)), "")
 
     def cell(value: object) -> object:
         return value if isinstance(value, str | int | float) else "" if value is None else json.dumps(value)

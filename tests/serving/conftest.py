@@ -39,6 +39,10 @@ def positive(x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"root": tf.sqrt(x)}
 
 
+def parsed(text: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {"number": tf.strings.to_number(text)}
+
+
 def save_model(folder) -> None:
     def spec(name, shape=(None,), dtype=tf.float32):
         return tf.TensorSpec(shape, dtype, name=name)
@@ -48,6 +52,7 @@ def save_model(folder) -> None:
         "numbers": (numbers, [spec("x", [None, 3]), spec("n", dtype=tf.int64), spec("on", dtype=tf.bool)]),
         "binary": (binary, [spec("blob", dtype=tf.string)]),
         "slow": (slow, [spec("steps", dtype=tf.int32)]),
+        "parsed": (parsed, [spec("text", dtype=tf.string)]),
         "positive": (positive, [spec("x")]),
     }
     functions = {name: tf.function(f, autograph=False).get_concrete_function(*s) for name, (f, s) in signatures.items()}

@@ -1,0 +1,103 @@
+"""The Beam pipeline on the direct runner."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
+
+import tensorflow as tf
+
+from rnnapps.serving import beam as pipeline
+
+TEXTS = ["good", "", "größe 🎉", "nul \x00 byte"]
+
+
+def run(model_folder, *options):
+    pipeline.main(["--export", str(model_folder), *map(str, options)])
+
+
+def lines(folder, pattern):
+    """The lines of all shards, in no order."""
+    return [line for file in folder.glob(pattern) for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
+def test_json_lines_keep_their_keys_and_get_the_models_answers(tmp_path, model_folder):
+    rows = [{"id": number, "text": TEXTS[number % 4] * number} for number in range(100)]
+    for part in range(2):
+        content = "".join(json.dumps(row) + "\n" for row in rows[part::2])
+        (tmp_path / f"in-{part}.jsonl").write_text(content)
+    run(model_folder, "--input", tmp_path / "in-*.jsonl", "--output", tmp_path / "out", "--batch-size", 7)
+    found = {row["id"]: row for row in map(json.loads, lines(tmp_path, "out-*.jsonl"))}
+    texts = [row["text"] for row in rows]
+    expected = tf.saved_model.load(str(model_folder / "3")).signatures["serving_default"](text=tf.constant(texts))
+    assert len(found) == 100
+    for row, score in zip(rows, expected["score"].numpy().tolist(), strict=True):
+        answer = found[row["id"]]
+        assert answer["text"] == answer["predicted_label"] == row["text"]
+        assert answer["predicted_score"] == round(score, 6)
+    assert not list(tmp_path.glob("out.rejects*"))
+
+
+def test_bad_lines_go_to_files_of_their_own(tmp_path, model_folder):
+    (tmp_path / "in.jsonl").write_bytes(b'{"text": "a"}\n{\n\n[]\n{"text": "\xff"}\n{"text": 3}\n{"text": "b"}\n')
+    run(model_folder, "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out")
+    assert sorted(json.loads(line)["predicted_label"] for line in lines(tmp_path, "out-*")) == ["a", "b"]
+    rejected = [json.loads(line) for line in lines(tmp_path, "out.rejects-*")]
+    assert {row["row"] for row in rejected} == {"{", "[]", '{"text": "\ufffd"}', '{"text": 3}'}
+    assert all(row["reason"] for row in rejected)
+
+
+def test_paths_of_files_are_answered_with_their_content(tmp_path, model_folder):
+    (tmp_path / "one.bin").write_bytes(b"12345")
+    (tmp_path / "in.txt").write_text(f"{tmp_path}/one.bin\n{tmp_path}/nowhere.bin\n")
+    options = ["--files", "--column", "path", "--signature", "binary"]
+    run(model_folder, "--input", tmp_path / "in.txt", "--output", tmp_path / "out", *options)
+    (answer,) = map(json.loads, lines(tmp_path, "out-*"))
+    assert (answer["path"], answer["predicted_size"]) == (f"{tmp_path}/one.bin", 5)
+    (rejected,) = map(json.loads, lines(tmp_path, "out.rejects-*"))
+    assert "nowhere.bin: cannot be read" in rejected["reason"]
+
+
+def test_an_input_that_the_graph_refuses_does_not_cost_its_neighbours(tmp_path, model_folder):
+    (tmp_path / "in.txt").write_text("".join(f"{number}\n" for number in [1, 2, "bad", 4, 5]))
+    options = ["--signature", "parsed", "--batch-size", 5]
+    run(model_folder, "--input", tmp_path / "in.txt", "--output", tmp_path / "out", *options)
+    assert sorted(json.loads(line)["predicted_number"] for line in lines(tmp_path, "out-*")) == [1, 2, 4, 5]
+    (rejected,) = map(json.loads, lines(tmp_path, "out.rejects-*"))
+    assert rejected["row"] == {"text": "bad"}
+
+
+@pytest.mark.parametrize("options", [["--signature", "nosuch"], []])
+def test_mistakes_are_one_line(tmp_path, model_folder, options, capsys):
+    export = model_folder if options else tmp_path
+    with pytest.raises(SystemExit) as stop:
+        run(export, "--input", tmp_path / "in.txt", "--output", tmp_path / "out", *options)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert ("no signature 'nosuch'" if options else "no SavedModel here") in error
+
+
+def test_the_options_choose_the_runner():
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.runners.runner import create_runner
+
+    for name in ("FlinkRunner", "SparkRunner"):
+        chosen = PipelineOptions(["--runner", name]).view_as(StandardOptions).runner
+        assert type(create_runner(chosen)).__name__ == name
+
+
+def test_workers_need_no_keras(model_folder):
+    code = f"""
+import sys
+sys.modules["keras"] = None
+from rnnapps.serving.beam import SavedModelHandler
+handler = SavedModelHandler({str(model_folder)!r}, "text")
+(result,) = handler.run_inference([{{"text": "a"}}], handler.load_model())
+assert result.inference["label"] == "a"
+"""
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
