@@ -13,7 +13,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from rnnapps.recurrences import gru, gru_reset_after, lstm, simple_rnn
-from rnnapps.recurrences.loop import scan, static_or_dynamic_shape
+from rnnapps.recurrences.loop import in_xla, scan, static_or_dynamic_shape
 from rnnapps.recurrences.weights import Weights
 
 CELLS = {"rnn": simple_rnn, "gru": gru, "gru_reset_after": gru_reset_after, "lstm": lstm}
@@ -91,30 +91,84 @@ def forward(
         )
     equations = CELLS[cell]
     weights = equations.to_loop(weights)
-    projected = _product(_swap(inputs), weights.kernel)
     bias = equations.input_bias(weights)
-    if bias is not None:
-        projected = projected + bias
-    mask = _time_major_mask(mask)
-    sequences = (projected,) if mask is None else (projected, mask)
-    states = _with_static_batch(states, inputs)
+
+    def project(steps: tf.Tensor) -> tf.Tensor:
+        projected = _product(steps, weights.kernel)
+        return projected if bias is None else projected + bias
+
+    # For inference a chunk is projected when its turn comes: it stays in the processor's cache, where the projected
+    # inputs of all steps, several times the inputs, are written to memory and read again. And rows that have ended are
+    # left out. XLA takes fewer steps at once, and fixed shapes.
+    inference = not save and not in_xla()
+    shorten = inference and mask is not None
+    if shorten:
+        order, rows = _longest_first(mask)
+        inputs, mask, *states = (tf.gather(one, order) for one in (inputs, mask, *states))
+        if recurrent_dropout_mask is not None:
+            recurrent_dropout_mask = tf.gather(recurrent_dropout_mask, order)
+    sequences = [_swap(inputs) if inference else project(_swap(inputs))]
+    sequences += [_time_major_mask(mask)] if mask is not None else []
+    sequences += [rows] if shorten else []
+    states = _with_static_batch(tuple(states), inputs)
+    batch, units = static_or_dynamic_shape(states[0])
 
     def several_steps(states, chunks):
-        xs, masks = [tf.unstack(chunk) for chunk in chunks] if mask is not None else (tf.unstack(chunks[0]), None)
+        before, dropped = states, recurrent_dropout_mask
+        if shorten:
+            *chunks, rows = chunks
+            dropped = None if dropped is None else dropped[: rows[0]]
+            chunks = [chunk[:, : rows[0]] for chunk in chunks]
+            states = tuple(state[: rows[0]] for state in states)
+        xs = tf.unstack(project(chunks[0]) if inference else chunks[0])
+        # A select of equal shapes takes a fraction of the time of one that broadcasts.
+        masks = None
+        if mask is not None:
+            masks = tf.unstack(tf.broadcast_to(chunks[1], [len(xs), *static_or_dynamic_shape(states[0])]))
         kept = [None] * len(xs)
         for t in reversed(range(len(xs))) if reverse else range(len(xs)):
-            new_states, saved = equations.step(xs[t], states, weights, recurrent_dropout_mask)
+            if save:
+                new_states, saved = equations.step(xs[t], states, weights, dropped)
+            else:
+                new_states, saved = equations.inference_step(xs[t], states, weights, dropped), ()
             if masks is not None:
                 new_states = tuple(tf.where(masks[t], new, old) for new, old in zip(new_states, states, strict=True))
             states = new_states
-            kept[t] = (states[0],) * keep_outputs + (saved if save else ())
+            kept[t] = (states[0],) * keep_outputs + saved
+        kept = _stacked(kept)
+        if shorten:
+            ended = tuple(state[rows[0] :] for state in before)
+            states = tuple(tf.concat(both, axis=0) for both in zip(states, ended, strict=True))
+            held = [tf.broadcast_to(ended[0], [len(xs), *static_or_dynamic_shape(ended[0])])] * keep_outputs
+            kept = [tf.concat(both, axis=1) for both in zip(kept, held, strict=True)]
         return states, kept
 
-    batch, units = static_or_dynamic_shape(states[0])
     widths = (1,) * keep_outputs + (equations.SAVED if save else ())
     states, kept = scan(several_steps, states, sequences, [(batch, n * units) for n in widths], reverse=reverse)
     outputs = _swap(kept.pop(0)) if keep_outputs else None
+    if shorten:
+        back = tf.math.invert_permutation(order)
+        states = tuple(tf.gather(state, back) for state in states)
+        outputs = tf.gather(outputs, back) if keep_outputs else None
     return outputs, states, tuple(kept)
+
+
+def _longest_first(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The order of the rows by their last real step, the latest first, and how many rows have not ended at each step.
+
+    Args:
+        mask: bool `(batch, time)`.
+    """
+    steps = tf.range(tf.shape(mask)[1])
+    lengths = tf.reduce_max(tf.where(mask, steps + 1, 0), axis=1)
+    rows = tf.reduce_sum(tf.cast(lengths > steps[:, tf.newaxis], tf.int32), axis=1)
+    rows.set_shape(mask.shape[1:])
+    return tf.argsort(lengths, direction="DESCENDING"), rows
+
+
+def _stacked(kept: list[tuple[tf.Tensor, ...]]) -> list[tf.Tensor]:
+    """From a tuple of tensors a step to a tensor `(steps, ...)` for each."""
+    return [tf.stack(one) for one in zip(*kept, strict=True)]
 
 
 def backward(
@@ -201,7 +255,7 @@ def backward(
                 d_previous_h = d_previous_h * recurrent_dropout_mask
             d_h = d_previous_h if direct is None else d_previous_h + d_h * direct[t]
             kept[t] = (*local, *norm)
-        return (d_h, *d_rest), kept
+        return (d_h, *d_rest), _stacked(kept)
 
     batch, units = static_or_dynamic_shape(states[0])
     shapes = [(batch, n * units) for n in equations.LOCAL] + [()] * norms

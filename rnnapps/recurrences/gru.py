@@ -54,6 +54,11 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),), (gates, candidate, reset_h)
 
 
+def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+    """The new state alone."""
+    return step(x, states, weights, recurrent_dropout_mask)[0]
+
+
 def slopes(saved, outputs, mask):
     """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
     gates, candidate, reset_h = saved

@@ -53,6 +53,20 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),), (gates, candidate, inner_candidate)
 
 
+def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+    """The new state alone; as in `lstm.inference_step`."""
+    (h,) = states
+    dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
+    inner = tf.matmul(dropped_h, weights.recurrent_kernel)
+    if weights.bias is not None:
+        inner = tf.nn.bias_add(inner, weights.bias[1])
+    x_update, x_reset, x_candidate = tf.split(x, 3, axis=-1)
+    inner_update, inner_reset, inner_candidate = tf.split(inner, 3, axis=-1)
+    update = tf.sigmoid(x_update + inner_update)
+    candidate = tf.tanh(x_candidate + tf.sigmoid(x_reset + inner_reset) * inner_candidate)
+    return (candidate + update * (h - candidate),)
+
+
 def slopes(saved, outputs, mask):
     """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
     gates, candidate, inner_candidate = saved

@@ -18,7 +18,7 @@ UNROLL = 8
 UNROLL_UNDER_XLA = 2  # compiled, an iteration costs next to nothing, while compiling takes time for every step in it
 
 Carry = tuple[tf.Tensor, ...]
-Body = Callable[[Carry, tuple[tf.Tensor, ...]], tuple[Carry, list[tuple[tf.Tensor, ...]]]]
+Body = Callable[[Carry, tuple[tf.Tensor, ...]], tuple[Carry, list[tf.Tensor]]]
 
 
 def static_or_dynamic_shape(tensor: tf.Tensor) -> list[int | tf.Tensor]:
@@ -30,10 +30,15 @@ def static_or_dynamic_shape(tensor: tf.Tensor) -> list[int | tf.Tensor]:
     return [dynamic[axis] if size is None else size for axis, size in enumerate(static)]
 
 
+def in_xla() -> bool:
+    """Whether XLA compiles what is traced at this moment."""
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
 def steps_from(sequence: tf.Tensor, start: int | tf.Tensor, count: int, *, axis: int) -> tf.Tensor:
     """`sequence[start : start + count]` along the time axis, in the form that XLA accepts for an unknown start."""
     static = sequence.shape
-    if static[axis] is None and control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if static[axis] is None and in_xla():
         # XLA compiles the body also for a length that never enters it, and checks the slice; else this adds nothing.
         missing = tf.maximum(0, count - tf.shape(sequence)[axis])
         sequence = tf.pad(sequence, [[0, missing if i == axis else 0] for i in range(static.rank)])
@@ -57,8 +62,8 @@ def scan(
 
     Args:
         body: `body(carry, chunks) -> (carry, kept)`. `chunks` holds, for each sequence, a few consecutive steps,
-            `(steps, ...)`, always in the order of time; `kept` is a list with one tuple of tensors a step, in the order
-            of time as well. With `reverse` the body itself must go from its last step to its first.
+            `(steps, ...)`, always in the order of time; `kept` is a list of tensors `(steps, ...)`, in the order of
+            time as well. With `reverse` the body itself must go from its last step to its first.
         carry: what flows from step to step.
         sequences: tensors `(time, ...)`, at least one.
         kept: shape of each tensor that the body keeps of a step; the dtype is that of `carry[0]`.
@@ -68,16 +73,14 @@ def scan(
         The last carry, and for each kept tensor all steps, `(time, ...)`.
     """
     steps = static_or_dynamic_shape(sequences[0])[0]
-    unroll = (
-        UNROLL_UNDER_XLA if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()) else UNROLL
-    )
+    unroll = UNROLL_UNDER_XLA if in_xla() else UNROLL
     dtype = carry[0].dtype
 
     def run(start: int | tf.Tensor, count: int, carry: Carry) -> tuple[Carry, list[tf.Tensor]]:
         new_carry, items = body(carry, tuple(steps_from(sequence, start, count, axis=0) for sequence in sequences))
         for new, old in zip(new_carry, carry, strict=True):
             new.set_shape(old.shape)
-        return new_carry, [tf.stack(one) for one in zip(*items, strict=True)]
+        return new_carry, items
 
     def loop(first: int | tf.Tensor, iterations: int | tf.Tensor, count: int, carry: Carry):
         """`iterations` chunks of `count` steps each, from the step `first` on in the order of reading."""

@@ -61,6 +61,17 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (output * tf.tanh(new_c), new_c), (gates, candidate, c)
 
 
+def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+    """The new states alone. Gates in equal parts: to split unequally, as training gains from, takes longer here."""
+    h, c = states
+    if recurrent_dropout_mask is not None:
+        h = h * recurrent_dropout_mask
+    *gates, candidate = tf.split(x + tf.matmul(h, weights.recurrent_kernel), 4, axis=-1)
+    output, input_, forget = (tf.sigmoid(gate) for gate in gates)
+    new_c = forget * c + input_ * tf.tanh(candidate)
+    return output * tf.tanh(new_c), new_c
+
+
 def slopes(saved, outputs, mask):
     """The derivatives along the edges of several steps at once: what `step_back` multiplies with.
 
