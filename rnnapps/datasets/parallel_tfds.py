@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets.dataset import DataError
+from rnnapps.datasets.expressions import LANGUAGES, Expressions
 from rnnapps.datasets.parallel import carve
 from rnnapps.datasets.splits import SPLITS
 from rnnapps.datasets.tfds_data import prepared
 
-EMBEDDED: dict = {}
+EMBEDDED = {
+    "expressions": functools.partial(Expressions, config=f"en-{LANGUAGES[0]}"),
+    **{f"expressions/en-{code}": functools.partial(Expressions, config=f"en-{code}") for code in LANGUAGES},
+}
 
 
 def read_tfds(

@@ -49,7 +49,11 @@ def load_tfds(
 
 
 def prepared(
-    name: str, data_dir: str | os.PathLike | None, embedded: Mapping[str, type[tfds.core.DatasetBuilder]], *, kind: str
+    name: str,
+    data_dir: str | os.PathLike | None,
+    embedded: Mapping[str, Callable[..., tfds.core.DatasetBuilder]],
+    *,
+    kind: str,
 ) -> tfds.core.DatasetBuilder:
     """A builder whose data are ready to be read: one of `embedded`, or else TFDS's own; `kind` is for the message.
 
