@@ -10,6 +10,7 @@ Reference: https://beam.apache.org/documentation/ml/about-ml/
 """
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,6 +62,8 @@ class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Any]):
     def load_model(self):
         import tensorflow as tf
 
+        with contextlib.suppress(ImportError):
+            import tensorflow_text  # noqa: F401 - its operations, where an export needs them
         folder = _latest(self._export)
         model = tf.saved_model.load(folder)
         if self._signature not in model.signatures:
