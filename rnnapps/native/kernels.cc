@@ -27,7 +27,10 @@ inline __attribute__((always_inline)) void tile(const Left& left, const float* p
   for (int64_t k = 0; k < depth; ++k, panel += vectors * lanes) {
     Vector right[vectors];
 #pragma GCC unroll 4
-    for (int j = 0; j < vectors; ++j) right[j] = load(panel + j * lanes);
+    for (int j = 0; j < vectors; ++j) {
+      right[j] = load(panel + j * lanes);
+      if (rows > 1) right[j] = in_register(right[j]);
+    }
 #pragma GCC unroll 6
     for (int i = 0; i < rows; ++i) {
       const Vector x = broadcast(left(i, k));

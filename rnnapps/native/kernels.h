@@ -11,6 +11,10 @@
 #include <memory>
 #include <new>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace rnnapps {
 
 #if defined(__AVX512F__)
@@ -60,6 +64,18 @@ inline void store(float* to, Vector value, int64_t count) {
 
 inline Vector broadcast(float value) { return value - Vector{}; }
 
+// The same vector, which GCC would otherwise load anew in every product that has it as a factor: loads are scarce.
+inline Vector in_register(Vector value) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(value));
+#elif defined(__x86_64__)
+  asm("" : "+x"(value));
+#elif defined(__aarch64__)
+  asm("" : "+w"(value));
+#endif
+  return value;
+}
+
 // Asks for the cache line with this address; it arrives while something else is computed.
 inline void fetch(const float* address) { __builtin_prefetch(address, 0, 2); }
 
@@ -84,10 +100,16 @@ class Buffer {
 
 // ---- Functions -----------------------------------------------------------------------------------------------------
 
-// Keeps NaN: every comparison with it is false.
+// Keeps NaN: every comparison with it is false, and of its two operands minps and maxps return the second.
 inline Vector clamp(Vector x, float low, float high) {
+#if defined(__AVX512F__)
+  return _mm512_min_ps(broadcast(high), _mm512_max_ps(broadcast(low), x));
+#elif defined(__AVX__)
+  return _mm256_min_ps(broadcast(high), _mm256_max_ps(broadcast(low), x));
+#else
   x = x < low ? broadcast(low) : x;
   return x > high ? broadcast(high) : x;
+#endif
 }
 
 // e^x - 1 for |x| <= 87, with a small relative error also near 0.
