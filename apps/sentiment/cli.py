@@ -18,17 +18,21 @@ from rnnapps.cli import (
     load_run_model,
     model_options,
     predict_options,
+    quantize_option,
     tell_export,
+    tell_quantized,
     training_options,
 )
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, FRACTION
+from rnnapps.errors import UserError
 
 MODEL = (
     *("cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
     *("bidirectional", "embedding_units", "max_length", "pooling", "word_dropout", "ngrams", "adversarial"),
 )
 SOURCE = ("dataset", "data_dir", "seed", "strict", "text_column", "label_column")
+_MEASURED = 500  # examples of the test split, one by one, for the accuracy of a LiteRT file
 RUN = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -178,7 +182,8 @@ def predict(source, inputs, files, text_column, batch_size, as_json):
 @main.command(short_help="Write a SavedModel for TensorFlow Serving.")
 @RUN
 @export_options
-def export(run, output, model_version):
+@quantize_option
+def export(run, output, model_version, quantize):
     """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
     from rnnapps import training
     from rnnapps.apps.sentiment import data, serving
@@ -188,13 +193,26 @@ def export(run, output, model_version):
     model = _model(folder)
     options = saved_config(run, *SOURCE)
     try:
-        examples = data.reviews(options["dataset"], "test", **_source(options))
+        examples = data.reviews(options["dataset"], "test", **_source(options)).with_classes(model.classes)
         samples = [text.decode("utf-8", errors="replace") for text in examples.texts[:100]]
     except DataError as error:
         click.echo(f"the check goes without the run's own texts: {error}", err=True)
         samples = []
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
-    tell_export(serving.export(model, output, samples, model_version, about))
+    saved = serving.export(model, output, samples, model_version, about)
+    tell_export(saved)
+    if quantize:
+        if not samples:
+            raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
+        file = saved.folder / "assets.extra" / "model.tflite"
+        before, after = serving.quantize(model, file, examples.texts[:_MEASURED], examples.labels[:_MEASURED])
+        tell_quantized(
+            file,
+            before,
+            after,
+            min(_MEASURED, len(examples.labels)),
+            "word ids, int32 (1, words): the vocabulary is looked up outside",
+        )
 
 
 def _source(options: dict) -> dict:

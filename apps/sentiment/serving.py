@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from rnnapps import serving
-from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.apps.sentiment.model import UNKNOWN, SentimentClassifier
+from rnnapps.serving import litert
 
 TRICKY = ["", "🎉🎉", "这部电影很好看。", "nul \x00 byte", "<br /><b>marked up</b>", "word " * 5000]
 _CHUNK = 128  # texts at a time; of 400 words and 128 units they take some 400 MB
@@ -57,3 +59,31 @@ def export(
     requests = {"serving_default": [{"text": [*samples, *TRICKY]}]}
     described = {"app": "sentiment", "classes": list(model.classes), **(about or {})}
     return serving.save(output, [model], endpoints(model), requests, about=described, version=version)
+
+
+def quantize(
+    model: SentimentClassifier, file: Path, texts: Sequence[bytes], labels: Sequence[int]
+) -> tuple[float, float]:
+    """Writes the classifier from word ids on as a LiteRT file, int32 (1, time) -> float32 (1, classes).
+
+    Args:
+      model: a trained classifier.
+      file: what to write.
+      texts, labels: what the accuracy is measured on.
+
+    Returns:
+      The accuracy of the model, and of the file.
+
+    Raises:
+      ExportError: if LiteRT lacks operations.
+    """
+
+    def read(ids: tf.Tensor) -> tf.Tensor:
+        return tf.nn.softmax(model(ids))
+
+    spec = tf.TensorSpec([1, None], tf.int32)
+    litert.convert(read, spec, file)
+    ids = [np.int32([row or [UNKNOWN]]) for row in model.tokens(tf.constant(texts)).to_list()]
+    before = tf.function(read, input_signature=[spec], autograph=False)
+    measured = (lambda one: before(one).numpy(), litert.Interpreter(file))
+    return tuple(litert.accuracy(answer, ids, labels) for answer in measured)

@@ -17,7 +17,9 @@ from rnnapps.cli import (
     load_run_model,
     model_options,
     predict_options,
+    quantize_option,
     tell_export,
+    tell_quantized,
     training_options,
 )
 from rnnapps.cli.batch import Refused, one_by_one_if_need_be
@@ -33,6 +35,7 @@ MODEL = (
 )
 SOURCE = ("data_dir", "seed", "strict", "split_by", "test_files")
 AMOUNT = click.FloatRange(0)
+_MEASURED = 500  # examples of the test split, one by one, for the accuracy of a LiteRT file
 RUN = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -264,22 +267,37 @@ def predict(source, inputs, files, top, strict, stream, every, plot, batch_size,
 @main.command()
 @RUN
 @export_options
-def export(run, output, model_version):
+@quantize_option
+def export(run, output, model_version, quantize):
     """Write OUTPUT/<version>/, a SavedModel for TensorFlow Serving, and check it in a process without Keras."""
     from rnnapps import training
-    from rnnapps.apps.speech import serving
+    from rnnapps.apps.speech import data, serving
     from rnnapps.datasets import DataError
 
     folder = training.open_run(run)
     model = _model(folder)
     options = saved_config(run, "dataset", "sample_rate", *SOURCE)
     try:
-        samples = _clips(options, "test").waveforms[:16]
+        examples = data.with_classes(_clips(options, "test"), model.classes)
+        samples = examples.waveforms[:16]
     except DataError as error:
         click.echo(f"the check goes without the run's own recordings: {error}", err=True)
         samples = []
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
-    tell_export(serving.export(model, output, samples, model_version, about))
+    saved = serving.export(model, output, samples, model_version, about)
+    tell_export(saved)
+    if quantize:
+        if not samples:
+            raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
+        file = saved.folder / "assets.extra" / "model.tflite"
+        before, after = serving.quantize(model, file, examples.waveforms[:_MEASURED], examples.labels[:_MEASURED])
+        tell_quantized(
+            file,
+            before,
+            after,
+            min(_MEASURED, len(examples.labels)),
+            "a second of waveform, float32 (1, samples): WAV files are read outside",
+        )
 
 
 def _clips(options: dict, split: str):

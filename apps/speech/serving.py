@@ -13,6 +13,7 @@ import tensorflow as tf
 from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.audio import AudioError, decode, decode_wav
+from rnnapps.serving import litert
 
 _CHUNK = 64  # recordings at a time
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32)
@@ -143,6 +144,31 @@ def _wav(clip: np.ndarray, rate: int, subtype: str, channels: int) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, np.stack([clip] * channels, axis=1), rate, format="WAV", subtype=subtype)
     return file.getvalue()
+
+
+def quantize(
+    model: SpeechClassifier, file: Path, clips: Sequence[np.ndarray], labels: Sequence[int]
+) -> tuple[float, float]:
+    """Writes the classifier as a LiteRT file: float32 (1, samples), one second at the model's rate -> probabilities.
+
+    Args:
+      model: a trained classifier.
+      file: what to write.
+      clips, labels: what the accuracy is measured on; int16 each, cut or padded to a second.
+
+    Returns:
+      The accuracy of the model, and of the file.
+
+    Raises:
+      ExportError: if LiteRT lacks operations.
+    """
+    spec = tf.TensorSpec([1, model.sample_rate], tf.float32)
+    litert.convert(model.probabilities, spec, file)
+    second = [np.pad(clip[: spec.shape[1]], (0, max(0, spec.shape[1] - len(clip)))) for clip in clips]
+    waveforms = [one[None].astype(np.float32) / 2**15 for one in second]
+    before = tf.function(model.probabilities, input_signature=[spec], autograph=False)
+    measured = (lambda one: before(one).numpy(), litert.Interpreter(file))
+    return tuple(litert.accuracy(answer, waveforms, labels) for answer in measured)
 
 
 class Stream:

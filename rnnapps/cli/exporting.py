@@ -17,6 +17,15 @@ def export_options(command):
     )(command)
 
 
+def quantize_option(command):
+    """--quantize, for classifiers."""
+    return click.option(
+        "--quantize",
+        type=click.Choice(["dynamic"]),
+        help="Write a LiteRT file as well, with weights of eight bits, and say what that costs in accuracy.",
+    )(command)
+
+
 def tell_export(saved) -> None:
     """Says where an export is, what its check found, and what was not touched; see `rnnapps.serving.Saved`."""
     click.echo(f"{saved.folder}: {saved.findings}, in a process without keras and rnnapps")
@@ -24,3 +33,9 @@ def tell_export(saved) -> None:
         click.echo(f"{path}: somebody has edited it, so it stays as it is; without it, export writes a new one")
     click.echo(f"signatures, and a request to try: {saved.folder / 'README.md'}")
     click.echo(f"to start a server: docker compose up, in {saved.folder.parent}")
+
+
+def tell_quantized(file: Path, before: float, after: float, count: int, takes: str) -> None:
+    """Says how good a LiteRT file is beside the model that it was made from."""
+    click.echo(f"{file}: {file.stat().st_size / 2**10:,.0f} KiB, takes {takes}")
+    click.echo(f"accuracy on {count} examples of the test split: {before:.2%} before, {after:.2%} as LiteRT")
