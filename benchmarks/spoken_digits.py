@@ -5,7 +5,8 @@
 
 PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset), its recordings in a
 folder for each digit: PATH/7/7_jackson_32.wav. `--synthetic 2` adds digits spoken by eSpeak NG to the training split,
-two of each by each of its voices. A tenth of the training recordings validates; synthetic ones never validate or test.
+two of each by each of its voices; `--voices` first trains on sixty words by those voices (`spoken_vocabulary`) and starts
+from there. A tenth of the training recordings validates; synthetic ones never validate or test.
 Options that this script does not know go to `rnn-speech train`.
 """
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--leave-one-out", action="store_true", help="test on each speaker in turn")
     parser.add_argument("--seeds", type=int, nargs="+", default=None, help="by default 0 1 2; 0 with --leave-one-out")
     parser.add_argument("--synthetic", type=int, default=0, metavar="N", help="synthetic clips a digit and voice")
+    parser.add_argument("--voices", action="store_true", help="start from a model that has heard synthetic voices")
     options, others = parser.parse_known_args()
     recordings = sorted(options.path.resolve().rglob("*.wav"))
     if not recordings:
@@ -44,15 +46,17 @@ def main() -> None:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         made = list(synthetic(pathlib.Path(folder), options.synthetic))
+        if options.voices:
+            voices = pathlib.Path(folder, "voices")
+            line("sixty words", 0, *train("spoken_vocabulary", voices, 0, ["--epochs", "8", "--batch-size", "64"]))
+            others += ["--start-from", str(voices)]
         for name, test in parts.items():
             for seed in options.seeds or ([0] if options.leave_one_out else [0, 1, 2]):
                 manifest = pathlib.Path(folder, "manifest.csv")
                 write(manifest, [*divided(recordings, set(test)), *made])
-                metrics, seconds = train(manifest, seed, ["--epochs", epochs, *others])
+                metrics, seconds = train(manifest, pathlib.Path(folder, "run"), seed, ["--epochs", epochs, *others])
+                line(name, seed, metrics, seconds)
                 found.append(metrics["accuracy"])
-                print(
-                    f"{name:17} {seed:4}   {metrics['accuracy']:8.2%}   {metrics['f1']:.4f}   {seconds:.0f}", flush=True
-                )
     spread = statistics.stdev(found) if len(found) > 1 else 0.0
     print(f"mean {statistics.mean(found):.2%}, standard deviation {spread:.2%}, lowest {min(found):.2%}")
 
@@ -86,20 +90,24 @@ def write(manifest: pathlib.Path, rows: Iterable[Row]) -> None:
         csv.writer(file).writerows([("path", "label", "split"), *rows])
 
 
-def train(manifest: pathlib.Path, seed: int, others: list[str]) -> tuple[dict, float]:
+def train(
+    dataset: str | pathlib.Path, run: pathlib.Path, seed: int, others: Iterable[str]
+) -> tuple[dict[str, float], float]:
     """The figures of one run on its test split, and its seconds from start to end."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "from rnnapps.apps.speech.cli import main; main()", "train"]
-        command += ["--dataset", str(manifest), "--seed", str(seed), "--run-dir", f"{folder}/run"]
-        begin = time.perf_counter()
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        process = subprocess.run(
-            command + OPTIONS + others, env=environment, capture_output=True, text=True, check=False
-        )
-        seconds = time.perf_counter() - begin
-        if process.returncode:
-            sys.exit(process.stderr.strip().splitlines()[-1])
-        return json.loads(pathlib.Path(folder, "run", "metrics.json").read_text())["test"], seconds
+    command = [sys.executable, "-c", "from rnnapps.apps.speech.cli import main; main()", "train", "--overwrite"]
+    command += ["--dataset", str(dataset), "--seed", str(seed), "--run-dir", str(run), *OPTIONS, *others]
+    begin = time.perf_counter()
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - begin
+    if process.returncode:
+        sys.exit(process.stderr.strip().splitlines()[-1])
+    return json.loads((run / "metrics.json").read_text())["test"], seconds
+
+
+def line(name: str, seed: int, metrics: dict[str, float], seconds: float) -> None:
+    """Prints one row of the table."""
+    print(f"{name:17} {seed:4}   {metrics['accuracy']:8.2%}   {metrics['f1']:.4f}   {seconds:.0f}", flush=True)
 
 
 def _speaker(file: pathlib.Path) -> str:
