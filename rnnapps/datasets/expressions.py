@@ -30,6 +30,7 @@ def generate(language: str, seed: int = 0) -> Iterator[tuple[str, str]]:
 
     Example:
       >>> next(generate("de"))
+      ('at least 7,451 km', 'mindestens 7.451 km')
     """
     try:
         from rnnapps.datasets.expression_forms import GROUPS

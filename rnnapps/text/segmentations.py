@@ -49,6 +49,7 @@ class Segmentations:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         log_probability = np.array(processor.get_score(list(range(processor.get_piece_size()))))
 
+        space = processor.piece_to_id("▁")
         numbers: dict[str, int] = {}
         split = [text.split("▁")[1:] for text in processor.normalize([_utf8(text) for text in texts])]
         self._words = np.array([numbers.setdefault(word, len(numbers)) for words in split for word in words], np.int64)
@@ -56,7 +57,8 @@ class Segmentations:
 
         pieces, lengths, self._first, cumulative = [], [], np.zeros(len(numbers), np.int64), []
         for word, number in numbers.items():
-            candidates = processor.nbest_encode(word, nbest_size=_CANDIDATES, out_type=int)
+            # Nothing between two spaces: only the sign for spaces, written in the text, comes to that.
+            candidates = processor.nbest_encode(word, nbest_size=_CANDIDATES, out_type=int) if word else [[space]]
             scores = alpha * np.array([log_probability[candidate].sum() for candidate in candidates])
             probability = np.exp(scores - scores.max())
             self._first[number] = len(lengths)

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from rnnapps import datasets
-from rnnapps.datasets import bucketing, loading, own_data, splits
+from rnnapps.datasets import bucketing, expressions, loading, own_data, parallel, splits
 
 
-@pytest.mark.parametrize("module", [bucketing, loading, own_data, splits], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [bucketing, expressions, loading, own_data, parallel, splits], ids=lambda module: module.__name__
+)
 def test_the_examples_in_the_docstrings_run(module, tmp_path):
-    names = {**vars(module), "np": np, "load": functools.partial(datasets.load, data_dir=tmp_path)}
+    doors = {name: functools.partial(getattr(datasets, name), data_dir=tmp_path) for name in ("load", "load_pairs")}
+    names = {**vars(module), "np": np, **doors}
     result = doctest.testmod(module, extraglobs=names)
     assert result.attempted and not result.failed

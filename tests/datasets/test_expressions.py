@@ -1,0 +1,104 @@
+import datetime
+import itertools
+import random
+import sys
+
+import babel.dates
+import pytest
+
+from rnnapps.datasets import DataError, expression_words, load_pairs, parallel_tfds
+from rnnapps.datasets.expression_forms import GROUPS
+from rnnapps.datasets.expressions import LANGUAGES, generate
+
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("tfds")
+
+
+def test_the_splits_share_no_source(data_dir):
+    parts = [load_pairs("expressions", split, data_dir=data_dir) for split in SPLITS]
+    assert [len(pairs.sources) for pairs in parts] == [18_000, 1_000, 1_000]
+    assert len({source for pairs in parts for source in pairs.sources}) == 20_000
+    assert all(pairs.languages == ("en", "de") and not pairs.rejected for pairs in parts)
+    known = dict(itertools.islice(generate("de"), 20_000))
+    for pairs in parts:
+        for source, target in zip(pairs.sources, pairs.targets, strict=True):
+            assert known[source.decode()] == target.decode()
+
+
+def test_it_is_made_once(data_dir, monkeypatch):
+    load_pairs("expressions", "test", data_dir=data_dir)
+    monkeypatch.setattr(parallel_tfds.Expressions, "_split_generators", lambda *_: pytest.fail("made again"))
+    assert len(load_pairs("expressions/en-de", "test", data_dir=data_dir).sources) == 1_000
+
+
+def test_no_source_has_two_translations():
+    draw, known = random.Random(1), {}
+    for _ in range(5_000):
+        tell, _, phrases = draw.choice(GROUPS)
+        phrase, thing = draw.choice(phrases), tell(draw)
+        told = [text.format(**thing(language)) for text, language in zip(phrase, ("en", *LANGUAGES), strict=True)]
+        assert known.setdefault(told[0], told) == told
+        assert not any(space in text for text in told for space in ("\xa0", "\u202f", "  ", "{"))
+
+
+def test_the_same_seed_gives_the_same_english_in_all_languages():
+    english = [[source for source, _ in itertools.islice(generate(code, seed=4), 300)] for code in LANGUAGES]
+    assert english[0] == english[1] == english[2]
+    assert list(itertools.islice(generate("fr", seed=4), 300)) == list(itertools.islice(generate("fr", seed=4), 300))
+    assert english[0] != [source for source, _ in itertools.islice(generate("de", seed=5), 300)]
+
+
+def test_numbers_and_dates_of_the_test_split_are_mostly_new(data_dir):
+    train, test = (load_pairs("expressions", split, data_dir=data_dir) for split in ("train", "test"))
+    known = set(train.targets)
+    assert sum(target in known for target in test.targets) < 100
+
+
+@pytest.mark.parametrize("language", ["en", *LANGUAGES])
+def test_days_are_those_of_cldr(language):
+    for date in (datetime.date(1987, 12, 21), datetime.date(2031, 3, 9)):
+        assert expression_words.day(date, language, year=True) == babel.dates.format_date(date, "long", language)
+        comma = " " if language == "fr" else ", "
+        full = expression_words.day(date, language, year=True, weekday=comma)
+        assert full == babel.dates.format_date(date, "full", language)
+
+
+@pytest.mark.parametrize(
+    "told, expected",
+    [
+        (expression_words.cardinal(21_021, "es"), "veintiún mil veintiuno"),
+        (expression_words.cardinal(451_544, "es"), "cuatrocientos cincuenta y un mil quinientos cuarenta y cuatro"),
+        (expression_words.cardinal(80_080, "fr"), "quatre-vingt mille quatre-vingts"),
+        (expression_words.cardinal(2.5, "es"), "dos coma cinco"),
+        (expression_words.counted(521, "es", feminine=True), "quinientas veintiuna"),
+        (expression_words.counted(31, "es", feminine=False), "treinta y un"),
+        (expression_words.counted(21, "fr", feminine=True), "vingt et une"),
+        (expression_words.counted(71, "fr", feminine=True), "soixante et onze"),
+        (expression_words.counted(1, "de", feminine=True), "eine"),
+        (expression_words.ordinal(80, "fr", feminine=False), "quatre-vingtième"),
+        (expression_words.ordinal(3, "es", feminine=False), "tercer"),
+        (expression_words.ordinal_figures(13, "es", feminine=False), "13.º"),
+        (expression_words.figures(1234.5, "es"), "1234,5"),
+        (expression_words.figures(12345, "es"), "12.345"),
+        (expression_words.figures(12345, "fr"), "12 345"),
+        (expression_words.price(1234.5, "USD", "de"), "1.234,50 $"),
+        (expression_words.price(20, "GBP", "en"), "£20"),
+        (expression_words.measure_words(21, "duration-hour", "es"), "veintiuna horas"),
+        (expression_words.day(datetime.date(2031, 3, 1), "fr", year=False), "1er mars"),
+    ],
+)
+def test_a_careful_writer_would_agree(told, expected):
+    assert told == expected
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch):
+    for module in ("rnnapps.datasets.expression_forms", "rnnapps.datasets.expression_words"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.delattr("rnnapps.datasets.expression_words", raising=False)
+    monkeypatch.setitem(sys.modules, "num2words", None)
+    with pytest.raises(DataError, match=r'package num2words, which is not installed: pip install "rnnapps\[demo\]"'):
+        next(generate("de"))
