@@ -2,19 +2,17 @@
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 
 import keras
 import pytest
 from click.testing import CliRunner
 
+from rnnapps import serving
 from rnnapps.apps.sentiment.cli import main
 from rnnapps.apps.sentiment.model import SentimentClassifier
-from rnnapps.apps.sentiment.serving import export
+from rnnapps.apps.sentiment.serving import endpoints
 from tests.serving.model_server import KINDS, serve
 
 TEXTS = ["a superb film", "", "🎉🎉", "这部电影很好看。", "nul \x00 byte", '"quoted", <br />', "caf\u00e9 " * 3000]
@@ -37,7 +35,7 @@ def folder(tmp_path_factory):
     (folder / "run").mkdir()
     model.save(folder / "run" / "model.keras")
     (folder / "run" / "config.json").write_text("{}")
-    export(model, folder / "sentiment", ["a film"])
+    serving.save(folder / "sentiment", [model], endpoints(model), batch_sizes=[1])
     return folder
 
 
@@ -106,26 +104,6 @@ def test_a_file_gets_the_same_answers_from_all_three(folder, server, tmp_path):
     expected = json.loads(run("predict", folder / "run", "--json", "--", TEXTS[0]).stdout)
     assert rows[0]["predicted_label"] == expected["label"]
     assert rows[0]["predicted_probabilities"] == expected["probabilities"]
-
-
-def test_a_killed_job_goes_on(folder, server, tmp_path):
-    source = write_reviews(tmp_path / "in.csv", 1500)
-    options = ["--input", source, "--text-column", "review", "--batch-size", 2]
-    program = "from rnnapps.apps.sentiment.cli import main; main()"
-    command = [sys.executable, "-c", program, "predict", "--server", server.grpc, *options]
-    command += ["--output", tmp_path / "out.csv"]
-    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.DEVNULL)
-    position = tmp_path / "out.csv.position"
-    deadline = time.monotonic() + 90
-    while not position.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "out.csv").exists()
-    result = run("predict", "--server", server.grpc, *options, "--output", tmp_path / "out.csv")
-    assert "going on after line" in result.stderr
-    run("predict", "--server", server.grpc, *options, "--output", tmp_path / "whole.csv")
-    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 PROGRAM = """

@@ -11,9 +11,10 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
+from rnnapps import serving
 from rnnapps.apps.speech.cli import main
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.apps.speech.serving import export
+from rnnapps.apps.speech.serving import endpoints
 from tests.audio.recordings import RATE, tone
 from tests.serving.model_server import KINDS, serve
 
@@ -36,7 +37,7 @@ def folder(tmp_path_factory):
     (folder / "run" / "config.json").write_text("{}")
     random = np.random.default_rng(0)
     clips = [tone(kind, random) for kind in ("high", "low", "rising") * 3]
-    export(model, folder / "speech", [np.round(clip * 20_000).astype(np.int16) for clip in clips[:2]])
+    serving.save(folder / "speech", [model], endpoints(model), about={"classes": list(model.classes)}, batch_sizes=[1])
     (folder / "clips").mkdir()
     for number, clip in enumerate(clips):
         soundfile.write(folder / "clips" / f"{number}.wav", clip, RATE)
