@@ -5,8 +5,8 @@
 
 PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset), its recordings in a
 folder for each digit: PATH/7/7_jackson_32.wav. `--synthetic 2` adds digits spoken by eSpeak NG to the training split,
-two of each by each of its voices; `--voices` first trains on sixty words by those voices (`spoken_vocabulary`) and starts
-from there. A tenth of the training recordings validates; synthetic ones never validate or test.
+two of each by each of its voices; `--voices` first trains on sixty words by those voices (`spoken_vocabulary`) and
+starts from there. A tenth of the training recordings validates; synthetic ones never validate or test.
 Options that this script does not know go to `rnn-speech train`.
 """
 
