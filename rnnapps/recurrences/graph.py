@@ -104,7 +104,8 @@ def forward(
     shorten = inference and mask is not None
     if shorten:
         order, rows = _longest_first(mask)
-        inputs, mask, *states = (tf.gather(one, order) for one in (inputs, mask, *states))
+        back = tf.math.invert_permutation(order)
+        states = [tf.gather(state, order) for state in states]
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = tf.gather(recurrent_dropout_mask, order)
     sequences = [_swap(inputs) if inference else project(_swap(inputs))]
@@ -118,7 +119,7 @@ def forward(
         if shorten:
             *chunks, rows = chunks
             dropped = None if dropped is None else dropped[: rows[0]]
-            chunks = [chunk[:, : rows[0]] for chunk in chunks]
+            chunks = [tf.gather(chunk, order[: rows[0]], axis=1) for chunk in chunks]
             states = tuple(state[: rows[0]] for state in states)
         xs = tf.unstack(project(chunks[0]) if inference else chunks[0])
         # A select of equal shapes takes a fraction of the time of one that broadcasts.
@@ -140,16 +141,14 @@ def forward(
             ended = tuple(state[rows[0] :] for state in before)
             states = tuple(tf.concat(both, axis=0) for both in zip(states, ended, strict=True))
             held = [tf.broadcast_to(ended[0], [len(xs), *static_or_dynamic_shape(ended[0])])] * keep_outputs
-            kept = [tf.concat(both, axis=1) for both in zip(kept, held, strict=True)]
+            kept = [tf.gather(tf.concat(both, axis=1), back, axis=1) for both in zip(kept, held, strict=True)]
         return states, kept
 
     widths = (1,) * keep_outputs + (equations.SAVED if save else ())
     states, kept = scan(several_steps, states, sequences, [(batch, n * units) for n in widths], reverse=reverse)
     outputs = _swap(kept.pop(0)) if keep_outputs else None
     if shorten:
-        back = tf.math.invert_permutation(order)
         states = tuple(tf.gather(state, back) for state in states)
-        outputs = tf.gather(outputs, back) if keep_outputs else None
     return outputs, states, tuple(kept)
 
 
