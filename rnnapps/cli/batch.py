@@ -101,15 +101,16 @@ def _run(rows, files, answer, outputs, source, batch_size) -> Summary:
             file.truncate(end)
             file.seek(end)
         show = stack.enter_context(_bar(rows.size))
-        saved = time.monotonic()
+        save_at = time.monotonic() + _SAVE_SECONDS
         reading = rows.after(done.place)
         try:
             while batch := list(islice(reading, batch_size)):
                 done = _answered(batch, rows.column, answer, write, answers, refused, done)
                 show(done)
-                if time.monotonic() - saved > _SAVE_SECONDS:
+                if (begin := time.monotonic()) > save_at:
                     _save(position, job, done, answers, refused)
-                    saved = time.monotonic()
+                    took = time.monotonic() - begin  # on a slow disk seldom enough not to wait for it
+                    save_at = begin + max(_SAVE_SECONDS, 20 * took)
         except ServerError as error:
             raise ServerError(f"{error}; the same command goes on after line {done.place.line - 1}") from None
         finally:
