@@ -96,6 +96,7 @@ def plot_stream(
     above, below = figure.subplots(2, 1, sharex=True)
     above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, frames.shape[2]))
     above.set_ylabel("mel band")
+    above.yaxis.get_major_locator().set_params(integer=True)
     for number in loudest:
         below.plot(times, answers[:, number], label=model.classes[number].replace("$", r"\$"), linewidth=2)
     below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")

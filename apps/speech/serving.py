@@ -236,8 +236,8 @@ def ask_export(export: Path) -> tuple[Callable[[Path], np.ndarray], tuple[str, .
         except OSError as error:
             raise AudioError(f"{file}: cannot be read: {error.strerror or error}") from None
         except tf.errors.InvalidArgumentError as error:
-            # The parts of an assertion in the graph come in brackets, on the first line.
-            reason = " ".join(re.findall(r"\[(.*?)\]", error.message.strip().splitlines()[0]))
+            said = re.search("assertion failed: (.*)", error.message)  # its parts in brackets
+            reason = " ".join(re.findall(r"\[(.*?)\]", said[1])) if said else "not as its signature takes it"
             raise AudioError(f"{file}: the export cannot read it: {reason.removeprefix('audio: ')}") from None
 
     return answer, classes
