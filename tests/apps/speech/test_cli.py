@@ -134,7 +134,8 @@ def test_an_export_decodes_wav_and_answers_as_the_run(trained, exported, data):
     ours = run("predict", trained[0], *files).stdout
     assert run("predict", folder, *files).stdout == ours
     soundfile.write(data.parent / "other.flac", tone("low", np.random.default_rng(1)), RATE)
-    assert "the export cannot read it: not a WAV file" in run("predict", folder, data.parent / "other.flac", code=2).stderr
+    refusal = run("predict", folder, data.parent / "other.flac", code=2).stderr
+    assert "the export cannot read it: not a WAV file" in refusal
 
 
 def test_the_stream_signature_answers_chunks_as_the_whole(exported):
