@@ -22,6 +22,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 OPTIONS = ["--sample-rate", "8000", "--batch-size", "32", "--patience", "100"]
 Row = tuple[pathlib.Path, str, str]  # path, label, split
 
@@ -97,8 +99,7 @@ def train(
     command = [sys.executable, "-c", "from rnnapps.apps.speech.cli import main; main()", "train", "--overwrite"]
     command += ["--dataset", str(dataset), "--seed", str(seed), "--run-dir", str(run), *OPTIONS, *others]
     begin = time.perf_counter()
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - begin
     if process.returncode:
         sys.exit(process.stderr.strip().splitlines()[-1])
