@@ -32,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=pathlib.Path, help="the recordings")
     parser.add_argument("--leave-one-out", action="store_true", help="test on each speaker in turn")
+    parser.add_argument("--speakers", nargs="+", help="with --leave-one-out: leave out only these in turn")
     parser.add_argument("--seeds", type=int, nargs="+", default=None, help="by default 0 1 2; 0 with --leave-one-out")
     parser.add_argument("--synthetic", type=int, default=0, metavar="N", help="synthetic clips a digit and voice")
     parser.add_argument("--voices", action="store_true", help="start from a model that has heard synthetic voices")
@@ -39,7 +40,7 @@ def main() -> None:
     recordings = sorted(options.path.resolve().rglob("*.wav"))
     if not recordings:
         sys.exit(f"{options.path}: no recordings such as 7/7_jackson_32.wav")
-    speakers = sorted({_speaker(file) for file in recordings})
+    speakers = options.speakers or sorted({_speaker(file) for file in recordings})
     parts = {name: [file for file in recordings if _speaker(file) == name] for name in speakers}
     if not options.leave_one_out:
         parts = {"recordings 0-4": [file for file in recordings if _number(file) < 5]}
