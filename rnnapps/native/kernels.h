@@ -103,7 +103,8 @@ class Buffer {
 // Keeps NaN: every comparison with it is false, and of its two operands minps and maxps return the second.
 inline Vector clamp(Vector x, float low, float high) {
 #if defined(__AVX512F__)
-  return _mm512_min_ps(broadcast(high), _mm512_max_ps(broadcast(low), x));
+  constexpr __mmask16 all = 0xffff;  // the forms without a mask make GCC 12 warn of its own header
+  return _mm512_maskz_min_ps(all, broadcast(high), _mm512_maskz_max_ps(all, broadcast(low), x));
 #elif defined(__AVX__)
   return _mm256_min_ps(broadcast(high), _mm256_max_ps(broadcast(low), x));
 #else
