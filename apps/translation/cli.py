@@ -8,7 +8,9 @@ import click
 
 from rnnapps.cli import (
     App,
+    Source,
     absolute_dataset,
+    asking_options,
     data_options,
     export_options,
     fit_model,
@@ -29,6 +31,8 @@ MODEL = (
 )
 FILES = ("source", "target", "validation_source", "validation_target")
 SOURCE = ("dataset", *FILES, "data_dir", "seed", "strict")
+NO_SCORE = -1e9  # of a translation that does not exist
+DRAWN = 10  # sentences in a picture
 RUN = click.argument("run", type=click.Path(path_type=Path))
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -193,41 +197,51 @@ def evaluate(run, dataset, source, target, split, strict, batch_size, as_json, *
 
 
 @main.command()
-@RUN
-@click.argument("text", nargs=-1)
+@asking_options("TEXT", model="translation")
+@click.option("--text-column", default="text", show_default=True, help="With --input: column or key of the text.")
 @search_options
 @click.option("--nbest", type=COUNT, default=1, show_default=True, help="Translations of each text, the best first.")
-@click.option("--attention-plot", type=FILE, metavar="PNG", help="Draw what the attention looked at; a RUN only.")
+@click.option("--attention-plot", type=FILE, metavar="PNG", help="Draw where the attention looked; a RUN only.")
 @predict_options
 @click.pass_context
-def predict(context, run, text, nbest, attention_plot, batch_size, as_json, **search):
-    """The translation of each TEXT, or of each line of standard input. RUN is a run folder or an export.
+def predict(context, source, inputs, files, text_column, nbest, attention_plot, batch_size, as_json, **search):
+    """The translation of each TEXT, of each line of standard input, or of each row of a file.
 
-    Prints a translation a line; with --nbest, score and translation separated by a tab.
+    RUN is a run folder or an export; --server takes its place. Prints a translation a line; with --nbest score and
+    translation, separated by a tab.
     """
-    from rnnapps.apps.translation import report
-
     if nbest > search["beam"]:
         raise UserError(f"--nbest {nbest} needs a --beam as wide; it is {search['beam']}")
-    texts = input_texts(text)
-    translate, model = _translate(context, run, _search(search), nbest)
-    drawn = []
+    if source.path is None or not (source.path / "config.json").exists():
+        _refuse_what_is_fixed(context, source)
+    ask, model = _asked(source, search, nbest)
+
+    def answer(texts: list[str]) -> list[dict]:
+        return [_answer(*row, nbest) for row in zip(*(output.tolist() for output in ask(texts)), strict=True)]
+
+    if files is not None:
+        from rnnapps.cli.batch import predict_file
+        from rnnapps.cli.rows import open_rows
+
+        rows = open_rows(files.input, text_column, "--text-column")
+        predict_file(rows, files, answer, ("translation", "score"), f"{source.name} {search} {nbest}", batch_size)
+        return
+    texts, drawn = input_texts(inputs), []
     while batch := list(islice(texts, batch_size)):
-        translations, scores = translate(batch)
-        for source, found, scored in zip(batch, translations, scores, strict=True):
-            drawn += [(source, found[0])] * (attention_plot is not None)
-            best = [{"translation": t, "score": round(s, 6)} for t, s in zip(found, scored, strict=True) if s > -1e30]
+        for text, found in zip(batch, answer(batch), strict=True):
+            drawn.append((text, found["translation"]))
             if as_json:
-                line = {"text": source, **best[0]} | ({"nbest": best} if nbest > 1 else {})
-                click.echo(json.dumps(line, ensure_ascii=False))
+                click.echo(json.dumps({"text": text} | found, ensure_ascii=False))
             elif nbest > 1:
-                click.echo("\n".join(f"{one['score']:.4f}\t{one['translation']}" for one in best))
+                for one in found["nbest"]:
+                    click.echo(f"{one['score']:.4f}\t{one['translation']}")
             else:
-                click.echo(best[0]["translation"])
-    if attention_plot is not None:
-        if model is None:
-            raise UserError("--attention-plot needs the run folder: an export does not tell where its attention looked")
-        report.draw_attention(model, *zip(*drawn[:10], strict=True), attention_plot)
+                click.echo(found["translation"])
+        drawn = drawn[:DRAWN] if attention_plot else []
+    if drawn:
+        from rnnapps.apps.translation import report
+
+        report.draw_attention(model, *zip(*drawn, strict=True), attention_plot)
 
 
 @main.command(short_help="Write a SavedModel for TensorFlow Serving.")
@@ -277,35 +291,50 @@ def _model(folder):
     return load_run_model(folder, Translator)
 
 
-def _translate(context: click.Context, run: Path, search, nbest: int):
-    """A function from strings to their translations and scores, lists of `nbest`, and the model if RUN is a run."""
+def _refuse_what_is_fixed(context: click.Context, source: Source) -> None:
+    """Options that an export or a server cannot follow any more."""
+    for option in ("beam", "length_penalty", "length_ratio", "longest", "attention_plot"):
+        if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            name = option.replace("_", "-")
+            raise UserError(
+                f"--{name} needs the run folder: {source.path or source.name} is an export, fixed when written"
+            )
+
+
+def _asked(source: Source, search: dict, nbest: int):
+    """A function from strings to arrays, translations and scores (texts, n-best), and the model if RUN is a run."""
+    outputs = ("translations", "scores")
+    if source.client is not None:
+        return lambda texts: source.ask_server(outputs, signature="nbest", text=texts), None
     import tensorflow as tf
 
     from rnnapps import serving, training
 
+    run, model = source.path, None
     if not (run / "config.json").exists() and run.is_dir() and serving.is_export(run):
-        for option in ("beam", "length_penalty", "length_ratio", "longest"):
-            if context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE:
-                name = option.replace("_", "-")
-                raise UserError(f"--{name} was fixed when {run} was exported; leave it out, or name the run folder")
-        import tensorflow_text  # noqa: F401  the ops of its subwords
+        import tensorflow_text  # noqa: F401 - the ops of its subwords
 
-        signature, model = serving.load(run, "nbest"), None
-
-        def search_for(text):
-            found = signature(text=text)
-            return found["translations"][:, :nbest], found["scores"][:, :nbest]
+        signature = serving.load(run, "nbest")
     else:
         model = _model(training.open_run(run))
-        search_for = tf.function(
-            lambda text: model.translate(text, search, n_best=nbest),
-            [tf.TensorSpec([None], tf.string)],
-            autograph=False,
-        )
 
-    def translate(batch: list[str]):
-        translations, scores = search_for(tf.constant(batch))
-        texts = [[text.decode("utf-8", errors="replace") for text in row] for row in translations.numpy()]
-        return texts, scores.numpy().tolist()
+        def several(text):
+            return dict(zip(outputs, model.translate(text, _search(search), n_best=nbest), strict=True))
 
-    return translate, model
+        signature = tf.function(several, [tf.TensorSpec([None], tf.string)], autograph=False)
+
+    def ask(texts: list[str]):
+        found = signature(text=tf.constant(texts))
+        return [found[name].numpy() for name in outputs]
+
+    return ask, model
+
+
+def _answer(translations: list[bytes], scores: list[float], nbest: int) -> dict:
+    """The best translation and its score; with `nbest` above 1 all that there are."""
+    found = [
+        {"translation": text.decode("utf-8", errors="replace"), "score": round(score, 6)}
+        for text, score in zip(translations[:nbest], scores, strict=False)
+        if score > NO_SCORE / 2
+    ]
+    return found[0] | ({"nbest": found} if nbest > 1 else {})

@@ -13,6 +13,7 @@ from rnnapps.training import apply_gradients
 Tensors = tuple[tf.Tensor, ...]
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 LONGEST = 1000  # subwords of a source that are read, so that no request takes all memory
+NO_TRANSLATION = -1e9  # and not -inf, for which JSON has no number
 ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}
 
 
@@ -276,7 +277,7 @@ class Translator(keras.Model):
 
         Returns:
             Translations, string (batch, n_best), the best first, and their scores, float32 (batch, n_best):
-            log-probability over length penalty.
+            log-probability over length penalty. Where there are fewer, they are empty, with the score `NO_TRANSLATION`.
         """
         search = search or Search()
         source = self.source_ids(text)
@@ -295,8 +296,9 @@ class Translator(keras.Model):
             n_best=n_best,
             alpha=search.alpha,
         )
-        ids = tf.reshape(found.ids, [-1, tf.shape(found.ids)[2]])
-        return tf.reshape(self.target_subwords.decode(ids), tf.shape(found.scores)), found.scores
+        ids = tf.reshape(found.ids, [tf.size(found.scores), tf.shape(found.ids)[2]])
+        translations = tf.reshape(self.target_subwords.decode(ids), tf.shape(found.scores))
+        return translations, tf.maximum(found.scores, NO_TRANSLATION)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.options}

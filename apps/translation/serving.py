@@ -18,7 +18,7 @@ def endpoints(model: Translator, search: Search, n_best: int) -> dict[str, servi
 
     `serving_default`: `text` string (batch,) -> `translation` string (batch,), `score` float32 (batch,), the
     log-probability over the length penalty. `nbest`: `text` -> `translations` string (batch, n_best), `scores` float32
-    (batch, n_best), the best first; where there are fewer, they are empty and score -inf.
+    (batch, n_best), the best first; where there are fewer, they are empty and score -1e9.
     """
     text = [tf.TensorSpec([None], tf.string, name="text")]
 

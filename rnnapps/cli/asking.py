@@ -29,13 +29,13 @@ class Source(NamedTuple):
     client: object | None
     name: str
 
-    def ask_server(self, outputs: Sequence[str], **inputs) -> list:
+    def ask_server(self, outputs: Sequence[str], *, signature: str = "serving_default", **inputs) -> list:
         """The named outputs of the server's model.
 
         Raises:
             UserError: no answer, or one of another kind of model.
         """
-        found = self.client.predict(inputs)
+        found = self.client.predict(inputs, signature=signature)
         if missing := [name for name in outputs if name not in found]:
             raise UserError(f"{self.name}: another kind of model, it answers no {missing[0]!r}; name one with --model")
         return [found[name] for name in outputs]

@@ -102,11 +102,11 @@ def _normalisation_rules() -> str:
     return "\n".join(rules) + "\n"
 
 
-class Subwords(tf.Module):
+class Subwords:
     """Strings to subword ids and back, in the graph.
 
-    A `tf.Module`, so a SavedModel of whatever holds it carries the vocabulary; loading one takes `import
-    tensorflow_text` and nothing of ours.
+    The vocabulary becomes part of every graph that uses it; loading a SavedModel of one takes `import tensorflow_text`
+    and nothing of ours.
 
     Args:
       model: what `train_subwords` returned.
@@ -126,18 +126,12 @@ class Subwords(tf.Module):
     """
 
     def __init__(self, model: bytes):
-        super().__init__()
-        try:
-            import tensorflow_text
-        except ImportError:
-            raise UserError('subwords need the package tensorflow-text: pip install "rnnapps[translation]"') from None
+        self.model = model
         try:
             with tf.init_scope():
-                self._tokenizer = tensorflow_text.SentencepieceTokenizer(model, out_type=tf.int32)
-                self.size = int(self._tokenizer.vocab_size())
+                self.size = int(self._tokenizer().vocab_size())
         except tf.errors.OpError as error:
             raise ValueError(f"not a SentencePiece model: {error.message}") from error
-        self.model = model
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """The ids of the most probable segmentation, without `START` and `END`.
@@ -148,7 +142,7 @@ class Subwords(tf.Module):
         Returns:
           Ragged int32 (batch, None); an empty or blank text has no ids.
         """
-        return self._tokenizer.tokenize(texts)
+        return self._tokenizer().tokenize(texts)
 
     def decode(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         """The texts that ids spell; `PAD`, `START` and `END` are skipped.
@@ -159,11 +153,23 @@ class Subwords(tf.Module):
         Returns:
           string (batch,), always valid UTF-8: bytes that spell no character become U+FFFD.
         """
-        return self._tokenizer.detokenize(_without_special(ids))
+        return self._tokenizer().detokenize(_without_special(ids))
 
     def pieces(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
         """The pieces as text, string of the shape of `ids`; ▁ stands for the space before a word."""
-        return self._tokenizer.id_to_string(ids)
+        return self._tokenizer().id_to_string(ids)
+
+    def _tokenizer(self):
+        """TensorFlow Text's tokenizer, made anew for each graph.
+
+        What it holds belongs to the operation that makes it, and is lost with that: a tokenizer of the eager context
+        goes when `tf.random.set_seed` clears the context's cache.
+        """
+        try:
+            import tensorflow_text
+        except ImportError:
+            raise UserError('subwords need the package tensorflow-text: pip install "rnnapps[translation]"') from None
+        return tensorflow_text.SentencepieceTokenizer(self.model, out_type=tf.int32)
 
     def to_text(self) -> str:
         """The model as ASCII, for a `get_config`; see `from_text`."""

@@ -196,3 +196,12 @@ def test_a_missing_package_says_what_to_install(model, monkeypatch):
             patch.setitem(sys.modules, package, None)
             with pytest.raises(UserError, match=r'pip install "rnnapps\[translation\]"'):
                 call()
+
+
+def test_subwords_outlive_a_new_seed(model):
+    subwords = Subwords(model)
+    compiled = tf.function(subwords.encode, [tf.TensorSpec([None], tf.string)])
+    text = tf.constant(["A dog runs."])
+    before = compiled(text).to_list()
+    tf.random.set_seed(1)  # clears what TensorFlow has cached
+    assert compiled(text).to_list() == subwords.encode(text).to_list() == before

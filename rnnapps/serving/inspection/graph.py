@@ -103,7 +103,7 @@ def _load_text_ops() -> bool:
     found = importlib.util.find_spec("tensorflow_text")
     if found is None or found.origin is None:
         return False
-    folder = os.path.join(os.path.dirname(found.origin), "python")
-    for library in sorted(glob.glob(os.path.join(folder, "**", "_*op*.so"), recursive=True)):
+    folder = os.path.join(os.path.dirname(found.origin), "python", "ops")
+    for library in sorted(glob.glob(os.path.join(folder, "_*.so"))):
         tf.load_op_library(library)
     return True
