@@ -136,15 +136,15 @@ int main() {
   for (const Cell* cell : {&simple_rnn, &gru, &gru_reset_after, &lstm})
     for (int64_t batch : {1, 7, 13})
       for (int64_t steps : {0, 5, 67})
-        for (auto [features, units] : {std::pair<int64_t, int64_t>{1, 1}, {3, 15}, {17, 16}, {16, 33}, {65, 70}})
+        for (auto shape : {std::pair<int64_t, int64_t>{1, 1}, {3, 15}, {17, 16}, {16, 33}, {65, 70}})
           for (int options = 0; options < 8; ++options) {
             const auto once = [&](int64_t together) {
-              return run(*cell, batch, steps, features, units, options & 1, options & 2, options & 4, together);
+              return run(*cell, batch, steps, shape.first, shape.second, options & 1, options & 2, options & 4, together);
             };
             const Floats all = once(batch), single = once(1);
             if (std::memcmp(all.data(), single.data(), all.size() * sizeof(float)) != 0) {
               std::printf("results depend on how rows are taken: batch %d, steps %d, features %d, units %d\n",
-                          int(batch), int(steps), int(features), int(units));
+                          int(batch), int(steps), int(shape.first), int(shape.second));
               return 1;
             }
             ++runs;
