@@ -53,10 +53,11 @@ def beam_search(
     `beam_width` that end are kept by their score, log-probability over `length_penalty`; the first `beam_width` that
     do not end go on. A sentence is done as soon as
 
-    - `beam_width` of its hypotheses have ended, or
-    - `n_best` have ended, none of which can be beaten any more: the `n_best`-th score is at least the highest
-      log-probability among those that go on over the length penalty of `max_length`, which they would reach if all
-      that follows were certain, or
+    - `n_best` hypotheses have ended, none of which can be beaten any more: the `n_best`-th score is at least the
+      highest log-probability among those that go on over the length penalty of `max_length`, which they would reach if
+      all that follows were certain, or
+    - `beam_width` have ended, and the `n_best`-th best of them is at least as probable as the best that goes on (a
+      model that is sure of its sentence gives ends to the other hypotheses long before the sentence ends), or
     - the hypotheses have `max_length` tokens, after which only the end can follow.
 
     A sentence's result depends on nothing else in the batch. Width 1 is `greedy`.
@@ -121,10 +122,11 @@ def beam_search(
         last_rank = _top(tf.concat([going_on, ending], axis=1), beam_width).values[:, -1:]
         ending = tf.where(ending >= last_rank, ending / length_penalty(position + 1, alpha), -float("inf"))
         ended = beams.ended + tf.math.count_nonzero(ending > -float("inf"), axis=1, dtype=tf.int32)
-        best, worst = _with_ended(beams, ending, position)
+        best, worst, length = _with_ended(beams, ending, position)
 
         reachable = going_on[:, 0] / length_penalty(limit + 1, alpha)
-        done = tf.logical_or(ended >= beam_width, worst >= reachable)
+        less_probable = worst * length_penalty(length + 1, alpha) >= going_on[:, 0]
+        done = (worst >= reachable) | ((ended >= beam_width) & less_probable)
         rows = tf.cast(tf.where(~done)[:, 0], tf.int32)
         parents = tf.gather(parents, rows) + rows[:, None] * width
 
@@ -211,8 +213,8 @@ def _block_size(vocabulary: int | None, count: int) -> int | None:
     return min(divisors, key=lambda size: abs(size - BLOCK), default=None)
 
 
-def _with_ended(beams: _Beams, ending: tf.Tensor, position: tf.Tensor) -> tuple[Hypotheses, tf.Tensor]:
-    """The best hypotheses of all sentences after some more ended, and the last score `(rows,)` of those that go on."""
+def _with_ended(beams: _Beams, ending: tf.Tensor, position: tf.Tensor) -> tuple[Hypotheses, tf.Tensor, tf.Tensor]:
+    """The best hypotheses of all sentences after some more ended; last score and length `(rows,)` of those going on."""
     n_best = beams.best.scores.shape[1]
     before = Hypotheses(*(tf.gather(x, beams.sentences) for x in beams.best))
     scores, index = tf.math.top_k(tf.concat([before.scores, ending], axis=1), n_best)
@@ -222,7 +224,7 @@ def _with_ended(beams: _Beams, ending: tf.Tensor, position: tf.Tensor) -> tuple[
     after = Hypotheses(ids, scores, lengths)
     rows = beams.sentences[:, None]
     best = Hypotheses(*(tf.tensor_scatter_nd_update(x, rows, y) for x, y in zip(beams.best, after, strict=True)))
-    return best, scores[:, -1]
+    return best, scores[:, -1], lengths[:, -1]
 
 
 def _joined(x: tf.Tensor) -> tf.Tensor:

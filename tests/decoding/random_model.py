@@ -74,8 +74,13 @@ def plain_beam_search(
                 finished.append((total / penalty(position + 1, alpha), tokens))
         beam = [(total, (*tokens, token)) for total, tokens, token in candidates if token != end][:beam_width]
         finished.sort(reverse=True)
-        if len(finished) >= beam_width or not beam:
+        if not beam:
             break
-        if len(finished) >= n_best and finished[n_best - 1][0] >= beam[0][0] / penalty(limit + 1, alpha):
+        if len(finished) < n_best:
+            continue
+        score, tokens = finished[n_best - 1]
+        if score >= beam[0][0] / penalty(limit + 1, alpha):
+            break
+        if len(finished) >= beam_width and score * penalty(len(tokens) + 1, alpha) >= beam[0][0]:
             break
     return finished[:n_best]

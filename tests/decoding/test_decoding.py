@@ -231,3 +231,15 @@ def test_a_saved_model_searches(tmp_path: Path) -> None:
     ops = {node.op for function in graph.library.function for node in function.node_def}
     assert not ops & {"PyFunc", "EagerPyFunc", "XlaMustCompile"}
     assert not any(function.attr["_XlaMustCompile"].b for function in graph.library.function)
+
+
+def test_early_ends_of_other_hypotheses_do_not_stop_a_sure_one() -> None:
+    # Token 1 six times, then the end, each with probability 0.9; the end at any step is the second best.
+    sure, ending = tf.math.log([0.04, 0.9, 0.03, 0.03]), tf.math.log([0.9, 0.04, 0.03, 0.03])
+
+    def step(ids, states, constants):
+        logits = tf.where((states < 6)[..., None], sure, ending)
+        return logits, states + 1
+
+    found = beam_search(step, tf.zeros([1], tf.int32), start=2, end=0, max_length=20, beam_width=2)
+    assert found.ids.numpy().tolist() == [[[1] * 6]]
