@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable
 
 import tensorflow as tf
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from rnnapps.errors import UserError
 
@@ -53,7 +54,6 @@ def train_subwords(texts: Iterable[str | bytes], size: int, *, seed: int = 0) ->
     """
     try:
         import sentencepiece
-        from sentencepiece import sentencepiece_model_pb2
     except ImportError:
         raise UserError('subwords need the package sentencepiece: pip install "rnnapps[translation]"') from None
     if size < SMALLEST:
@@ -86,8 +86,24 @@ def train_subwords(texts: Iterable[str | bytes], size: int, *, seed: int = 0) ->
         except (RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"no vocabulary of {size} subwords can be learnt from these texts: {reason}") from error
-    found = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
-    found.normalizer_spec.ClearField("normalization_rule_tsv")  # the path, which is gone; the rules are in the model
+    return _without_path(model.getvalue())
+
+
+def _without_path(model: bytes) -> bytes:
+    """A SentencePiece model that does not name the file of its normalisation rules, which is gone: they are part of it.
+
+    The two messages are described here as far as that goes: sentencepiece's own description of them asks for a newer
+    protobuf than other packages allow.
+    """
+    file = descriptor_pb2.FileDescriptorProto(name="rnnapps/text/subwords.proto", package="rnnapps")
+    specification, whole = file.message_type.add(name="NormalizerSpec"), file.message_type.add(name="ModelProto")
+    optional = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
+    specification.field.add(name="normalization_rule_tsv", number=6, label=optional, type=9)  # string
+    whole.field.add(name="normalizer_spec", number=3, label=optional, type=11, type_name=".rnnapps.NormalizerSpec")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    found = message_factory.GetMessageClass(pool.FindMessageTypeByName("rnnapps.ModelProto")).FromString(model)
+    found.normalizer_spec.ClearField("normalization_rule_tsv")
     return found.SerializeToString(deterministic=True)
 
 
