@@ -96,11 +96,11 @@ def main():
 )
 @click.option("--no-attention", is_flag=True, help="The decoder sees the source as one fixed vector.")
 @click.option("--embedding-units", type=COUNT, default=128, show_default=True, help="Width of a subword's embedding.")
-@click.option("--label-smoothing", type=FRACTION, default=0.1, show_default=True, help="0.1 is usual.")
+@click.option("--label-smoothing", type=FRACTION, default=0.0, show_default=True, help="0.1 is usual for real text.")
 @click.option(
     "--bleu-sample", type=COUNT, default=500, show_default=True, help="Validation sentences translated each epoch."
 )
-@training_options(epochs=10, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=5, averaging=0.99)
+@training_options(epochs=15, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=5, averaging=0.99)
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
     """Train a translator, evaluate it on the test split, and leave everything in --run-dir."""
@@ -241,7 +241,8 @@ def predict(context, source, inputs, files, text_column, nbest, attention_plot, 
     if drawn:
         from rnnapps.apps.translation import report
 
-        report.draw_attention(model, *zip(*drawn, strict=True), attention_plot)
+        if not report.draw_attention(model, *zip(*drawn, strict=True), attention_plot):
+            click.echo("there is no attention to draw: nothing was read or nothing written", err=True)
 
 
 @main.command(short_help="Write a SavedModel for TensorFlow Serving.")

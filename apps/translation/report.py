@@ -90,15 +90,21 @@ def table(metrics: dict) -> str:
     )
 
 
-def draw_attention(model: Translator, sources: Sequence[str], translations: Sequence[str], path: Path) -> None:
+def draw_attention(model: Translator, sources: Sequence[str], translations: Sequence[str], path: Path) -> bool:
     """Draws which subwords of the sources the attention looked at for each subword of their translations; a PNG.
+
+    Returns:
+      Whether there was anything to draw: a sentence and a translation that are not empty.
 
     Raises:
       UserError: if the model has no attention.
     """
     if model.attention is None:
         raise UserError("this model was trained with --no-attention, so there is no attention to draw")
-    plot_attention(list(_panels(model, sources, translations)), path)
+    panels = [panel for panel in _panels(model, sources, translations) if len(panel[1]) and len(panel[2])]
+    if panels:
+        plot_attention(panels, path)
+    return bool(panels)
 
 
 def _panels(model, sources, translations) -> Iterator[tuple[np.ndarray, list[str], list[str]]]:
