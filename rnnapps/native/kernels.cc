@@ -35,7 +35,7 @@ inline __attribute__((always_inline)) void tile(const Left& left, const float* p
     for (int i = 0; i < rows; ++i) {
       const Vector x = broadcast(left(i, k));
 #pragma GCC unroll 4
-      for (int j = 0; j < vectors; ++j) total[i][j] += x * right[j];
+      for (int j = 0; j < vectors; ++j) total[i][j] = multiply_add(x, right[j], total[i][j]);
     }
   }
 #pragma GCC unroll 6

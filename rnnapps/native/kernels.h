@@ -64,6 +64,18 @@ inline void store(float* to, Vector value, int64_t count) {
 
 inline Vector broadcast(float value) { return value - Vector{}; }
 
+// x * y + z, rounded once where the processor can. Left alone GCC fuses the sums of some tiles and not of others (for
+// AMD's processors it avoids chains of fused operations), and results would depend on how rows are spread over threads.
+inline Vector multiply_add(Vector x, Vector y, Vector z) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(x, y, z);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(x, y, z);
+#else
+  return x * y + z;
+#endif
+}
+
 // The same vector, which GCC would otherwise load anew in every product that has it as a factor: loads are scarce.
 inline Vector in_register(Vector value) {
 #if defined(__AVX512F__)
