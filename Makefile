@@ -34,6 +34,8 @@ bench: $(READY)  ## every benchmark behind a figure in the README; an hour or mo
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/sentiment.py
 	$(BIN)/python benchmarks/gradient_flow.py --picture docs/gradient_flow.png
+	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/streaming_audio.py
 
 $(READY): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

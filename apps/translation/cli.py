@@ -74,7 +74,7 @@ def main():
 @click.option("--target", type=FILE, help="File of their translations, line by line.")
 @click.option("--validation-source", type=FILE, help="Sentences to validate on.  [default: a part of --source]")
 @click.option("--validation-target", type=FILE, help="Their translations.")
-@click.option("--vocabulary", type=COUNT, default=2000, show_default=True, help="Subwords of a vocabulary.")
+@click.option("--vocabulary", type=COUNT, default=600, show_default=True, help="Subwords of a vocabulary.")
 @click.option(
     "--joint/--separate", default=True, show_default=True, help="One vocabulary for both languages, or one for each."
 )
@@ -100,7 +100,7 @@ def main():
 @click.option(
     "--bleu-sample", type=COUNT, default=500, show_default=True, help="Validation sentences translated each epoch."
 )
-@training_options(epochs=15, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=5, averaging=0.99)
+@training_options(epochs=14, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=5, averaging=0.99)
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
     """Train a translator, evaluate it on the test split, and leave everything in --run-dir."""
