@@ -36,11 +36,11 @@ struct ResetAfter {
       .recurrent = {{{1, 3, {0, 1, 2}}}},
   };
 
-  static void products(const Step& step) {
-    const int64_t q = 3 * step.units;
+  static void product(const Step& step, int64_t) {
+    const float* const bias = step.pass.start + 3 * step.pass.padded();
     for (int64_t r = 0; r < step.rows; ++r)
-      std::memcpy(step.values[r] + q, step.pass.start + q, step.units * sizeof(float));
-    step.add_product(step.h, 0, step.pass.recurrent[0], 1);
+      std::copy(bias + step.part.begin, bias + step.part.end, step.values[r] + 3 * step.next + step.part.begin);
+    step.add_product(step.h, step.pass.recurrent[0], 1);
   }
 
   static void step(float* value, int64_t next, Vector& h, Vector&) {
@@ -68,7 +68,7 @@ struct ResetAfter {
     return known.d_h * update;
   }
 
-  static void products_back(const StepBack& step) { step.add_product(1, step.pass.recurrent[0]); }
+  static void product_back(const StepBack& step, int64_t) { step.add_product(1, step.pass.recurrent[0]); }
 };
 
 struct ResetBefore {
@@ -83,19 +83,19 @@ struct ResetBefore {
       .recurrent = {{{1, 2, {0, 1}}}, {{0, 1, {2}}, 3}},
   };
 
-  // The candidate's product waits for the reset gate, which is therefore computed here.
-  static void products(const Step& step) {
-    const int64_t units = step.units;
-    step.add_product(step.h, 0, step.pass.recurrent[0], 1);
+  // The candidate's product waits for the reset gates of all units, which are therefore computed with the first one.
+  static void product(const Step& step, int64_t number) {
+    if (number == 1) return step.add_product(step.exchanged.rows(), step.pass.recurrent[1], 0);
+    step.add_product(step.h, step.pass.recurrent[0], 1);
     for (int64_t row = 0; row < step.rows; ++row) {
-      float* const r = step.values[row] + 2 * units;
-      for (int64_t u = 0; u < units; u += lanes) {
-        const Vector reset = sigmoid(load(r + u));
+      float* const r = step.values[row] + 2 * step.next;
+      for (int64_t u = step.part.begin; u < step.part.end; u += lanes) {
+        const Vector reset = sigmoid(load(r + u)), p = reset * load(step.h[row] + u);
         store(r + u, reset);
-        store(r + units + u, reset * load(step.h[row] + u));
+        store(r + step.next + u, p);
+        store(step.exchanged.row(row) + u, p);
       }
     }
-    step.add_product(step.values, 3 * units, step.pass.recurrent[1], 0);
   }
 
   static void step(float* value, int64_t next, Vector& h, Vector&) {
@@ -118,13 +118,14 @@ struct ResetBefore {
     return known.d_h * update;
   }
 
-  static void products_back(const StepBack& step) {
+  static void product_back(const StepBack& step, int64_t number) {
     const Backward& pass = step.pass;
     const int64_t units = step.units;
+    if (number == 1) return step.add_product(1, pass.recurrent[0]);
     step.product_through(0, pass.recurrent[1]);
     for (int64_t row = 0; row < step.rows; ++row) {
       float* const r = step.gradients[row] + 2 * units;
-      for (int64_t u = 0; u < units; u += lanes) {
+      for (int64_t u = step.part.begin; u < step.part.end; u += lanes) {
         const Vector reset = load(r + u), p = load(r + units + u), d_p = load(step.through.row(row) + u);
         Vector d_h = d_p * reset;
         if (pass.dropout) d_h *= load(pass.dropout + (step.first + row) * pass.units + u, pass.units - u);
@@ -132,7 +133,6 @@ struct ResetBefore {
         store(r + u, d_p * p * (1.0f - reset));
       }
     }
-    step.add_product(1, pass.recurrent[0]);
   }
 };
 

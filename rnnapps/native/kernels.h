@@ -6,10 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <new>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -91,25 +88,6 @@ inline Vector in_register(Vector value) {
 // Asks for the cache line with this address; it arrives while something else is computed.
 inline void fetch(const float* address) { __builtin_prefetch(address, 0, 2); }
 
-// Floats on a cache line of their own, not initialised.
-class Buffer {
- public:
-  explicit Buffer(int64_t count) {
-    const size_t bytes = (std::max<int64_t>(count, 1) * sizeof(float) + 63) / 64 * 64;
-    floats_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
-    if (!floats_) throw std::bad_alloc();
-  }
-  Buffer(int64_t count, float value) : Buffer(count) { std::fill_n(floats_.get(), count, value); }
-  float* data() { return floats_.get(); }
-  const float* data() const { return floats_.get(); }
-
- private:
-  struct Free {
-    void operator()(float* floats) const { std::free(floats); }
-  };
-  std::unique_ptr<float, Free> floats_;
-};
-
 // ---- Functions -----------------------------------------------------------------------------------------------------
 
 // Keeps NaN: every comparison with it is false, and of its two operands minps and maxps return the second.
@@ -169,14 +147,24 @@ constexpr int tile_rows = 6;
 constexpr int tile_vectors = registers == 32 ? 4 : 2;
 constexpr int tile_columns = tile_vectors * lanes;
 
-// The right side of a product, cut into panels of `tile_columns` columns, each panel (depth, columns of the panel)
-// without gaps, so that a tile reads it from front to end. The last panel may be narrower.
+// The right side of a product, in vectors of columns: those of all gates for the same units lie side by side. It is cut
+// into panels of `tile_vectors`, each panel (depth, columns of the panel) without gaps, so that a tile reads it from
+// front to end. The last panel may be narrower.
 struct Panels {
   const float* data = nullptr;
   int64_t depth = 0;
   int64_t columns = 0;  // a multiple of `lanes`
+  int gates = 1;
+  int64_t first = 0, last = (columns + tile_columns - 1) / tile_columns;  // the panels that a product computes
+  int64_t next = columns / gates;  // where in a row of the result the next gate is
 
-  int64_t count() const { return (columns + tile_columns - 1) / tile_columns; }
+  // Where a vector of columns belongs in a row in which the next gate is so many floats further on.
+  int64_t place(int64_t vector, int64_t next) const { return vector % gates * next + vector / gates * lanes; }
+
+  // The panels for part number `part` of the units: `tile_columns` of them.
+  Panels part(int64_t part, int64_t next) const {
+    return {data, depth, columns, gates, std::min(last, part * gates), std::min(last, (part + 1) * gates), next};
+  }
 };
 
 // out[i][j] = start[j] + sum over k of left[i][k] right[k][j], for `rows` rows given by pointers; every pointer is

@@ -30,7 +30,7 @@ struct Equations {
       .recurrent = {{{0, 4, {0, 1, 2, 3}}}},
   };
 
-  static void products(const Step& step) { step.add_product(step.h, 0, step.pass.recurrent[0], 0); }
+  static void product(const Step& step, int64_t) { step.add_product(step.h, step.pass.recurrent[0], 0); }
 
   static void step(float* value, int64_t next, Vector& h, Vector& c) {
     const Vector input = sigmoid(load(value));
@@ -61,7 +61,7 @@ struct Equations {
     return Vector{};
   }
 
-  static void products_back(const StepBack& step) { step.add_product(0, step.pass.recurrent[0]); }
+  static void product_back(const StepBack& step, int64_t) { step.add_product(0, step.pass.recurrent[0]); }
 };
 
 }  // namespace

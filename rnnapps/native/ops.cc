@@ -8,13 +8,14 @@
 // An optional input is a list of none or one. `values` and `gradients` have a layout of their own (recurrence.h).
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/shape_inference.h"
-#include "tensorflow/core/util/work_sharder.h"
+#include "tensorflow/core/lib/core/threadpool.h"
 
 #include "weights.h"
 
@@ -161,7 +162,11 @@ const Cell& cell_named(const std::string& name) {
   return name == "lstm" ? lstm : name == "gru" ? gru : name == "gru_reset_after" ? gru_reset_after : simple_rnn;
 }
 
-// The inputs and outputs of one call by their names.
+// Rows of the batch that go through the sequence together: enough to fill the tiles of the products, few enough that
+// every thread has some.
+constexpr int64_t most_rows = 96;
+
+// The inputs and outputs of one call by their names, and the threads for it.
 class Call {
  public:
   explicit Call(OpKernelContext* context) : context_(context) {}
@@ -201,15 +206,19 @@ class Call {
 
   int threads() const { return context_->device()->tensorflow_cpu_worker_threads()->num_threads; }
 
-  // Does items 0 <= i < count, on TensorFlow's threads where there are several.
+  // A schedule on as many of TensorFlow's threads as come; nobody waits for one that does not.
+  void together(int64_t steps, int64_t parts, const StepPart& body) const {
+    if (parts == 0) return;
+    const int64_t most = std::min<int64_t>(threads(), parts);
+    const auto all = std::make_shared<Steps>(steps, parts, most);  // also for threads that come when all is done
+    for (int64_t i = 1; i < most; ++i)
+      context_->device()->tensorflow_cpu_worker_threads()->workers->Schedule([all, i, &body] { all->join(i, body); });
+    all->join(0, body);
+  }
+
+  // Does items 0 <= i < count.
   void parallel(int64_t count, const std::function<void(int64_t)>& item) const {
-    constexpr int64_t worth_a_thread = 1 << 24;
-    const auto* workers = context_->device()->tensorflow_cpu_worker_threads();
-    if (count == 1) return item(0);
-    tensorflow::Shard(workers->num_threads, workers->workers, count, worth_a_thread,
-                      [&item](int64_t begin, int64_t end) {
-                        for (int64_t i = begin; i < end; ++i) item(i);
-                      });
+    together(1, count, [&item](int64_t, int64_t i) { item(i); });
   }
 
   // Cuts 0 <= i < count into about equal ranges none longer than `most`, a multiple of `threads` of them.
@@ -217,6 +226,18 @@ class Call {
     const int64_t rounds = (count + most * threads() - 1) / (most * threads());
     const int64_t ranges = std::min<int64_t>(count, rounds * threads());
     parallel(ranges, [&](int64_t i) { range(count * i / ranges, count * (i + 1) / ranges); });
+  }
+
+  // Spreads a loop over time over the threads: the rows of the batch or, if there are fewer of them than threads or the
+  // recurrent kernel is too large for the cache of each, the units of every step.
+  void recurrence(const Recurrence& r, const Layout& layout,
+                  const std::function<void(int64_t first, int64_t last, const Schedule&)>& loop) const {
+    constexpr int64_t cached_floats = 1 << 18;
+    if (r.parts() == 1 || (r.batch >= threads() && layout.gates * r.padded() * r.padded() <= cached_floats))
+      return parallel_ranges(r.batch, most_rows, [&](int64_t first, int64_t last) { loop(first, last, one_by_one); });
+    for (int64_t first = 0; first < r.batch; first += most_rows)
+      loop(first, std::min(r.batch, first + most_rows),
+           [this](int64_t steps, int64_t parts, const StepPart& body) { together(steps, parts, body); });
   }
 
  private:
@@ -268,11 +289,6 @@ class RecurrenceOp : public OpKernel {
   bool reverse_ = false;
 };
 
-// Rows of the batch that go through the sequence together: enough to fill the tiles of the products, few enough that
-// every thread has some.
-constexpr int64_t most_rows = 96;
-constexpr int64_t most_projected = 1 << 22;  // floats: beyond 16 MB a second pass over them costs more than it brings
-
 // ---- The ops -------------------------------------------------------------------------------------------------------
 
 class ForwardOp : public RecurrenceOp {
@@ -318,28 +334,22 @@ class ForwardOp : public RecurrenceOp {
     f.kernel = packs[0].panels;
     for (int i = 0; i < layout().products; ++i) f.recurrent[i] = packs[1 + i].panels;
 
-    // With fewer rows than threads the loop leaves threads idle, but the projection of all steps need not.
-    const int64_t floats = steps * batch * width;
-    f.projected = batch < call.threads() && floats <= most_projected;
-    Buffer projected(f.projected && !save ? floats : 0);
-    if (f.projected) {
-      if (!save) f.values = projected.data();
-      call.parallel_ranges(steps, most_rows, [&](int64_t begin, int64_t end) {
-        std::vector<float*> rows;
-        for (int64_t s = begin; s < end; ++s)
-          for (int64_t row = 0; row < batch; ++row) rows.push_back(f.values + (f.time(s) * batch + row) * width);
-        project(f, layout(), 0, batch, begin, end, rows.data());
-      });
-    }
-    call.parallel_ranges(batch, most_rows, [&](int64_t first, int64_t last) { cell().forward(f, first, last); });
+    call.recurrence(f, layout(), [&](int64_t first, int64_t last, const Schedule& schedule) {
+      cell().forward(f, first, last, schedule);
+    });
   }
 
   template <class Packs>
   static void pack_all(const Call& call, Packs& packs) {
-    for (auto& pack : packs)
-      call.parallel_ranges(pack.panels.count(), 1 << 20, [&pack](int64_t first, int64_t last) {
-        for (int64_t panel = first; panel < last; ++panel) pack(panel);
-      });
+    int64_t panels = 0;
+    for (const auto& pack : packs) panels += pack.panels.last;
+    call.parallel_ranges(panels, 1 << 20, [&packs](int64_t first, int64_t last) {
+      for (auto& pack : packs) {
+        for (int64_t panel = std::max<int64_t>(first, 0); panel < std::min(last, pack.panels.last); ++panel) pack(panel);
+        first -= pack.panels.last;
+        last -= pack.panels.last;
+      }
+    });
   }
 
  private:
@@ -388,12 +398,14 @@ class BackwardOp : public RecurrenceOp {
       packs.emplace_back(recurrent, units, layout(), units, layout().recurrent[i].gates);
     ForwardOp::pack_all(call, packs);
     for (int i = 0; i < layout().products; ++i) b.recurrent[i] = packs[i].panels;
-    Buffer squares(steps * batch);
+    Buffer squares(steps * batch * b.parts());
     b.squares = squares.data();
-    call.parallel_ranges(batch, most_rows, [&](int64_t first, int64_t last) { cell().backward(b, first, last); });
+    call.recurrence(b, layout(), [&](int64_t first, int64_t last, const Schedule& schedule) {
+      cell().backward(b, first, last, schedule);
+    });
     for (int64_t t = 0; t < steps; ++t) {
       double total = 0;
-      for (int64_t row = 0; row < batch; ++row) total += squares.data()[t * batch + row];
+      for (int64_t i = 0; i < batch * b.parts(); ++i) total += squares.data()[t * batch * b.parts() + i];
       norm[t] = static_cast<float>(std::sqrt(total));
     }
   }

@@ -1,7 +1,7 @@
 // The loops over time, forward and back, that the cells share, and what a cell must say about itself.
 //
 // Every function here takes some rows of the batch through the whole sequence and touches no others, so rows may be
-// spread over threads at will. Tensors of the caller are batch-major and end where they end. What lies between the two
+// spread over threads at will. So may the units of a step, a part of them each, as the schedule says (steps.h). Tensors of the caller are batch-major and end where they end. What lies between the two
 // passes is ours: time-major, (steps, batch, values of the cell * padded units), every value padded to whole vectors.
 #pragma once
 
@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "buffer.h"
 #include "kernels.h"
+#include "steps.h"
 
 namespace rnnapps {
 
@@ -33,7 +35,7 @@ struct Layout {
   bool saves;  // whether the backward pass needs the values, or recomputes all from the outputs
   bool recurrent_bias;
   Gates kernel;
-  int products;
+  int products;  // in a step, each of which needs the one before for all units
   RecurrentProduct recurrent[2];
 };
 
@@ -46,6 +48,7 @@ struct Recurrence {
   const float* initial[2];  // (batch, units) each
 
   int64_t padded() const { return round_up(units); }
+  int64_t parts() const { return (units + tile_columns - 1) / tile_columns; }
   int64_t time(int64_t step) const { return reverse ? steps - 1 - step : step; }
   bool holds(int64_t row, int64_t t) const { return mask && !mask[row * steps + t]; }
 };
@@ -58,7 +61,6 @@ struct Forward : Recurrence {
   float* outputs;          // (batch, steps, units)
   float* final_states[2];  // (batch, units) each
   float* values;           // (steps, batch, values * padded), or null
-  bool projected;          // whether `values` holds the projected inputs already
 };
 
 struct Backward : Recurrence {
@@ -70,14 +72,14 @@ struct Backward : Recurrence {
   float clip;               // bound on the elements of dL/dh_t, or infinity
   float* gradients;         // as `values`, of the pre-activations; may be the same memory
   float* d_initial[2];      // (batch, units) each
-  float* squares;           // (steps, batch): sum over units of (dL/dh_t)^2
+  float* squares;           // (steps, batch, parts): sum over units of (dL/dh_t)^2
 };
 
 // A cell: its layout, and its two passes over the rows first <= row < last.
 struct Cell {
   Layout layout;
-  void (*forward)(const Forward&, int64_t first, int64_t last);
-  void (*backward)(const Backward&, int64_t first, int64_t last);
+  void (*forward)(const Forward&, int64_t first, int64_t last, const Schedule&);
+  void (*backward)(const Backward&, int64_t first, int64_t last, const Schedule&);
 };
 
 extern const Cell simple_rnn, gru, gru_reset_after, lstm;
@@ -106,86 +108,95 @@ class State {
   std::vector<float*> rows_;
 };
 
-// One step of some rows of the batch.
+// Some units of a step: those of one panel.
+struct Part {
+  Part(const Recurrence& r, int64_t number)
+      : number(number), begin(number * tile_columns), end(std::min<int64_t>(r.padded(), begin + tile_columns)) {}
+
+  int64_t number, begin, end;
+};
+
+// One step of some rows of the batch and some units.
 struct Step {
   const Forward& pass;
-  int64_t rows, units;   // units padded to whole vectors: the distance of two values of a unit
-  const float* const* h; // per row: h_{t-1}, after recurrent dropout
+  Part part;
+  int64_t rows;
+  const float* const* h; // per row: h_{t-1} of all units, after recurrent dropout
   float* const* values;  // per row
+  int64_t next;          // distance of two values of a unit
+  State& exchanged;      // per row: what another product of the step needs of all units
 
   // Adds left * right to the values from number `first` on.
-  void add_product(const float* const* left, int64_t left_at, const Panels& right, int first) const {
-    product(left, left_at, right, nullptr, values, first * units, rows);
+  void add_product(const float* const* left, const Panels& right, int first) const {
+    product(left, 0, right.part(part.number, next), nullptr, values, first * next, rows);
   }
 };
 
-// The projected inputs of the rows first <= row < last at the steps begin <= s < end, in the order of reading: to
-// values[0], values[1], ..., all rows of a step before the next.
-inline void project(const Forward& f, const Layout& layout, int64_t first, int64_t last, int64_t begin, int64_t end,
-                    float* const* values) {
-  std::vector<const float*> inputs;
-  inputs.reserve((end - begin) * (last - first));
-  for (int64_t s = begin; s < end; ++s)
-    for (int64_t row = first; row < last; ++row) inputs.push_back(f.inputs + (row * f.steps + f.time(s)) * f.features);
-  product(inputs.data(), 0, f.kernel, f.start, values, layout.kernel.first * f.padded(), inputs.size());
-}
-
 // Forward over time. The class `Equations` of a cell has
 //   layout                    its Layout
-//   products(step)            adds what comes from h_{t-1} to the projected inputs, where they do not wait for a gate
+//   product(step, number)     adds what comes from h_{t-1} to the projected inputs
 //   step(value, next, h, c)   for one vector of units: from pre-activations at value, value + next, ... to the values
 //                             that the backward pass reads; replaces the states h and c
 // The last value of a cell with two states is c_t.
 template <class Equations>
-void forward_rows(const Forward& f, int64_t first, int64_t last) {
+void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule& schedule) {
   constexpr const Layout& layout = Equations::layout;
   constexpr bool has_c = layout.states > 1;
   const int64_t rows = last - first, units = f.padded(), width = layout.values * units;
-  const int64_t c_at = width - units;
   State h(f.initial[0], first, rows, f.units);
   State c(has_c ? f.initial[1] : nullptr, first, rows, f.units);
-  State dropped(nullptr, 0, rows, f.units);
+  State exchanged(nullptr, 0, rows, f.units);
+  // What enters the products of a step and of the next one, which some threads compute while others still read.
+  State entering[2] = {{f.initial[0], first, rows, f.units}, {nullptr, 0, rows, f.units}};
+  if (f.dropout) {
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t u = 0; u < f.units; ++u) entering[0].row(r)[u] *= f.dropout[(first + r) * f.units + u];
+  }
 
-  // So many steps have their inputs projected at once that the result still lies in the cache when its step comes.
-  constexpr int64_t cached_floats = 1 << 16;
-  const int64_t block = std::max<int64_t>(1, std::min(f.steps, cached_floats / (rows * width)));
-  Buffer scratch(f.values ? 0 : block * rows * width);
-  std::vector<float*> values(block * rows);
+  // So many steps have their inputs projected at once that the result still lies in the cache when its step comes, but
+  // not so few that the kernel, which comes from further away, serves few rows.
+  constexpr int64_t cached_floats = 1 << 16, enough_rows = 128;
+  const int64_t wanted = std::max(enough_rows / rows, cached_floats / (rows * width));
+  const int64_t block = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, f.steps));
+  std::vector<const float*> inputs(f.steps * rows);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    inputs[i] = f.inputs + ((first + i % rows) * f.steps + f.time(i / rows)) * f.features;
+  // Values that nobody saves lie together for each part: a processor that reads ahead takes nothing from another one.
+  const int64_t next = f.values ? units : tile_columns;
+  Buffer scratch(f.values ? 0 : f.parts() * block * rows * layout.values * next);
+  std::vector<float*> values((f.values ? f.steps : f.parts() * block) * rows);
+  for (int64_t i = 0; i < int64_t(values.size()); ++i)
+    values[i] = f.values ? f.values + (f.time(i / rows) * f.batch + first + i % rows) * width
+                         : scratch.data() + i * layout.values * next - i / (block * rows) * next;
 
-  for (int64_t begin = 0; begin < f.steps; begin += block) {
-    const int64_t end = std::min(f.steps, begin + block);
-    for (int64_t s = begin, i = 0; s < end; ++s)
-      for (int64_t row = first; row < last; ++row, ++i)
-        values[i] = f.values ? f.values + (f.time(s) * f.batch + row) * width : scratch.data() + i * width;
-    if (!f.projected) project(f, layout, first, last, begin, end, values.data());
-
-    for (int64_t s = begin; s < end; ++s) {
-      const int64_t t = f.time(s);
-      float* const* const value = values.data() + (s - begin) * rows;
-      if (f.dropout) {
-        for (int64_t r = 0; r < rows; ++r) {
-          const float* factor = f.dropout + (first + r) * f.units;
-          for (int64_t u = 0; u < f.units; ++u) dropped.row(r)[u] = h.row(r)[u] * factor[u];
+  schedule(f.steps * layout.products, f.parts(), [&](int64_t item, int64_t number) {
+    const Part part(f, number);
+    const int64_t s = item / layout.products, t = f.time(s), now = item % layout.products;
+    float* const* const value = values.data() + (f.values ? s : number * block + s % block) * rows;
+    if (now == 0 && s % block == 0) {
+      const int64_t together = rows * std::min(block, f.steps - s);
+      product(inputs.data() + s * rows, 0, f.kernel.part(number, next), f.start, value, layout.kernel.first * next, together);
+    }
+    Equations::product(Step{f, part, rows, entering[s % 2].rows(), value, next, exchanged}, now);
+    if (now + 1 < layout.products) return;
+    for (int64_t r = 0; r < rows; ++r) {
+      const bool holds = f.holds(first + r, t);
+      float* const output = f.outputs + ((first + r) * f.steps + t) * f.units;
+      for (int64_t u = part.begin; u < part.end; u += lanes) {
+        Vector h_u = load(h.row(r) + u), c_u{};
+        if constexpr (has_c) c_u = load(c.row(r) + u);
+        if (!holds) {
+          Equations::step(value[r] + u, next, h_u, c_u);
+          store(h.row(r) + u, h_u);
+          if constexpr (has_c) store(c.row(r) + u, c_u);
         }
-      }
-      Equations::products(Step{f, rows, units, f.dropout ? dropped.rows() : h.rows(), value});
-      for (int64_t r = 0; r < rows; ++r) {
-        float* const h_row = h.row(r);
-        float* const c_row = c.row(r);
-        if (!f.holds(first + r, t)) {
-          for (int64_t u = 0; u < units; u += lanes) {
-            Vector h_u = load(h_row + u), c_u{};
-            if constexpr (has_c) c_u = load(c_row + u);
-            Equations::step(value[r] + u, units, h_u, c_u);
-            store(h_row + u, h_u);
-            if constexpr (has_c) store(c_row + u, c_u);
-          }
-        }
-        if (has_c && f.values) std::memcpy(value[r] + c_at, c_row, units * sizeof(float));
-        std::memcpy(f.outputs + ((first + r) * f.steps + t) * f.units, h_row, f.units * sizeof(float));
+        if constexpr (has_c) store(value[r] + (layout.values - 1) * next + u, c_u);
+        store(output + u, h_u, f.units - u);
+        if (f.dropout) h_u *= load(f.dropout + (first + r) * f.units + u, f.units - u);
+        store(entering[(s + 1) % 2].row(r) + u, h_u);
       }
     }
-  }
+  });
   h.copy_to(f.final_states[0], first);
   if (has_c) c.copy_to(f.final_states[1], first);
 }
@@ -199,28 +210,30 @@ struct Known {
   Vector d_h;         // dL/dh_t, complete
 };
 
-// One step back of some rows of the batch.
+// One step back of some rows of the batch and some units.
 struct StepBack {
   const Backward& pass;
+  Part part;
   int64_t first, rows, units;
-  const float* const* values;  // per row, as the forward pass left them
-  float* const* gradients;     // per row
-  State& d_h;                  // in: what flows past the products to h_{t-1}; out: complete
-  State& through;              // scratch
+  float* const* gradients;  // per row
+  State& d_h;               // in: what flows past the products to h_{t-1}; out: complete
+  State& through;           // scratch
 
   // through = gradients from number `from` on * right
   void product_through(int from, const Panels& right) const {
-    for (int64_t r = 0; r < rows; ++r) std::fill_n(through.row(r), units, 0.0f);
-    product(gradients, from * units, right, nullptr, through.rows(), 0, rows);
+    for (int64_t r = 0; r < rows; ++r)
+      std::fill(through.row(r) + part.begin, through.row(r) + part.end, 0.0f);
+    product(gradients, from * units, right.part(part.number, units), nullptr, through.rows(), 0, rows);
   }
 
   // dL/dh_{t-1} += recurrent dropout * (gradients from number `from` on * right)
   void add_product(int from, const Panels& right) const {
-    if (!pass.dropout) return product(gradients, from * units, right, nullptr, d_h.rows(), 0, rows);
+    if (!pass.dropout) return product(gradients, from * units, right.part(part.number, units), nullptr, d_h.rows(), 0, rows);
     product_through(from, right);
     for (int64_t r = 0; r < rows; ++r) {
       const float* factor = pass.dropout + (first + r) * pass.units;
-      for (int64_t u = 0; u < pass.units; ++u) d_h.row(r)[u] += factor[u] * through.row(r)[u];
+      for (int64_t u = part.begin; u < std::min(part.end, pass.units); ++u)
+        d_h.row(r)[u] += factor[u] * through.row(r)[u];
     }
   }
 };
@@ -228,10 +241,10 @@ struct StepBack {
 // Back through time. `Equations` has
 //   step_back(known, gradient, d_c)   writes the gradients of the pre-activations at gradient, gradient + next, ...,
 //                                     replaces dL/dc_t by dL/dc_{t-1}, returns what flows past the products to h_{t-1}
-//   products_back(step)               adds what flows through the products to step.d_h
+//   product_back(step, number)        adds what flows through the products to step.d_h
 // `gradients` may be the memory of `values`: what a step still needs of the step before it is only that one's c.
 template <class Equations>
-void backward_rows(const Backward& b, int64_t first, int64_t last) {
+void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedule& schedule) {
   constexpr const Layout& layout = Equations::layout;
   constexpr bool has_c = layout.states > 1;
   const int64_t rows = last - first, units = b.padded(), width = layout.values * units;
@@ -240,47 +253,57 @@ void backward_rows(const Backward& b, int64_t first, int64_t last) {
   State d_c(has_c ? b.d_final[1] : nullptr, first, rows, b.units);
   State initial_c(has_c ? b.initial[1] : nullptr, first, rows, b.units);
   State through(nullptr, 0, rows, b.units);
-  std::vector<const float*> values(rows);
-  std::vector<float*> gradients(rows);
+  std::vector<float*> gradients(b.steps * rows);
+  for (int64_t s = 0, i = 0; s < b.steps; ++s)
+    for (int64_t row = first; row < last; ++row, ++i)
+      gradients[i] = b.gradients + (b.time(s) * b.batch + row) * width;
 
-  for (int64_t s = b.steps - 1; s >= 0; --s) {
+  // A product needs the gradients of all units, so a part begins with the product for its units in the step after.
+  schedule(b.steps * layout.products + 1, b.parts(), [&](int64_t item, int64_t number) {
+    const Part part(b, number);
+    const int64_t s = b.steps - 1 - item / layout.products, now = item % layout.products;
+    if (item > 0) {
+      float* const* const gradient = gradients.data() + (now == 0 ? s + 1 : s) * rows;
+      Equations::product_back(StepBack{b, part, first, rows, units, gradient, d_h, through},
+                              now == 0 ? layout.products - 1 : now - 1);
+    }
+    if (now > 0 || s < 0) return;
     const int64_t t = b.time(s);
     const int64_t back = (t - b.time(s - 1)) * b.batch * width;
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t row = first + r, at = (t * b.batch + row) * width;
-      values[r] = b.values ? b.values + at : nullptr;
-      gradients[r] = b.gradients + at;
+      const float* const value = layout.saves ? b.values + at : nullptr;
+      float* const gradient = gradients[s * rows + r];
       const float* previous_c = initial_c.row(r);
-      if (has_c && s > 0) previous_c = b.values + (b.time(s - 1) * b.batch + row) * width + c_at;
+      if (has_c && s > 0) previous_c = b.values + at - back + c_at;
       const float* const output = b.outputs + (row * b.steps + t) * b.units;
       const float* const d_output = b.d_outputs + (row * b.steps + t) * b.units;
       const bool holds = b.holds(row, t);
       Vector squares{};
-      for (int64_t u = 0; u < units; u += lanes) {
+      for (int64_t u = part.begin; u < part.end; u += lanes) {
         const int64_t valid = b.units - u;
         if (s > 0) {
-          for (int i = 0; i < layout.values * layout.saves; ++i) fetch(values[r] + i * units + u - back);
+          for (int i = 0; i < layout.values * layout.saves; ++i) fetch(value + i * units + u - back);
         }
         const Vector d = clamp(load(d_h.row(r) + u) + load(d_output + u, valid), -b.clip, b.clip);
         squares += d * d;
         if (holds) {
-          for (int i = 0; i < layout.values; ++i) store(gradients[r] + i * units + u, Vector{});
+          for (int i = 0; i < layout.values; ++i) store(gradient + i * units + u, Vector{});
           store(d_h.row(r) + u, d);
           continue;
         }
-        Known known{layout.saves ? values[r] + u : nullptr, units, load(output + u, valid), Vector{}, d};
+        Known known{layout.saves ? value + u : nullptr, units, load(output + u, valid), Vector{}, d};
         Vector d_c_u{};
         if constexpr (has_c) {
           known.previous_c = load(previous_c + u);
           d_c_u = load(d_c.row(r) + u);
         }
-        store(d_h.row(r) + u, Equations::step_back(known, gradients[r] + u, d_c_u));
+        store(d_h.row(r) + u, Equations::step_back(known, gradient + u, d_c_u));
         if constexpr (has_c) store(d_c.row(r) + u, d_c_u);
       }
-      b.squares[t * b.batch + row] = sum(squares);
+      b.squares[(t * b.batch + row) * b.parts() + number] = sum(squares);
     }
-    Equations::products_back(StepBack{b, first, rows, units, values.data(), gradients.data(), d_h, through});
-  }
+  });
   d_h.copy_to(b.d_initial[0], first);
   if (has_c) d_c.copy_to(b.d_initial[1], first);
 }

@@ -20,7 +20,7 @@ struct Equations {
       .recurrent = {{{0, 1, {0}}}},
   };
 
-  static void products(const Step& step) { step.add_product(step.h, 0, step.pass.recurrent[0], 0); }
+  static void product(const Step& step, int64_t) { step.add_product(step.h, step.pass.recurrent[0], 0); }
 
   static void step(const float* a, int64_t, Vector& h, Vector&) { h = tanh(load(a)); }
 
@@ -29,7 +29,7 @@ struct Equations {
     return Vector{};
   }
 
-  static void products_back(const StepBack& step) { step.add_product(0, step.pass.recurrent[0]); }
+  static void product_back(const StepBack& step, int64_t) { step.add_product(0, step.pass.recurrent[0]); }
 };
 
 }  // namespace

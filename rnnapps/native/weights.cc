@@ -10,14 +10,14 @@ Pack::Pack(const float* matrix, int64_t rows, const Layout& layout, int64_t unit
       padded(round_up(units)),
       gates(gates),
       floats(rows * gates.count * padded),
-      panels{floats.data(), rows, gates.count * padded} {}
+      panels{floats.data(), rows, gates.count * padded, gates.count} {}
 
 void Pack::operator()(int64_t panel) {
   const int64_t begin = panel * tile_columns, end = std::min(panels.columns, begin + tile_columns);
   float* const to = floats.data() + begin * panels.depth;
   for (int64_t column = begin; column < end; column += lanes) {
-    const int64_t unit = column % padded, valid = units - unit;
-    const float* from = matrix + gates.order[column / padded] * units + unit;
+    const int64_t place = panels.place(column / lanes, padded), unit = place % padded, valid = units - unit;
+    const float* from = matrix + gates.order[place / padded] * units + unit;
     float* out = to + column - begin;
     for (int64_t k = 0; k < panels.depth; ++k, from += stride, out += end - begin) store(out, load(from, valid));
   }

@@ -1,11 +1,12 @@
 // Keras's weight matrices to the panels that products read, and gradients back to Keras's matrices.
 #pragma once
 
+#include "buffer.h"
 #include "recurrence.h"
 
 namespace rnnapps {
 
-// A (rows, gates * units) matrix as the right side of `values = left * matrix`. Pack every panel, 0 <= panel < count().
+// A (rows, gates * units) matrix as the right side of `values = left * matrix`. Pack every panel, 0 <= panel < last.
 struct Pack {
   Pack(const float* matrix, int64_t rows, const Layout& layout, int64_t units, const Gates& gates);
   void operator()(int64_t panel);

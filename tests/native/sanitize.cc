@@ -1,11 +1,12 @@
 // Runs every cell over many small shapes, forward and back, in buffers of exactly the size that the ops allocate, for
-// AddressSanitizer and UndefinedBehaviorSanitizer to watch. Also checks that rows taken one by one give the same bits
-// as all at once. See sanitize.sh.
+// AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer to watch. Also checks that rows taken one by one, and
+// units spread over threads, give the same bits as all at once. See sanitize.sh.
 #include <cstdio>
 #include <cstring>
 #include <limits>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "weights.h"
@@ -25,12 +26,21 @@ Floats random_floats(int64_t count) {
 template <class Packs>
 void pack_all(Packs& packs) {
   for (auto& pack : packs)
-    for (int64_t panel = 0; panel < pack.panels.count(); ++panel) pack(panel);
+    for (int64_t panel = 0; panel < pack.panels.last; ++panel) pack(panel);
+}
+
+// The parts of every step on three threads, one of which may come late or when all is done.
+void on_threads(int64_t steps, int64_t parts, const StepPart& body) {
+  Steps all(steps, parts, 3);
+  std::vector<std::thread> others;
+  for (int i = 1; i < 3; ++i) others.emplace_back([&all, &body, i] { all.join(i, body); });
+  all.join(0, body);
+  for (std::thread& one : others) one.join();
 }
 
 // All results of both passes, the rows of the batch taken `together` at a time.
 Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int64_t units, bool with_mask,
-           bool with_dropout, bool reverse, int64_t together) {
+           bool with_dropout, bool reverse, int64_t together, const Schedule& schedule) {
   generator.seed(7);
   const Layout& layout = cell.layout;
   const int64_t columns = layout.gates * units, width = layout.values * round_up(units);
@@ -71,12 +81,12 @@ Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int
   f.final_states[1] = final_c.data();
   for (float* kept : {static_cast<float*>(nullptr), layout.saves ? values.data() : nullptr}) {
     f.values = kept;
-    for (int64_t row = 0; row < batch; row += together) cell.forward(f, row, std::min(batch, row + together));
+    for (int64_t row = 0; row < batch; row += together) cell.forward(f, row, std::min(batch, row + together), schedule);
   }
 
   // In place over the values where the cell saves any, as the op does.
   Floats fresh(layout.saves ? 0 : steps * batch * width);
-  Floats d_h(batch * units), d_c(batch * units), squares(steps * batch);
+  Floats d_h(batch * units), d_c(batch * units), squares(steps * batch * recurrence.parts());
   Backward b{};
   static_cast<Recurrence&>(b) = recurrence;
   std::vector<PackTransposed> transposed;
@@ -94,7 +104,7 @@ Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int
   b.d_initial[0] = d_h.data();
   b.d_initial[1] = d_c.data();
   b.squares = squares.data();
-  for (int64_t row = 0; row < batch; row += together) cell.backward(b, row, std::min(batch, row + together));
+  for (int64_t row = 0; row < batch; row += together) cell.backward(b, row, std::min(batch, row + together), schedule);
 
   Floats d_x(batch * steps * features), d_kernel(features * columns), d_recurrent(units * columns);
   Floats d_bias(bias.size());
@@ -136,16 +146,21 @@ int main() {
   for (const Cell* cell : {&simple_rnn, &gru, &gru_reset_after, &lstm})
     for (int64_t batch : {1, 7, 13})
       for (int64_t steps : {0, 5, 67})
-        for (auto shape : {std::pair<int64_t, int64_t>{1, 1}, {3, 15}, {17, 16}, {16, 33}, {65, 70}})
+        for (auto shape : {std::pair<int64_t, int64_t>{1, 1}, {3, 15}, {17, 16}, {16, 33}, {65, 70}, {3, 130}})
           for (int options = 0; options < 8; ++options) {
-            const auto once = [&](int64_t together) {
-              return run(*cell, batch, steps, shape.first, shape.second, options & 1, options & 2, options & 4, together);
+            const auto once = [&](int64_t together, const Schedule& schedule) {
+              return run(*cell, batch, steps, shape.first, shape.second, options & 1, options & 2, options & 4,
+                         together, schedule);
             };
-            const Floats all = once(batch), single = once(1);
-            if (std::memcmp(all.data(), single.data(), all.size() * sizeof(float)) != 0) {
-              std::printf("results depend on how rows are taken: batch %d, steps %d, features %d, units %d\n",
-                          int(batch), int(steps), int(shape.first), int(shape.second));
-              return 1;
+            const Floats all = once(batch, one_by_one);
+            std::vector<Floats> others = {once(1, one_by_one)};
+            if (steps == 5) others.push_back(once(batch, on_threads));
+            for (const Floats& other : others) {
+              if (std::memcmp(all.data(), other.data(), all.size() * sizeof(float)) != 0) {
+                std::printf("results depend on who computes them: batch %d, steps %d, features %d, units %d\n",
+                            int(batch), int(steps), int(shape.first), int(shape.second));
+                return 1;
+              }
             }
             ++runs;
           }
