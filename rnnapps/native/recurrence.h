@@ -1,8 +1,9 @@
 // The loops over time, forward and back, that the cells share, and what a cell must say about itself.
 //
 // Every function here takes some rows of the batch through the whole sequence and touches no others, so rows may be
-// spread over threads at will. So may the units of a step, a part of them each, as the schedule says (steps.h). Tensors of the caller are batch-major and end where they end. What lies between the two
-// passes is ours: time-major, (steps, batch, values of the cell * padded units), every value padded to whole vectors.
+// spread over threads at will. So may the units of a step, a part of them each, as the schedule says (steps.h).
+// Tensors of the caller are batch-major and end where they end. What lies between the two passes is ours: time-major,
+// (steps, batch, values of the cell * padded units), every value padded to whole vectors.
 #pragma once
 
 #include <cmath>
@@ -175,7 +176,8 @@ void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule&
     float* const* const value = values.data() + (f.values ? s : number * block + s % block) * rows;
     if (now == 0 && s % block == 0) {
       const int64_t together = rows * std::min(block, f.steps - s);
-      product(inputs.data() + s * rows, 0, f.kernel.part(number, next), f.start, value, layout.kernel.first * next, together);
+      product(inputs.data() + s * rows, 0, f.kernel.part(number, next), f.start, value, layout.kernel.first * next,
+              together);
     }
     Equations::product(Step{f, part, rows, entering[s % 2].rows(), value, next, exchanged}, now);
     if (now + 1 < layout.products) return;
@@ -228,7 +230,8 @@ struct StepBack {
 
   // dL/dh_{t-1} += recurrent dropout * (gradients from number `from` on * right)
   void add_product(int from, const Panels& right) const {
-    if (!pass.dropout) return product(gradients, from * units, right.part(part.number, units), nullptr, d_h.rows(), 0, rows);
+    if (!pass.dropout)
+      return product(gradients, from * units, right.part(part.number, units), nullptr, d_h.rows(), 0, rows);
     product_through(from, right);
     for (int64_t r = 0; r < rows; ++r) {
       const float* factor = pass.dropout + (first + r) * pass.units;
