@@ -17,6 +17,7 @@ from rnnapps.serving import litert
 
 _CHUNK = 64  # recordings at a time
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+_STREAMS = 1024  # that one request may start
 _CHUNK_SAMPLES = 777  # of a stream's recorded requests: what fills neither a frame nor a step
 _SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
 _RATES = (8000, 16000, 22050, 44100, 48000)
@@ -50,8 +51,9 @@ def endpoints(model: SpeechClassifier) -> dict[str, serving.Endpoint]:
     """The signatures: `serving_default`, `waveform`, and for a causal model `stream_start` and `stream`.
 
     `waveform` takes float32 (batch, samples) at the model's rate, all samples real. `stream_start` takes the number of
-    streams (`batch`, an int32 scalar) and gives their first states; `stream` takes `chunk`, float32 (batch, samples),
-    and states, and gives the answers so far and the states to send with the next chunk, under the same names.
+    streams (`batch`, an int32 scalar, at most 1024) and gives their first states; `stream` takes `chunk`, float32
+    (batch, samples), and states, and gives the answers so far and the states to send with the next chunk, under the
+    same names.
     """
     found = {
         "serving_default": serving.Endpoint(
@@ -72,6 +74,12 @@ def endpoints(model: SpeechClassifier) -> dict[str, serving.Endpoint]:
         probabilities, new = model.stream(chunk, dict(zip(names, values, strict=True)))
         return _named(model, probabilities) | {name: new[name] for name in names}
 
+    def start(batch):
+        # A number takes no bandwidth, its states memory: without a bound one request could stop the server.
+        refusal = ["batch: from 0 to", _STREAMS, "streams a request, not", batch]
+        with tf.control_dependencies([tf.debugging.Assert((batch >= 0) & (batch <= _STREAMS), refusal)]):
+            return model.initial_states(tf.identity(batch))
+
     def spec(name):
         shape = [None, *states[name].shape[1:]]
         if name == "samples" or name.startswith("frames_"):
@@ -80,7 +88,7 @@ def endpoints(model: SpeechClassifier) -> dict[str, serving.Endpoint]:
 
     chunk = tf.TensorSpec([None, None], tf.float32, name="chunk")
     found["stream"] = serving.Endpoint(serving.never_empty(stream), [chunk, *map(spec, names)])
-    found["stream_start"] = serving.Endpoint(model.initial_states, [tf.TensorSpec([], tf.int32, name="batch")])
+    found["stream_start"] = serving.Endpoint(start, [tf.TensorSpec([], tf.int32, name="batch")])
     return found
 
 
@@ -163,7 +171,8 @@ def quantize(
       ExportError: if LiteRT lacks operations.
     """
     spec = tf.TensorSpec([1, model.sample_rate], tf.float32)
-    litert.convert(model.probabilities, spec, file)
+    with model.log_mel.without_product():
+        litert.convert(model.probabilities, spec, file)
     second = [np.pad(clip[: spec.shape[1]], (0, max(0, spec.shape[1] - len(clip)))) for clip in clips]
     waveforms = [one[None].astype(np.float32) / 2**15 for one in second]
     before = tf.function(model.probabilities, input_signature=[spec], autograph=False)

@@ -1,6 +1,8 @@
 """Waveform -> log-mel spectrogram in the graph, whole or chunk by chunk."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -68,6 +70,7 @@ class LogMel(keras.layers.Layer):
             raise ValueError(f"bands must lie between 0 and {sample_rate / 2} Hz, got {lowest} to {top}")
         self.hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)).astype("float32")
         self.filters = mel_filters(sample_rate, self.fft_length, bands, lowest, top)
+        self._as_product = True
 
     def build(self, *_):
         self.mean = self.add_weight(name="mean", shape=(self.bands,), initializer="zeros", trainable=False)
@@ -129,7 +132,24 @@ class LogMel(keras.layers.Layer):
         # rfft would pad by itself, but not when there are no frames.
         frames = tf.pad(frames, [[0, 0], [0, 0], [0, self.fft_length - self.window]])
         power = tf.square(tf.abs(tf.signal.rfft(frames)))
-        return tf.math.log(tf.matmul(power, tf.constant(self.filters)) + FLOOR)
+        return tf.math.log(self._banded(power, tf.constant(self.filters)) + FLOOR)
+
+    def _banded(self, power, filters):
+        if self._as_product:
+            return tf.matmul(power, filters)
+        return tf.reduce_sum(power[..., None] * filters, axis=-2)
+
+    @contextlib.contextmanager
+    def without_product(self) -> Iterator[None]:
+        """What is traced meanwhile sums up the bands without a product of matrices, in bands times the memory.
+
+        For LiteRT, which rounds both factors of a product to eight bits: too few for powers of twelve decades.
+        """
+        self._as_product = False
+        try:
+            yield
+        finally:
+            self._as_product = True
 
     def _frames(self, samples):
         """Overlapping frames, put together from pieces that all of them are whole numbers of."""
