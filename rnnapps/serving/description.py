@@ -45,7 +45,7 @@ def write(folder: Path, model: str, number: int, described: Mapping[str, Any], r
         "",
         f"A SavedModel for TensorFlow Serving, written {described['created']}.",
         "`assets.extra/metadata.json` says by what, from what and how good it is.",
-        "Every signature takes a batch: the first dimension, of any size (`null`).",
+        "In a shape `null` is any size; where it comes first it is the batch. `[]` is a single value, without a batch.",
     ]
     for name, signature in described["signatures"].items():
         lines += ["", f"## {name}", "", "| | name | dtype | shape |", "| --- | --- | --- | --- |"]

@@ -6,7 +6,7 @@ The server looks at numbered folders only, so files among them do not disturb it
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _MARK = "# Written by rnnapps; edit as you like, an edited file is kept. "
@@ -23,14 +23,18 @@ model_config_list {{
 """
 _BATCHING = """\
 # Requests that come at the same time are answered together, and padded to one of these sizes.
-max_batch_size {{ value: {largest} }}
 {allowed}
+max_execution_batch_size {{ value: {largest} }}
+# A larger request is cut into such batches; without these two lines it would be refused.
+enable_large_batch_splitting {{ value: true }}
+max_batch_size {{ value: {rows} }}
 # How long a request may wait for others.
 batch_timeout_micros {{ value: 2000 }}
 # How many batches may wait; beyond that requests are refused.
-max_enqueued_batches {{ value: 1000 }}
+max_enqueued_batches {{ value: {waiting} }}
 # num_batch_threads is left at its default, the number of processors.
 """
+_ROWS = 2**17  # of a request, at the most
 _MONITORING = """\
 prometheus_config {
   enable: true
@@ -57,7 +61,9 @@ _WITH_BATCHING = """\
       - "--batching_parameters_file=/models/{model}/batching_parameters.txt"
 """
 _WITHOUT_BATCHING = """\
-      # Batching is off: {reason}. Where no client uses that signature, turn it on:
+      # Batching is off, since the server joins along the batch only, and only what is of equal length:
+{reasons}
+      # Where no client uses these signatures, turn it on:
       # - "--enable_batching=true"
       # - "--batching_parameters_file=/models/{model}/batching_parameters.txt"
 """
@@ -71,31 +77,32 @@ def model_name(output: Path) -> str:
 def write(output: Path, endpoints: Mapping, batch_sizes: Sequence[int]) -> tuple[Path, ...]:
     """Writes the configuration files; returns those that were kept, since somebody has edited them."""
     model = model_name(output)
-    reason = _cannot_batch(endpoints)
-    batching = _WITHOUT_BATCHING if reason else _WITH_BATCHING
+    reasons = "\n".join(f"      #   {reason}" for reason in _cannot_batch(endpoints))
+    batching = _WITHOUT_BATCHING if reasons else _WITH_BATCHING
     contents = {
         "models.config": _MODELS.format(model=model),
         "batching_parameters.txt": _BATCHING.format(
-            largest=batch_sizes[-1], allowed="\n".join(f"allowed_batch_sizes: {size}" for size in batch_sizes)
+            largest=batch_sizes[-1],
+            allowed="\n".join(f"allowed_batch_sizes: {size}" for size in batch_sizes),
+            rows=_ROWS,
+            waiting=max(1000, 2 * -(-_ROWS // batch_sizes[-1])),  # all of the largest request's, and others
         ),
         "monitoring.config": _MONITORING,
-        "compose.yaml": _COMPOSE.format(model=model, batching=batching.format(model=model, reason=reason)),
+        "compose.yaml": _COMPOSE.format(model=model, batching=batching.format(model=model, reasons=reasons)),
     }
     return tuple(output / name for name, content in contents.items() if not _write(output / name, content))
 
 
-def _cannot_batch(endpoints: Mapping) -> str | None:
-    """Why the server cannot put the requests of different clients together, or None if it can.
+def _cannot_batch(endpoints: Mapping) -> Iterator[str]:
+    """Why the server cannot put the requests of different clients together, a line a signature and kind of obstacle.
 
     It wants a batch dimension in every input, and equal sizes in all others; padding waveforms would change them.
     """
     for name, endpoint in endpoints.items():
-        for spec in endpoint.inputs:
-            if spec.shape.rank == 0:
-                return f"the signature {name} takes {spec.name}, which has no batch"
-            if None in spec.shape.as_list()[1:]:
-                return f"the signature {name} takes {spec.name} of any length, and the server joins equal lengths only"
-    return None
+        if scalars := [spec.name for spec in endpoint.inputs if spec.shape.rank == 0]:
+            yield f"the signature {name} takes {', '.join(scalars)} without a batch"
+        if varying := [spec.name for spec in endpoint.inputs if spec.shape.rank and None in spec.shape.as_list()[1:]]:
+            yield f"the signature {name} takes {', '.join(varying)} of any length"
 
 
 def _write(path: Path, content: str) -> bool:

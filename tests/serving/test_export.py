@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tensorflow as tf
 import yaml
 
 from rnnapps import serving
+from rnnapps.serving import server_files
 from tests.serving.models import REQUESTS, TEXTS, mean_of_embeddings, model, save  # noqa: F401
 
 
@@ -96,7 +98,16 @@ def test_server_files_are_what_their_readers_take(saved):
     (service,) = yaml.safe_load((output / "compose.yaml").read_text())["services"].values()
     assert service["volumes"] == [".:/models/of-my-own:ro"]
     assert "--batching_parameters_file=/models/of-my-own/batching_parameters.txt" in service["command"]
-    assert "max_batch_size { value: 64 }" in (output / "batching_parameters.txt").read_text()
+    parameters = (output / "batching_parameters.txt").read_text()
+    assert "max_execution_batch_size { value: 64 }" in parameters
+    assert [line for line in parameters.splitlines() if line.startswith("allowed_batch_sizes")][-1].endswith(" 64")
+    assert "enable_large_batch_splitting { value: true }" in parameters
+    largest, waiting = (
+        int(re.search(f"^{name} {{ value: ([0-9]+) }}$", parameters, re.MULTILINE)[1])
+        for name in ("max_batch_size", "max_enqueued_batches")
+    )
+    assert largest >= 100_000, "docs/serving.md promises it"
+    assert 64 * waiting > largest
     assert "  enable: true" in (output / "monitoring.config").read_text()
 
 
@@ -117,9 +128,26 @@ def test_batching_is_off_where_the_server_could_not_join_requests(tmp_path, quic
     endpoint = serving.Endpoint(total, [tf.TensorSpec([None, None], tf.float32, name="x")])
     serving.save(tmp_path / "sum", [], {"serving_default": endpoint}, {"serving_default": [{"x": [[1.0, 2.0]]}]})
     text = (tmp_path / "sum" / "compose.yaml").read_text()
-    assert "# Batching is off: the signature serving_default takes x of any length" in text
+    assert "# Batching is off" in text
+    assert "#   the signature serving_default takes x of any length\n" in text
     (service,) = yaml.safe_load(text)["services"].values()
     assert not any("batching" in option for option in service["command"])
+
+
+def test_everything_that_keeps_the_server_from_joining_is_named(tmp_path):
+    def spec(name, *shape):
+        return tf.TensorSpec(shape, tf.float32, name=name)
+
+    endpoints = {
+        "stream_start": serving.Endpoint(None, [spec("batch")]),
+        "stream": serving.Endpoint(None, [spec("chunk", None, None), spec("state", None, 3)]),
+        "serving_default": serving.Endpoint(None, [spec("x", None, 3)]),
+    }
+    server_files.write(tmp_path, endpoints, (1, 2))
+    text = (tmp_path / "compose.yaml").read_text()
+    assert "#   the signature stream_start takes batch without a batch\n" in text
+    assert "#   the signature stream takes chunk of any length\n" in text
+    assert "serving_default" not in text
 
 
 def test_an_edited_server_file_is_kept_and_named(tmp_path, model, quick):  # noqa: F811
@@ -131,7 +159,7 @@ def test_an_edited_server_file_is_kept_and_named(tmp_path, model, quick):  # noq
     assert again.kept == (folder / "models.config",)
     assert (folder / "models.config").read_text() == before
     assert (folder / "monitoring.config").exists()
-    assert "max_batch_size { value: 4 }" in (folder / "batching_parameters.txt").read_text()
+    assert "max_execution_batch_size { value: 4 }" in (folder / "batching_parameters.txt").read_text()
 
 
 @pytest.fixture
