@@ -35,10 +35,10 @@ def _bare_package(name: str) -> Iterator[None]:
 try:
     with _bare_package("tensorflow"):
         from tensorflow.core.framework import tensor_pb2, types_pb2
-        from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+        from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 except ModuleNotFoundError as error:
     raise UserError(
         f"grpc:// needs the package {error.name}: pip install 'rnnapps[serving]', or use the server's http:// address"
     ) from None
 
-__all__ = ["predict_pb2", "prediction_service_pb2_grpc", "tensor_pb2", "types_pb2"]
+__all__ = ["get_model_metadata_pb2", "predict_pb2", "prediction_service_pb2_grpc", "tensor_pb2", "types_pb2"]

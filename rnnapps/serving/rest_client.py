@@ -1,14 +1,25 @@
 """A client of TensorFlow Serving's REST interface; see `rnnapps.serving.connect`."""
 
 import base64
+import contextlib
 import http.client
 import json
-from collections.abc import Mapping, Sequence
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 import numpy as np
 
-from rnnapps.serving.client import DEFAULT_SIGNATURE, BadRequest, ServerError, shortened, too_late, unknown_model
+from rnnapps.serving.client import (
+    DEFAULT_SIGNATURE,
+    BadRequest,
+    ServerError,
+    check_inputs,
+    shortened,
+    too_late,
+    unknown_model,
+)
 
 # The types of REST's metadata; JSON itself tells neither float from double nor what an empty list holds.
 _DTYPES = {"DT_FLOAT": np.float32, "DT_DOUBLE": np.float64, "DT_HALF": np.float16, "DT_BOOL": np.bool_}
@@ -32,7 +43,7 @@ class RestClient:
     def predict(
         self, inputs: Mapping[str, np.ndarray | Sequence], signature: str = DEFAULT_SIGNATURE
     ) -> dict[str, np.ndarray]:
-        outputs = self._outputs(signature)
+        outputs = self._outputs(signature, inputs)
         question = {"signature_name": signature, "inputs": {name: _to_json(value) for name, value in inputs.items()}}
         found = self._ask("POST", ":predict", json.dumps(question, ensure_ascii=False).encode())["outputs"]
         if len(outputs) == 1:  # the server leaves the name of a single output out
@@ -42,14 +53,13 @@ class RestClient:
     def close(self) -> None:
         self._connection.close()
 
-    def _outputs(self, signature: str) -> dict[str, type]:
-        """The dtypes of a signature's outputs."""
+    def _outputs(self, signature: str, inputs: Mapping) -> dict[str, type]:
+        """The dtypes of a signature's outputs, if it takes these inputs."""
         if self._signatures is None:
             found = self._ask("GET", "/metadata")
             self._signatures = found["metadata"]["signature_def"]["signature_def"]
-        if signature not in self._signatures:
-            known = ", ".join(name for name in self._signatures if not name.startswith("__"))
-            raise ServerError(f"{self._url}: the model {self._model!r} has no signature {signature!r}; it has {known}")
+        known = {name: found.get("inputs", ()) for name, found in self._signatures.items()}
+        check_inputs(self._url, self._model, signature, inputs, known)
         outputs = self._signatures[signature]["outputs"]
         return {name: _DTYPES[output["dtype"]] for name, output in outputs.items()}
 
@@ -83,9 +93,40 @@ class RestClient:
 
     def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        self._connection.request(method, self._path + path, body, headers)
-        response = self._connection.getresponse()
-        return response.status, response.read()
+        if self._connection.sock is None:
+            self._connection.connect()
+        with _deadline(self._connection.sock, self._timeout):
+            self._connection.request(method, self._path + path, body, headers)
+            response = self._connection.getresponse()
+            return response.status, response.read()
+
+
+@contextlib.contextmanager
+def _deadline(connected: socket.socket, seconds: float) -> Iterator[None]:
+    """Ends a conversation in time; a socket's own timeout begins anew with every byte that comes.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    late = threading.Event()
+
+    def stop():
+        late.set()
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # and not TLS's, which is no matter for two threads
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if late.is_set():  # an answer without a length ends with the connection, as if it were whole
+        raise TimeoutError
 
 
 def _to_json(value):

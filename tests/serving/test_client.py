@@ -18,7 +18,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from rnnapps.serving.client import BadRequest, ServerError, connect
+from rnnapps.serving.client import BadRequest, ServerError, connect, shortened
 from rnnapps.serving.tensors import from_proto, to_proto
 from tests.serving.model_server import serve
 
@@ -109,8 +109,10 @@ def test_what_goes_wrong_is_one_line(url):
 
     assert "no model 'nobody'" in complaint({"text": ["a"]}, model="nobody")
     assert "nosuch" in complaint({"text": ["a"]}, "nosuch")
-    assert "x must be positive" in complaint({"x": np.array([-1], np.float32)}, "positive")
-    assert "other" in complaint({"other": ["a"]}) or "text" in complaint({"other": ["a"]})
+    refused = complaint({"x": np.array([-1], np.float32)}, "positive")
+    assert "the server refuses the request: x must be positive. Condition" in refused and "[" not in refused
+    wrong_model = "another kind of model, 'echo' takes the inputs text and not other; name one with --model"
+    assert wrong_model in complaint({"other": ["a"]})
     steps = {"steps": np.array([200_000], np.int32)}
     assert "no answer within 0.05 s; give it more time with --timeout" in complaint(steps, "slow", timeout=0.05)
 
@@ -156,7 +158,79 @@ def test_a_web_server_that_is_no_model_server_is_named(tmp_path):
         other.shutdown()
 
 
-@pytest.mark.parametrize("url", ["localhost:8500", "ftp://host:1", "grpc://host", "http://", "grpc://host:port", ""])
+def test_a_wrong_model_is_no_fault_of_the_inputs(url):
+    with client(url) as connection:
+        for signature, inputs in (("serving_default", {"audio": [b"a"]}), ("nosuch", {"text": ["a"]})):
+            with pytest.raises(ServerError) as error:
+                connection.predict(inputs, signature)
+            assert not isinstance(error.value, BadRequest)
+        with pytest.raises(BadRequest):
+            connection.predict({"x": np.array([-1], np.float32)}, "positive")
+
+
+def test_a_server_that_answers_byte_by_byte_is_left_in_time():
+    def drip(head):
+        with contextlib.suppress(OSError):
+            peer = trickling.accept()[0]
+            peer.sendall(head)
+            while True:
+                peer.sendall(b"x")
+                time.sleep(0.1)
+
+    for head in (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 "):
+        with socket.create_server(("localhost", 0)) as trickling:
+            threading.Thread(target=drip, args=[head], daemon=True).start()
+            start = time.monotonic()
+            with pytest.raises(ServerError, match=r"no answer within 0\.5 s"):
+                ask(f"http://localhost:{trickling.getsockname()[1]}", {"text": ["a"]}, timeout=0.5)
+            assert time.monotonic() - start < 3
+
+
+def test_a_server_with_a_full_queue_says_so():
+    class Busy(prediction_service_pb2_grpc.PredictionServiceServicer):
+        def Predict(self, request, context):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "The batch scheduling queue is full")
+
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Busy(), server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    with pytest.raises(ServerError, match=r"unavailable now \(The batch scheduling queue is full\)"):
+        ask(f"grpc://localhost:{port}", {"text": ["a"]})
+    server.stop(grace=None).wait()
+
+
+def test_what_a_server_says_is_fit_for_a_terminal():
+    assert shortened("\x00\x00\x12\x04\x1b[31mred\tred\udcff\nmore") == "[31mred red"
+    assert shortened("\x00") == "it does not say why"
+    said = "assertion failed: [audio: only] [8] [samples; a frame needs] [80]\n\t [[{{node Assert}}]]"
+    assert shortened(said) == "audio: only 8 samples; a frame needs 80"
+
+
+@pytest.mark.parametrize(
+    ("url", "mend"),
+    [
+        ("http://localhost", "no port; TensorFlow Serving's is http://localhost:8501"),
+        ("grpc://[::1]:", r"no port; TensorFlow Serving's is grpc://\[::1\]:8500"),
+        (
+            "http://host:1/v1/models/sentiment",
+            "give the address only, http://host:1, and the model's name with --model",
+        ),
+        ("http://host:1/proxy/v1/models/a:predict", "give the address only, http://host:1/proxy, and"),
+        ("grpc://host:1/sentiment", "give the address only, grpc://host:1, and"),
+    ],
+)
+def test_an_address_with_too_little_or_too_much_gets_its_mend(url, mend):
+    with pytest.raises(ServerError, match=mend):
+        connect(url, "echo")
+
+
+def test_a_proxy_may_have_a_path_and_need_no_port():
+    for url in ("https://host", "http://host:1/", "http://host:1/proxy", "grpc://localhost:1/"):
+        connect(url, "echo").close()
+
+
+@pytest.mark.parametrize("url", ["localhost:8500", "ftp://host:1", "http://", "grpc://host:port", "http://[::1", ""])
 def test_an_address_that_is_none_is_named(url):
     with pytest.raises(ServerError, match="not an address such as grpc://localhost:8500"):
         connect(url, "echo")
@@ -209,7 +283,8 @@ def test_a_hostile_request_gets_an_answer_or_an_error_and_the_next_one_works(url
     with client(url) as connection:
         try:
             found = connection.predict(inputs)
-        except BadRequest as error:
+        except ServerError as error:
+            assert isinstance(error, BadRequest) or set(inputs) != {"text"}  # other inputs: another kind of model
             assert len(str(error)) < 500 and "\n" not in str(error)
         else:
             assert found["label"].tolist() == encoded(inputs["text"])
