@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-from rnnapps.cli.options import COUNT, POSITIVE
+from rnnapps.cli.options import COUNT, SECONDS
 from rnnapps.errors import UserError
 
 
@@ -89,11 +89,11 @@ def _options(inputs: str, model: str) -> list:
         click.option("--model-version", type=COUNT, help="With --server: the model's version.  [default: the newest]"),
         click.option(
             "--timeout",
-            type=POSITIVE,
+            type=SECONDS,
             default=60.0,
             show_default=True,
             metavar="SECONDS",
-            help="With --server: longest wait for an answer.",
+            help="With --server: longest wait for an answer, up to a day.",
         ),
         click.option("--input", type=path, metavar="FILE", help="Answer a whole file, however large, into --output."),
         click.option(

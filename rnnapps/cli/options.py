@@ -6,8 +6,20 @@ import click
 
 from rnnapps.cli.config import config_option, defaults_from, saved_config
 
+
+class _Seconds(click.FloatRange):
+    """A waiting time; not-a-number lies in every range of Click's."""
+
+    def convert(self, value, parameter, context):
+        seconds = super().convert(value, parameter, context)
+        if seconds != seconds:
+            self.fail("nan is no number of seconds", parameter, context)
+        return seconds
+
+
 FRACTION = click.FloatRange(0, 1, max_open=True)
 POSITIVE = click.FloatRange(0, min_open=True)
+SECONDS = _Seconds(0, 86_400, min_open=True)
 COUNT = click.IntRange(1)
 
 

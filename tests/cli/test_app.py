@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from rnnapps.cli import App, config_option, input_texts
+from rnnapps.cli.options import SECONDS
 from rnnapps.errors import UserError
 
 
@@ -30,6 +31,12 @@ def fail():
 @app.command()
 def hang():
     raise KeyboardInterrupt
+
+
+@app.command()
+@click.option("--timeout", type=SECONDS)
+def wait(timeout):
+    click.echo(timeout)
 
 
 @app.command()
@@ -97,6 +104,14 @@ def test_a_bad_configuration_names_the_file_and_what_is_wrong(tmp_path, content,
 
 def test_a_missing_configuration_is_named():
     assert "--config nowhere.toml: no such file" in run("show", "--config", "nowhere.toml").stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e30", "0", "-1", "soon"])
+def test_a_time_that_is_none_is_refused_in_one_line(seconds):
+    result = run("wait", "--timeout", seconds)
+    assert result.exit_code == 2
+    assert "'--timeout'" in result.stderr and result.stderr.count("\n") == 1
+    assert run("wait", "--timeout", "0.5").output == "0.5\n"
 
 
 def test_texts_come_from_arguments_or_from_lines():
