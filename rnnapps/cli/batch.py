@@ -54,7 +54,7 @@ def predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str
     """Answers every row of a file, and says on standard output what became of it.
 
     The output has the columns of the input and `predicted_` ones for the answers. Rows that cannot be read or answered
-    go to `<OUTPUT without suffix>.rejects.csv`, with line and reason.
+    go to `<OUTPUT>.rejects.csv`, with line and reason.
 
     Args:
         rows: the input.
@@ -65,12 +65,14 @@ def predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str
         batch_size: rows answered at once.
 
     Raises:
-        UserError: the output exists, cannot be written, or is another job's.
+        UserError: the output exists, cannot be written, or is another job's; or no row at all was answered.
     """
     output = files.output
     if output.suffix.lower() not in (*DELIMITERS, *JSON_LINES):
         raise UserError(f"--output {output}: must end in {', '.join((*DELIMITERS, *JSON_LINES))}")
-    if output.exists() and (not files.overwrite or output.samefile(rows.path)):
+    if output.exists() and output.samefile(rows.path):
+        raise UserError(f"--output {output}: is the --input too; choose another one")
+    if output.exists() and not files.overwrite:
         raise UserError(f"--output {output}: exists already; choose another one, or --overwrite")
     if taken := [name for name in rows.columns if name.startswith(PREFIX)]:
         raise UserError(f"--input {rows.path}: the column {taken[0]!r} has a name of the answers; rename it")
@@ -78,6 +80,8 @@ def predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str
         summary = _run(rows, files, answer, outputs, source, batch_size)
     except OSError as error:
         raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from None
+    if summary.rejected and not summary.answered:
+        raise UserError(f"--input {rows.path}: none of the {summary.rejected} rows was answered, see {summary.rejects}")
     line = f"{output}: {summary.answered} answers"
     click.echo(line + (f", {summary.rejected} rows rejected, see {summary.rejects}" if summary.rejected else ""))
 
@@ -85,7 +89,7 @@ def predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str
 def _run(rows, files, answer, outputs, source, batch_size) -> Summary:
     output = files.output
     partial, position = _beside(output, ".partial"), _beside(output, ".position")
-    rejects = output.with_name(f"{output.stem}.rejects.csv")
+    rejects = _beside(output, ".rejects.csv")
     write = _writer(output, rows.columns, outputs)
     job = _job(rows, output, source)
     done = _earlier(position, partial, rejects, job, files.overwrite)
@@ -95,7 +99,7 @@ def _run(rows, files, answer, outputs, source, batch_size) -> Summary:
             answers.truncate(0)
             answers.write(write.header)
             done = _Done(Place(), answers.tell(), 0, 0, 0)
-        elif done.answered or done.rejected:
+        elif done.rows:
             click.echo(f"going on after line {done.place.line - 1} of {rows.path}", err=True)
         for file, end in ((answers, done.output_bytes), (refused, done.rejects_bytes)):
             file.truncate(end)
@@ -111,13 +115,24 @@ def _run(rows, files, answer, outputs, source, batch_size) -> Summary:
                     _save(position, job, done, answers, refused)
                     took = time.monotonic() - begin  # on a slow disk seldom enough not to wait for it
                     save_at = begin + max(_SAVE_SECONDS, 20 * took)
-        except ServerError as error:
-            raise ServerError(f"{error}; the same command goes on after line {done.place.line - 1}") from None
-        finally:
+        except BaseException as error:
+            if not done.rows:  # nothing to go on with: another command may begin in its place
+                for file, path in ((answers, partial), (refused, rejects)):
+                    file.close()
+                    path.unlink()
+                position.unlink(missing_ok=True)
+                raise
             _save(position, job, done, answers, refused)
+            if isinstance(error, ServerError):
+                raise ServerError(f"{error}; the same command goes on after line {done.place.line - 1}") from None
+            raise
+        _save(position, job, done, answers, refused)
     if not done.rejected:
         rejects.unlink()
-    os.replace(partial, output)
+    if done.rejected and not done.answered:
+        partial.unlink()
+    else:
+        os.replace(partial, output)
     position.unlink()
     return Summary(done.answered, done.rejected, rejects)
 
@@ -142,6 +157,10 @@ class _Done(NamedTuple):
     rejects_bytes: int
     answered: int
     rejected: int
+
+    @property
+    def rows(self) -> int:
+        return self.answered + self.rejected
 
 
 def _answered(batch: list[Row], column, answer, write, answers: BinaryIO, refused: BinaryIO, done: _Done) -> _Done:
@@ -286,8 +305,6 @@ def _bar(size: int):
         console = rich.console.Console(stderr=True)
         with progress.Progress(*columns, progress.TimeRemainingColumn(), console=console) as shown:
             task = shown.add_task("", total=size, rows=0)
-            yield lambda done: shown.update(
-                task, completed=done.place.offset, rows=f"{done.answered + done.rejected:,}"
-            )
+            yield lambda done: shown.update(task, completed=done.place.offset, rows=f"{done.rows:,}")
 
     return bar() if sys.stderr.isatty() else nothing()

@@ -78,7 +78,7 @@ def test_bad_rows_are_named_in_a_file_of_their_own(tmp_path, capsys):
     content = b'text,stars\ngood,1\nonly one\n"never closed,2\ngood,3\nbad \xff,4\nx" "y,5\nlast,6\n'
     output = predict(write(tmp_path / "in.csv", content), tmp_path / "out.csv")
     assert [row[1] for row in table(output)[1:]] == ["1", "3", "5", "6"]
-    rejects = table(tmp_path / "out.rejects.csv")
+    rejects = table(tmp_path / "out.csv.rejects.csv")
     assert rejects[0] == ["line", "reason"]
     assert [line for line, _ in rejects[1:]] == ["3", "4", "6"]
     assert rejects[1][1] == "1 fields where the header has 2"
@@ -93,9 +93,9 @@ def test_bad_json_lines_are_named(tmp_path):
     bad = ["2", "3", "4", "5", "6", "10", "11", "12"]
     output = predict(source, tmp_path / "out.jsonl")
     assert [json.loads(line)["text"] for line in output.read_text().splitlines()] == ["a", "b", "c"]
-    assert [line for line, _ in table(tmp_path / "out.rejects.csv")[1:]] == bad
+    assert [line for line, _ in table(tmp_path / "out.jsonl.rejects.csv")[1:]] == bad
     assert [row[0] for row in table(predict(source, tmp_path / "out.csv"))[1:]] == ["a", "b"]
-    reasons = dict(table(tmp_path / "out.rejects.csv"))
+    reasons = dict(table(tmp_path / "out.csv.rejects.csv"))
     assert reasons["9"] == "'new' is no key of the first row; write .jsonl to keep it"
 
 
@@ -106,7 +106,7 @@ def test_a_line_too_long_for_memory_is_a_bad_row(tmp_path, monkeypatch):
         source = write(tmp_path / f"in{suffix}", f"{header}good\n{'x' * 999}\n{quote}{'x' * 5000}{quote}\nlast\n")
         output = predict(source, tmp_path / f"out_{suffix[1:]}.csv")
         assert [len(row[0]) for row in table(output)[1:]] == [4, 999, 4]
-        rejects = table(tmp_path / f"out_{suffix[1:]}.rejects.csv")
+        rejects = table(tmp_path / f"out_{suffix[1:]}.csv.rejects.csv")
         assert rejects[1:] == [["4" if header else "3", "longer than 0 MiB"]]
 
 
@@ -122,7 +122,7 @@ def test_one_refused_input_does_not_cost_its_neighbours(tmp_path):
     assert [reply["label"] for reply in found[:3]] == ["of 6"] * 3
     source = write(tmp_path / "in.txt", "\n".join(inputs))
     predict(source, tmp_path / "out.csv", picky, batch_size=16)
-    assert [line for line, _ in table(tmp_path / "out.rejects.csv")[1:]] == ["4", "5", "12"]
+    assert [line for line, _ in table(tmp_path / "out.csv.rejects.csv")[1:]] == ["4", "5", "12"]
 
 
 def test_a_folder_is_a_table_of_its_files(tmp_path):
@@ -176,7 +176,8 @@ def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(tmp_path, suffix, mon
     assert 1 < positions[0] < positions[1] < 3000
     predict(source, output, batch_size=10)
     assert output.read_bytes() == whole.read_bytes()
-    assert (tmp_path / "out.rejects.csv").read_bytes() == (tmp_path / "whole.rejects.csv").read_bytes()
+    rejects = [Path(f"{path}.rejects.csv").read_bytes() for path in (output, whole)]
+    assert rejects[0] == rejects[1]
     assert not list(tmp_path.glob("out*.p*"))
 
 
@@ -190,25 +191,29 @@ def test_whatever_a_kill_leaves_behind_the_position_is_cut_off(tmp_path):
             raise ServerError("grpc://host:1: no model server answers there (refused)")
         return lengths(texts)
 
-    for batches in (1, 2, 40):
+    for batches in (2, 3, 40):
         broken.left = batches
         with pytest.raises(ServerError, match=r"refused.*; the same command goes on after line"):
             predict(source, tmp_path / "out.csv", broken)
-        for name in ("out.csv.partial", "out.rejects.csv"):
+        for name in ("out.csv.partial", "out.csv.rejects.csv"):
             with open(tmp_path / name, "ab") as file:
                 file.write(b"half a row")
     predict(source, tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_bytes() == whole.read_bytes()
-    assert (tmp_path / "out.rejects.csv").read_bytes() == (tmp_path / "whole.rejects.csv").read_bytes()
+    assert (tmp_path / "out.csv.rejects.csv").read_bytes() == (tmp_path / "whole.csv.rejects.csv").read_bytes()
 
 
 def test_a_job_goes_on_only_if_it_is_the_same(tmp_path):
     source = make_input(tmp_path / "in.csv", 100)
 
     def stop(texts):
-        raise ServerError("stopped")
+        if "one" in done:
+            raise ServerError("stopped")
+        done.append("one")
+        return lengths(texts)
 
-    with pytest.raises(ServerError):
+    done = []
+    with pytest.raises(ServerError, match="stopped; the same command goes on after line"):
         predict(source, tmp_path / "out.csv", stop)
     with pytest.raises(UserError, match=r"another job \(its source is another\); begin anew with --overwrite"):
         predict(source, tmp_path / "out.csv", source="another")
@@ -234,6 +239,46 @@ def test_an_output_is_replaced_only_if_told_to_and_only_when_complete(tmp_path):
 
     predict(source, output, stop, overwrite=True)
     assert table(output)[1] == ["one", "of 3", "0.75"]
+
+
+def test_a_job_that_fails_before_the_first_answer_leaves_nothing(tmp_path):
+    source = write(tmp_path / "in.csv", "text\none\n")
+
+    def stop(texts):
+        raise ServerError("no model 'nope'")
+
+    for wrong in ("nope", "nobody"):
+        with pytest.raises(ServerError, match=r"no model 'nope'$"):
+            predict(source, tmp_path / "out.csv", stop, source=wrong)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
+
+
+def test_a_job_without_a_single_answer_fails_and_keeps_the_reasons(tmp_path):
+    source = write(tmp_path / "in.csv", "text\none\ntwo\n")
+
+    def refuse(texts):
+        raise BadRequest("refused")
+
+    for _ in range(2):  # and may be given again
+        with pytest.raises(UserError, match=r"none of the 2 rows was answered, see .*out\.csv\.rejects\.csv"):
+            predict(source, tmp_path / "out.csv", refuse)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv.rejects.csv"]
+        assert table(tmp_path / "out.csv.rejects.csv")[1:] == [["2", "refused"], ["3", "refused"]]
+
+
+def test_outputs_that_differ_in_their_suffix_have_rejects_of_their_own(tmp_path):
+    source = write(tmp_path / "in.csv", "text\none\ntwo,\n")
+    for suffix in (".csv", ".jsonl"):
+        predict(source, tmp_path / f"out{suffix}")
+    names = ["in.csv", "out.csv", "out.csv.rejects.csv", "out.jsonl", "out.jsonl.rejects.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_an_input_is_not_replaced_by_its_answers(tmp_path):
+    source = write(tmp_path / "in.csv", "text\none\n")
+    with pytest.raises(UserError, match="is the --input too; choose another one"):
+        predict(source, source, overwrite=True)
+    assert source.read_text() == "text\none\n"
 
 
 def test_two_jobs_do_not_write_one_file(tmp_path):

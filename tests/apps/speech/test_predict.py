@@ -95,7 +95,7 @@ def test_a_manifest_or_a_folder_gets_the_same_answers_from_all(folder, server, t
         result = run("predict", *where, "--input", manifest, "--output", output, "--batch-size", 4)
         assert "10 answers, 1 rows rejected" in result.stdout
         found.append(output.read_text())
-        (rejected,) = (tmp_path / f"{number}.rejects.csv").read_text().splitlines()[1:]
+        (rejected,) = (tmp_path / f"{number}.csv.rejects.csv").read_text().splitlines()[1:]
         assert rejected.startswith("11,") and "nowhere.wav: cannot be read" in rejected
     rows = [list(csv.DictReader(text.splitlines())) for text in found]
     for row, *others in zip(*rows, strict=True):
