@@ -50,6 +50,7 @@ def save(
     about: Mapping[str, Any] | None = None,
     version: int | None = None,
     batch_sizes: Sequence[int] = (1, 2, 4, 8, 16, 32, 64),
+    add: Callable[[Path], None] | None = None,
 ) -> Saved:
     """Writes `OUTPUT/<version>/`, a SavedModel with the given signatures, and what a server needs beside it.
 
@@ -68,6 +69,8 @@ def save(
         about: what `metadata.json` says of the model beyond versions and signatures: app, data set, metrics.
         version: the version's number; None takes the next free one.
         batch_sizes: what a server may make of single requests; the smallest, the middle and the largest are warmed up.
+        add: writes what else belongs into the folder `assets.extra`, which it is given after the check and before the
+            version gets its name; what it raises leaves no version.
 
     Raises:
         ExportError: if the version exists already, OUTPUT cannot be written or the check fails.
@@ -85,14 +88,20 @@ def save(
         recorded = record(endpoints, requests or {})
         _write_saved_model(beside, resources, endpoints)
         (beside / "assets.extra").mkdir(exist_ok=True)
-        write_recordings(beside, recorded)
-        write_warm_up(
-            beside, model, recorded, sorted({batch_sizes[0], batch_sizes[len(batch_sizes) // 2], batch_sizes[-1]})
-        )
+        if recorded:
+            write_recordings(beside, recorded)
+            write_warm_up(
+                beside, model, recorded, sorted({batch_sizes[0], batch_sizes[len(batch_sizes) // 2], batch_sizes[-1]})
+            )
+        described = description.describe(beside, about or {})
+        if recorded:
+            # The check misses metadata that are not there; the number is known when the folder gets its name.
+            description.write(beside, model, version or 0, described, recorded)
         findings = check_export(beside)
         if not findings.passed:
             raise ExportError(f"the export failed its check and was not kept: {findings}")
-        described = description.describe(beside, about or {})
+        if add:
+            add(beside / "assets.extra")
         beside.chmod(0o755)  # mkdtemp's 0700 would lock out a server that runs as another user
         folder = _rename(
             beside, output, version, lambda number: description.write(beside, model, number, described, recorded)

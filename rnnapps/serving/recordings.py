@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.serving.inspection import prediction_log
-from rnnapps.serving.inspection.answers import RECORDED, WARMUP, rows_of
+from rnnapps.serving.inspection.answers import rows_of
 from rnnapps.serving.inspection.columns import to_json
+from rnnapps.serving.inspection.files import RECORDED, WARMUP
 
 Request = Mapping[str, object]
 

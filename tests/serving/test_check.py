@@ -33,6 +33,10 @@ def exported(folder, function, spec=None):
     ]
     (folder / "assets.extra").mkdir()
     (folder / "assets.extra" / "recorded_answers.json").write_text(json.dumps(recorded))
+    (folder / "assets.extra" / "metadata.json").write_text("{}")
+    tensor = tf.make_tensor_proto([0.5]).SerializeToString()
+    with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as file:
+        file.write(prediction_log.to_bytes("m", "serving_default", {"x": tensor}))
     return folder
 
 
@@ -85,15 +89,15 @@ def test_what_is_carried_from_call_to_call_is_found(tmp_path):
 
 def exported_with(variable, function, folder):
     exported(folder, tf.sin)
-    kept = (folder / "assets.extra" / "recorded_answers.json").read_text()
+    extra = folder.with_name("extra")
+    (folder / "assets.extra").rename(extra)
     shutil.rmtree(folder)
     module = tf.Module()
     module.variable = variable
     spec = tf.TensorSpec([None], tf.float32, name="x")
     concrete = tf.function(lambda x: {"y": function(x)}, autograph=False).get_concrete_function(spec)
     tf.saved_model.save(module, str(folder), signatures={"serving_default": concrete})
-    (folder / "assets.extra").mkdir()
-    (folder / "assets.extra" / "recorded_answers.json").write_text(kept)
+    extra.rename(folder / "assets.extra")
     return folder
 
 
@@ -109,6 +113,43 @@ def test_a_damaged_warm_up_is_found(tmp_path):
         with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as file:
             file.write(log)
         assert complaint in failures(folder)["warm-up"]
+
+
+def test_warm_up_requests_and_recordings_that_are_none_are_found(tmp_path):
+    folder = exported(tmp_path / "1", tf.sin)
+    (folder / "assets.extra" / "tf_serving_warmup_requests").write_text("xx")
+    assert failures(folder) == {"warm-up": "the file holds no request"}
+    (folder / "assets.extra" / "recorded_answers.json").write_text("[]")
+    assert failures(folder)["recorded answers"].endswith("recorded_answers.json holds none")
+    (folder / "assets.extra" / "recorded_answers.json").write_text('{"a": 1}')
+    assert "TypeError" in failures(folder)["recorded answers"]
+
+
+def test_missing_files_are_damage_in_an_export_of_ours_alone(tmp_path):
+    folder = exported(tmp_path / "1", tf.sin)
+    (folder / "assets.extra" / "metadata.json").unlink()
+    assert failures(folder) == {"files beside it": "missing: assets.extra/metadata.json"}
+    (folder / "assets.extra" / "metadata.json").write_text("{")
+    assert "metadata.json cannot be read" in failures(folder)["files beside it"]
+    shutil.rmtree(folder / "assets.extra")
+    assert failures(folder) == {}  # a SavedModel as anybody may have written it
+    (folder / "README.md").write_text("`assets.extra/metadata.json` says by what")
+    assert "recorded_answers.json" in failures(folder)["files beside it"]
+
+
+def test_a_request_without_rows_is_counted_as_a_request(tmp_path):
+    folder = exported(tmp_path / "1", lambda x: tf.sin(x)[None], tf.TensorSpec([], tf.float32, name="x"))
+    recorded = {"signature_name": "serving_default", "inputs": {"x": 0.5}}, {"outputs": {"y": [float(np.sin(0.5))]}}
+    text = json.dumps([dict(zip(("request", "response"), recorded, strict=True))])
+    (folder / "assets.extra" / "recorded_answers.json").write_text(text)
+    details = {row.check: row.detail for row in findings(str(folder))}
+    assert details["recorded answers serving_default"].startswith("1 requests without rows, largest difference")
+
+
+def test_a_graph_that_is_none_is_found(tmp_path):
+    folder = exported(tmp_path / "1", tf.sin)
+    (folder / "saved_model.pb").write_bytes(b"\xff damaged")
+    assert failures(folder) == {"saved_model.pb": "cannot be parsed: damaged, or no SavedModel"}
 
 
 def test_a_missing_weight_file_and_a_missing_graph_are_found(tmp_path):

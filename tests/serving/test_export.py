@@ -33,7 +33,7 @@ def test_an_export_answers_as_the_model(saved, model):  # noqa: F811
     found = serving.load(saved.folder.parent)(text=tf.constant(TEXTS))
     np.testing.assert_allclose(found["mean"], expected, rtol=1e-6)
     assert saved.findings.passed
-    assert str(saved.findings).startswith("11 checks passed; 4 rows, largest difference")
+    assert str(saved.findings).startswith("12 checks passed; 4 rows, largest difference")
 
 
 def test_official_classes_read_the_warm_up_requests(saved):
@@ -204,6 +204,20 @@ def test_a_refused_export_leaves_nothing(tmp_path):
     ):
         serving.save(tmp_path, [], {"serving_default": endpoint}, {"serving_default": [{"x": [1.0, 2.0]}]})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_added_leaves_no_version(tmp_path, model, quick):  # noqa: F811
+    def add(folder):
+        assert not (tmp_path / "1").exists()
+        (folder / "more").write_text("here")
+
+    def refuse(folder):
+        raise serving.ExportError("cannot be converted")
+
+    with pytest.raises(serving.ExportError, match="cannot be converted"):
+        save(tmp_path, model, add=refuse)
+    assert not list(tmp_path.iterdir())
+    assert (save(tmp_path, model, add=add).folder / "assets.extra" / "more").read_text() == "here"
 
 
 def test_what_a_killed_export_left_is_removed_after_a_day(tmp_path, model, quick):  # noqa: F811

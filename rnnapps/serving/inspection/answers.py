@@ -11,11 +11,10 @@ from tensorflow.core.framework import tensor_pb2
 
 from . import prediction_log
 from .columns import from_json
+from .files import RECORDED, WARMUP
 from .finding import BATCH_SIZES, Finding
 from .served import Served
 
-RECORDED = os.path.join("assets.extra", "recorded_answers.json")
-WARMUP = os.path.join("assets.extra", "tf_serving_warmup_requests")  # the name that the server looks for
 TOLERANCE = 1e-4  # of a number up to 1, and relative to a larger one: other engines add up in another order
 SAME = 1e-6  # of the same number, computed once more
 
@@ -59,7 +58,8 @@ def recorded_answers(served: Served, name: str, recorded: list[tuple[Tensors, Te
     except (_Differs, tf.errors.OpError, ValueError) as error:
         return Finding(f"recorded answers {name}", False, brief(error))
     rows = sum(rows_of(request) for request, _ in recorded)
-    return Finding(f"recorded answers {name}", True, f"{rows} rows, largest difference {largest:.1g}")
+    asked = f"{rows} rows" if rows else f"{len(recorded)} requests without rows"
+    return Finding(f"recorded answers {name}", True, f"{asked}, largest difference {largest:.1g}")
 
 
 def batches(served: Served, name: str, recorded: list[tuple[Tensors, Tensors]]) -> Finding:
@@ -112,6 +112,8 @@ def warm_up(export: str, served: Served) -> Finding:
         return Finding("warm-up", False, f"there is no signature or input {error}")
     except (tf.errors.OpError, ValueError) as error:
         return Finding("warm-up", False, brief(error))
+    if not sizes:
+        return Finding("warm-up", False, "the file holds no request")
     replayed = "; ".join(f"{name} {', '.join(map(str, found))}" for name, found in sizes.items())
     return Finding("warm-up", True, f"replayed, batches of {replayed}")
 

@@ -1,11 +1,13 @@
 """Everything that is asked of an export, in order."""
 
+import os
 import time
 from collections.abc import Iterator
 
 import tensorflow as tf
 
 from . import answers, graph
+from .files import files
 from .finding import Finding
 from .served import Served
 
@@ -18,6 +20,7 @@ def findings(export: str) -> Iterator[Finding]:
         yield Finding("saved_model.pb", False, str(error))
         return
     yield from graph.inspect(meta)
+    yield from files(export)
     try:
         start = time.perf_counter()
         served = Served(export)
@@ -32,9 +35,11 @@ def findings(export: str) -> Iterator[Finding]:
     yield Finding("variables", not empty, described)
     try:
         recorded = answers.recordings(export, served)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         yield Finding("recorded answers", False, f"{answers.RECORDED}: {type(error).__name__}: {error}")
         return
+    if not recorded and os.path.exists(os.path.join(export, answers.RECORDED)):
+        yield Finding("recorded answers", False, f"{answers.RECORDED} holds none")
     for name in served.signatures:
         if name not in recorded:
             yield Finding(f"recorded answers {name}", None, "none recorded")

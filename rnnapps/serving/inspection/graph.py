@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import tensorflow as tf
+from google.protobuf import message
 from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
@@ -26,7 +27,10 @@ def serving_graph(export: str) -> meta_graph_pb2.MetaGraphDef:
     """
     saved = saved_model_pb2.SavedModel()
     with open(os.path.join(export, "saved_model.pb"), "rb") as file:
-        saved.ParseFromString(file.read())
+        try:
+            saved.ParseFromString(file.read())
+        except message.DecodeError:
+            raise ValueError("cannot be parsed: damaged, or no SavedModel") from None
     for meta in saved.meta_graphs:
         if list(meta.meta_info_def.tags) == ["serve"]:
             return meta
