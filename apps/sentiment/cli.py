@@ -199,19 +199,23 @@ def export(run, output, model_version, quantize):
         click.echo(f"the check goes without the run's own texts: {error}", err=True)
         samples = []
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
-    saved = serving.export(model, output, samples, model_version, about)
+    if quantize and not samples:
+        raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
+    accuracies = ()
+
+    def add(extra):
+        nonlocal accuracies
+        texts, labels = examples.texts[:_MEASURED], examples.labels[:_MEASURED]
+        accuracies = serving.quantize(model, extra / "model.tflite", texts, labels)
+
+    saved = serving.export(model, output, samples, model_version, about, add if quantize else None)
     tell_export(saved)
     if quantize:
-        if not samples:
-            raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
-        file = saved.folder / "assets.extra" / "model.tflite"
-        before, after = serving.quantize(model, file, examples.texts[:_MEASURED], examples.labels[:_MEASURED])
         tell_quantized(
-            file,
-            before,
-            after,
+            saved.folder / "assets.extra" / "model.tflite",
+            *accuracies,
             min(_MEASURED, len(examples.labels)),
-            "word ids, int32 (1, words): the vocabulary is looked up outside",
+            "word ids, int32 (1, words): line numbers of vocabulary.txt beside it, from 0",
         )
 
 

@@ -1,6 +1,6 @@
 """The signature of an exported classifier: strings in; label, score and probabilities out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ def export(
     samples: Sequence[str],
     version: int | None = None,
     about: Mapping[str, Any] | None = None,
+    add: Callable[[Path], None] | None = None,
 ) -> serving.Saved:
     """Writes OUTPUT/<version>/ and what a server needs beside it, checked in a process without Keras and rnnapps.
 
@@ -52,19 +53,22 @@ def export(
       samples: texts whose answers must be the model's own; tricky ones are added.
       version: the version's number; None takes the next free one.
       about: what the export's metadata say of the model: data set, metrics.
+      add: writes more files into `assets.extra` before the version gets its name; see `serving.save`.
 
     Raises:
       ExportError: if the folder cannot be written or the check fails.
     """
     requests = {"serving_default": [{"text": [*samples, *TRICKY]}]}
     described = {"app": "sentiment", "classes": list(model.classes), **(about or {})}
-    return serving.save(output, [model], endpoints(model), requests, about=described, version=version)
+    return serving.save(output, [model], endpoints(model), requests, about=described, version=version, add=add)
 
 
 def quantize(
     model: SentimentClassifier, file: Path, texts: Sequence[bytes], labels: Sequence[int]
 ) -> tuple[float, float]:
     """Writes the classifier from word ids on as a LiteRT file, int32 (1, time) -> float32 (1, classes).
+
+    Beside it goes `vocabulary.txt`: a word a line, the first line that of id 0 (padding), the second of id 1 (unknown).
 
     Args:
       model: a trained classifier.
@@ -83,6 +87,8 @@ def quantize(
 
     spec = tf.TensorSpec([1, None], tf.int32)
     litert.convert(read, spec, file)
+    words = ["", "[UNK]", *model.options["vocabulary"]]
+    file.with_name("vocabulary.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
     ids = [np.int32([row or [UNKNOWN]]) for row in model.tokens(tf.constant(texts)).to_list()]
     before = tf.function(read, input_signature=[spec], autograph=False)
     measured = (lambda one: before(one).numpy(), litert.Interpreter(file))

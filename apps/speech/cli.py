@@ -284,17 +284,21 @@ def export(run, output, model_version, quantize):
         click.echo(f"the check goes without the run's own recordings: {error}", err=True)
         samples = []
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
-    saved = serving.export(model, output, samples, model_version, about)
+    if quantize and not samples:
+        raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
+    accuracies = ()
+
+    def add(extra):
+        nonlocal accuracies
+        clips, labels = examples.waveforms[:_MEASURED], examples.labels[:_MEASURED]
+        accuracies = serving.quantize(model, extra / "model.tflite", clips, labels)
+
+    saved = serving.export(model, output, samples, model_version, about, add if quantize else None)
     tell_export(saved)
     if quantize:
-        if not samples:
-            raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
-        file = saved.folder / "assets.extra" / "model.tflite"
-        before, after = serving.quantize(model, file, examples.waveforms[:_MEASURED], examples.labels[:_MEASURED])
         tell_quantized(
-            file,
-            before,
-            after,
+            saved.folder / "assets.extra" / "model.tflite",
+            *accuracies,
             min(_MEASURED, len(examples.labels)),
             "a second of waveform, float32 (1, samples): WAV files are read outside",
         )

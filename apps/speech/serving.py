@@ -98,6 +98,7 @@ def export(
     samples: Sequence[np.ndarray],
     version: int | None = None,
     about: Mapping[str, Any] | None = None,
+    add: Callable[[Path], None] | None = None,
 ) -> serving.Saved:
     """Writes OUTPUT/<version>/ and what a server needs beside it, checked in a process without Keras and rnnapps.
 
@@ -109,6 +110,7 @@ def export(
         added.
       version: the version's number; None takes the next free one.
       about: what the export's metadata say of the model: data set, metrics.
+      add: writes more files into `assets.extra` before the version gets its name; see `serving.save`.
 
     Raises:
       ExportError: if the folder cannot be written or the check fails.
@@ -125,7 +127,14 @@ def export(
         requests |= {"stream_start": [{"batch": 2}], "stream": list(_stream_requests(model, waveform))}
     described = {"app": "speech", "classes": list(model.classes), "sample_rate": model.sample_rate, **(about or {})}
     return serving.save(
-        output, [model], signatures, requests, about=described, version=version, batch_sizes=_BATCH_SIZES
+        output,
+        [model],
+        signatures,
+        requests,
+        about=described,
+        version=version,
+        batch_sizes=_BATCH_SIZES,
+        add=add,
     )
 
 

@@ -263,3 +263,28 @@ def test_export_goes_without_the_data_of_the_run(trained, tmp_path):
     result = run("export", moved, "--output", tmp_path / "export")
     assert "gone.csv" in result.stderr
     assert (tmp_path / "export" / "1" / "saved_model.pb").exists()
+
+
+def test_quantize_adds_a_litert_file_and_its_vocabulary_before_the_version_appears(trained, tmp_path, monkeypatch):
+    from rnnapps.apps.sentiment import serving as own
+    from rnnapps.serving.litert import Interpreter
+
+    folder, *_ = trained
+    output = tmp_path / "export"
+    said = run("export", folder, "--output", output, "--quantize", "dynamic").stdout
+    assert "accuracy on 24 examples of the test split" in said
+    extra = output / "1" / "assets.extra"
+    words = (extra / "vocabulary.txt").read_text(encoding="utf-8").split("\n")
+    assert words[:2] == ["", "[UNK]"] and words[-1] == ""
+    ids = np.int32([[words.index(word) if word in words else 1 for word in ("a", "superb", "zebra")]])
+    found = Interpreter(extra / "model.tflite")(ids)[0]
+    expected = json.loads(run("predict", folder, "--json", "a superb zebra").stdout)["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+    def killed(*_):
+        assert not (output / "2").exists()
+        raise serving.ExportError("cannot be converted")
+
+    monkeypatch.setattr(own.litert, "convert", killed)
+    assert "cannot be converted" in refused("export", folder, "--output", output, "--quantize", "dynamic")
+    assert not (output / "2").exists()
