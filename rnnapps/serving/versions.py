@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rnnapps.errors import UserError
+from rnnapps.serving.inspection import files
 
-METADATA = Path("assets.extra", "metadata.json")
+METADATA = Path(files.METADATA)
 
 
 class ExportError(UserError):

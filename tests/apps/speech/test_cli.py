@@ -150,6 +150,14 @@ def test_the_stream_signature_answers_chunks_as_the_whole(exported):
         assert answer["label"].numpy() == whole["label"].numpy()
 
 
+def test_a_request_starts_a_bounded_number_of_streams(exported):
+    start = serving.load(exported[0], "stream_start")
+    assert start(batch=tf.constant(1024))["samples"].shape[0] == 1024
+    for count in (1025, 2_000_000_000, -1):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"from 0 to\] \[1024\] \[streams a request"):
+            start(batch=tf.constant(count))
+
+
 def test_a_bidirectional_run_does_not_stream_and_knows_its_data_from_anywhere(data, tmp_path, monkeypatch):
     folder = tmp_path / "both ways"
     monkeypatch.chdir(data.parent)
