@@ -158,6 +158,12 @@ def test_a_request_starts_a_bounded_number_of_streams(exported):
             start(batch=tf.constant(count))
 
 
+def test_quantize_adds_a_litert_file(trained, tmp_path):
+    said = run("export", trained[0], "--output", tmp_path / "small", "--quantize", "dynamic").stdout
+    assert "accuracy on 12 examples of the test split" in said
+    assert (tmp_path / "small" / "1" / "assets.extra" / "model.tflite").stat().st_size > 1000
+
+
 def test_a_bidirectional_run_does_not_stream_and_knows_its_data_from_anywhere(data, tmp_path, monkeypatch):
     folder = tmp_path / "both ways"
     monkeypatch.chdir(data.parent)
