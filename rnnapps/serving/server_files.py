@@ -22,8 +22,7 @@ model_config_list {{
 }}
 """
 _BATCHING = """\
-# Requests that come at the same time are answered together, and padded to one of these sizes.
-{allowed}
+# Requests that come at the same time are answered together, at most so many rows.
 max_execution_batch_size {{ value: {largest} }}
 # A larger request is cut into such batches; without these two lines it would be refused.
 enable_large_batch_splitting {{ value: true }}
@@ -35,6 +34,8 @@ max_enqueued_batches {{ value: {waiting} }}
 # num_batch_threads is left at its default, the number of processors.
 """
 _ROWS = 2**17  # of a request, at the most
+# No allowed_batch_sizes: the graph compiles nothing per size, so padding would only cost time; and versions of the
+# server disagree on whether the last one must be max_batch_size or max_execution_batch_size.
 _MONITORING = """\
 prometheus_config {
   enable: true
@@ -83,7 +84,6 @@ def write(output: Path, endpoints: Mapping, batch_sizes: Sequence[int]) -> tuple
         "models.config": _MODELS.format(model=model),
         "batching_parameters.txt": _BATCHING.format(
             largest=batch_sizes[-1],
-            allowed="\n".join(f"allowed_batch_sizes: {size}" for size in batch_sizes),
             rows=_ROWS,
             waiting=max(1000, 2 * -(-_ROWS // batch_sizes[-1])),  # all of the largest request's, and others
         ),

@@ -100,7 +100,7 @@ def test_server_files_are_what_their_readers_take(saved):
     assert "--batching_parameters_file=/models/of-my-own/batching_parameters.txt" in service["command"]
     parameters = (output / "batching_parameters.txt").read_text()
     assert "max_execution_batch_size { value: 64 }" in parameters
-    assert [line for line in parameters.splitlines() if line.startswith("allowed_batch_sizes")][-1].endswith(" 64")
+    assert "allowed_batch_sizes" not in parameters, "versions of the server disagree on what the last must be"
     assert "enable_large_batch_splitting { value: true }" in parameters
     largest, waiting = (
         int(re.search(f"^{name} {{ value: ([0-9]+) }}$", parameters, re.MULTILINE)[1])
