@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from rnnapps import native
+from rnnapps.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,22 +21,22 @@ def main(arguments: list[str] | None = None) -> int:
 
     from rnnapps.native import build  # TensorFlow takes seconds; --help should not
 
-    if command.command == "clear":
-        print(f"deleted {build.clear()} builds in {build.cache_folder()}")
-        return 0
-    if command.command == "build":
-        if command.again:
-            build.clear()
-        try:
+    try:
+        if command.command == "clear":
+            print(f"builds deleted in {build.cache_folder()}: {build.clear()}")
+        elif command.command == "build":
+            if command.again:
+                build.clear()
             print(build.build())
-        except build.BuildError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
-        return 0
-    return _info(build)
+        else:
+            _info(build)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
-def _info(build) -> int:
+def _info(build) -> None:
     print(f"RNNAPPS_ENGINE  {native.wanted()}")
     print(f"compiler        {build.compiler() or 'none on PATH'}")
     print(f"cache folder    {build.cache_folder()}")
@@ -43,7 +44,7 @@ def _info(build) -> int:
         folder = build.folder()
     except build.BuildError as error:
         print(f"engine          graph: {error}")
-        return 0
+        return
     if build.built():
         state = f"native: {build.built()}"
     elif (folder / build.LOG).exists():
@@ -51,7 +52,6 @@ def _info(build) -> int:
     else:
         state = "native, not built yet: `python -m rnnapps.native build`, or first use"
     print(f"engine          {'graph: asked for' if native.wanted() == 'graph' else state}")
-    return 0
 
 
 if __name__ == "__main__":

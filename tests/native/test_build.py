@@ -101,7 +101,7 @@ def test_clear_forgets_a_failed_build(machine, capsys):
     with pytest.raises(build.BuildError):
         build.build()
     assert command.main(["clear"]) == 0
-    assert "deleted 1 builds" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(": 1\n")
     assert list((machine / "cache" / "rnnapps").iterdir()) == []
 
 
@@ -149,6 +149,12 @@ def test_a_wrong_engine_is_named(monkeypatch):
     monkeypatch.setenv("RNNAPPS_ENGINE", "fast")
     with pytest.raises(UserError, match="RNNAPPS_ENGINE must be one of graph, native, auto; got 'fast'"):
         native.wanted()
+
+
+def test_info_about_a_wrong_engine_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("RNNAPPS_ENGINE", "fast")
+    assert command.main(["info"]) == 2
+    assert capsys.readouterr().err.startswith("error: RNNAPPS_ENGINE must be one of")
 
 
 def test_info_says_what_is_in_use(machine, capsys):
