@@ -12,6 +12,7 @@ from rnnapps.cli import (
     absolute_dataset,
     asking_options,
     data_options,
+    export_classifier,
     export_options,
     fit_classifier,
     input_texts,
@@ -19,8 +20,6 @@ from rnnapps.cli import (
     model_options,
     predict_options,
     quantize_option,
-    tell_export,
-    tell_quantized,
     training_options,
 )
 from rnnapps.cli.config import saved_config
@@ -201,22 +200,13 @@ def export(run, output, model_version, quantize):
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
     if quantize and not samples:
         raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
-    accuracies = ()
-
-    def add(extra):
-        nonlocal accuracies
-        texts, labels = examples.texts[:_MEASURED], examples.labels[:_MEASURED]
-        accuracies = serving.quantize(model, extra / "model.tflite", texts, labels)
-
-    saved = serving.export(model, output, samples, model_version, about, add if quantize else None)
-    tell_export(saved)
-    if quantize:
-        tell_quantized(
-            saved.folder / "assets.extra" / "model.tflite",
-            *accuracies,
-            min(_MEASURED, len(examples.labels)),
-            "word ids, int32 (1, words): line numbers of vocabulary.txt beside it, from 0",
-        )
+    measured = [] if not quantize else [examples.texts[:_MEASURED], examples.labels[:_MEASURED]]
+    export_classifier(
+        lambda add: serving.export(model, output, samples, model_version, about, add),
+        (lambda file: serving.quantize(model, file, *measured)) if quantize else None,
+        len(measured[1]) if quantize else 0,
+        "word ids, int32 (1, words): line numbers of vocabulary.txt beside it, from 0",
+    )
 
 
 def _source(options: dict) -> dict:

@@ -12,14 +12,13 @@ from rnnapps.cli import (
     absolute_dataset,
     asking_options,
     data_options,
+    export_classifier,
     export_options,
     fit_classifier,
     load_run_model,
     model_options,
     predict_options,
     quantize_option,
-    tell_export,
-    tell_quantized,
     training_options,
 )
 from rnnapps.cli.batch import Refused, one_by_one_if_need_be
@@ -286,22 +285,13 @@ def export(run, output, model_version, quantize):
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
     if quantize and not samples:
         raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
-    accuracies = ()
-
-    def add(extra):
-        nonlocal accuracies
-        clips, labels = examples.waveforms[:_MEASURED], examples.labels[:_MEASURED]
-        accuracies = serving.quantize(model, extra / "model.tflite", clips, labels)
-
-    saved = serving.export(model, output, samples, model_version, about, add if quantize else None)
-    tell_export(saved)
-    if quantize:
-        tell_quantized(
-            saved.folder / "assets.extra" / "model.tflite",
-            *accuracies,
-            min(_MEASURED, len(examples.labels)),
-            "a second of waveform, float32 (1, samples): WAV files are read outside",
-        )
+    measured = [] if not quantize else [examples.waveforms[:_MEASURED], examples.labels[:_MEASURED]]
+    export_classifier(
+        lambda add: serving.export(model, output, samples, model_version, about, add),
+        (lambda file: serving.quantize(model, file, *measured)) if quantize else None,
+        len(measured[1]) if quantize else 0,
+        "a second of waveform, float32 (1, samples): WAV files are read outside",
+    )
 
 
 def _clips(options: dict, split: str):

@@ -3,7 +3,7 @@
 from rnnapps.cli.app import App
 from rnnapps.cli.asking import Files, Source, asking_options
 from rnnapps.cli.config import absolute_dataset, config_option
-from rnnapps.cli.exporting import export_options, quantize_option, tell_export, tell_quantized
+from rnnapps.cli.exporting import export_classifier, export_options, quantize_option, tell_export
 from rnnapps.cli.fitting import fit_classifier, fit_model, load_run_model
 from rnnapps.cli.options import data_options, model_options, predict_options, training_options
 from rnnapps.cli.texts import input_texts
@@ -16,6 +16,7 @@ __all__ = [
     "asking_options",
     "config_option",
     "data_options",
+    "export_classifier",
     "export_options",
     "fit_classifier",
     "fit_model",
@@ -25,6 +26,5 @@ __all__ = [
     "predict_options",
     "quantize_option",
     "tell_export",
-    "tell_quantized",
     "training_options",
 ]

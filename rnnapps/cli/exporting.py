@@ -1,5 +1,6 @@
 """The options of `export` and what it says; the same for every app."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -35,7 +36,20 @@ def tell_export(saved) -> None:
     click.echo(f"to start a server: docker compose up, in {saved.folder.parent}")
 
 
-def tell_quantized(file: Path, before: float, after: float, count: int, takes: str) -> None:
-    """Says how good a LiteRT file is beside the model that it was made from."""
-    click.echo(f"{file}: {file.stat().st_size / 2**10:,.0f} KiB, takes {takes}")
-    click.echo(f"accuracy on {count} examples of the test split: {before:.2%} before, {after:.2%} as LiteRT")
+def export_classifier(write: Callable, quantize: Callable | None, count: int, takes: str) -> None:
+    """Exports a classifier, with a LiteRT file if it is wanted, and says what came out.
+
+    Args:
+        write: writes the export, given `add` as of `rnnapps.serving.save`.
+        quantize: writes a LiteRT file and returns the accuracy before and after; None for no such file.
+        count: how many examples of the test split it measures.
+        takes: what the LiteRT file takes, for the user.
+    """
+    accuracies = []
+    saved = write((lambda extra: accuracies.extend(quantize(extra / "model.tflite"))) if quantize else None)
+    tell_export(saved)
+    if quantize:
+        before, after = accuracies
+        file = saved.folder / "assets.extra" / "model.tflite"
+        click.echo(f"{file}: {file.stat().st_size / 2**10:,.0f} KiB, takes {takes}")
+        click.echo(f"accuracy on {count} examples of the test split: {before:.2%} before, {after:.2%} as LiteRT")
