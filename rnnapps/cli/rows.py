@@ -71,7 +71,7 @@ class Rows(NamedTuple):
                 file.seek(place.offset)
             suffix = self.path.suffix.lower()
             if suffix in DELIMITERS:
-                yield from _table(file, place, self.columns, DELIMITERS[suffix])
+                yield from _table_rows(file, place, self.columns, DELIMITERS[suffix])
             elif suffix in JSON_LINES:
                 yield from _json_lines(file, place)
             else:
@@ -104,27 +104,49 @@ def open_rows(path: Path, column: str, option: str | None = None, suffixes: Sequ
             columns = _columns(file, path, column)
     except OSError as error:
         raise UserError(f"--input {path}: cannot be read: {error.strerror or error}") from None
+    _check_column(path, column, columns, option)
+    return Rows(path, column, columns, size)
+
+
+def read_table(file: BinaryIO, path: str, column: str, option: str) -> Iterator[Row]:
+    """The rows of a table, .csv or .tsv as `path` ends, whose `file` is open already and can seek.
+
+    Raises:
+        UserError: it has no header, or lacks the column that `option` names.
+    """
+    delimiter = DELIMITERS[Path(path).suffix.lower()]
+    columns = _header(file, path, delimiter)
+    _check_column(path, column, columns, option)
+    _skip_byte_order_mark(file)
+    yield from _table_rows(file, Place(), columns, delimiter)
+
+
+def _check_column(path: Path | str, column: str, columns: Sequence[str], option: str | None) -> None:
     if column not in columns:
         found = ", ".join(repr(name[:40]) for name in columns) or "none"
         mend = f": name one with {option}" if option else ""
         raise UserError(f"--input {path}: there is no column {column!r}; the columns are {found}{mend}")
-    return Rows(path, column, columns, size)
 
 
 def _columns(file: BinaryIO, path: Path, column: str) -> tuple[str, ...]:
     suffix = path.suffix.lower()
-    _skip_byte_order_mark(file)
     if suffix in DELIMITERS:
-        header = next(_records(file, Place(), DELIMITERS[suffix]), None)
-        if header is None or isinstance(header[1], str):
-            raise UserError(f"--input {path}: no header: {header[1] if header else 'the file is empty'}")
-        names = tuple(name.strip() for name in header[1])
-        if len(set(names)) < len(names):
-            raise UserError(f"--input {path}: two columns of the header have one name")
-        return names
+        return _header(file, path, DELIMITERS[suffix])
     if suffix in JSON_LINES:
+        _skip_byte_order_mark(file)
         return next((tuple(row.values) for row in _json_lines(file, Place()) if row.values is not None), ())
     return (column,)
+
+
+def _header(file: BinaryIO, path: Path | str, delimiter: str) -> tuple[str, ...]:
+    _skip_byte_order_mark(file)
+    header = next(_records(file, Place(), delimiter), None)
+    if header is None or isinstance(header[1], str):
+        raise UserError(f"--input {path}: no header: {header[1] if header else 'the file is empty'}")
+    names = tuple(name.strip() for name in header[1])
+    if len(set(names)) < len(names):
+        raise UserError(f"--input {path}: two columns of the header have one name")
+    return names
 
 
 def _skip_byte_order_mark(file: BinaryIO) -> None:
@@ -175,7 +197,7 @@ def _json_lines(file: BinaryIO, place: Place) -> Iterator[Row]:
         yield Row(line, values, problem, end)
 
 
-def _table(file: BinaryIO, place: Place, columns: tuple[str, ...], delimiter: str) -> Iterator[Row]:
+def _table_rows(file: BinaryIO, place: Place, columns: tuple[str, ...], delimiter: str) -> Iterator[Row]:
     header = place.offset == 0
     for line, fields, end in _records(file, place, delimiter):
         if header:

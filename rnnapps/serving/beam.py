@@ -2,7 +2,7 @@
 
     python -m rnnapps.serving.beam --export exports/sentiment --input 'reviews-*.jsonl' --output answers
 
-answers JSON lines or lines of text on this machine. Options that are not ours are Beam's: `--runner FlinkRunner
+answers JSON lines, tables (.csv, .tsv) or lines of text on this machine. Options that are not ours are Beam's: `--runner FlinkRunner
 --flink_master HOST:PORT`, `--runner SparkRunner`, `--runner DataflowRunner --project ... --temp_location gs://...`.
 Workers need TensorFlow and this package; neither Keras nor the run.
 
@@ -18,12 +18,13 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
+from apache_beam.io import fileio
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from rnnapps.cli.batch import PREFIX, Refused, one_by_one_if_need_be
-from rnnapps.cli.rows import JSON_LINES
+from rnnapps.cli.rows import DELIMITERS, JSON_LINES, read_table
 from rnnapps.errors import UserError
 from rnnapps.serving.client import BadRequest, shortened
 
@@ -152,6 +153,20 @@ def read_row(line: bytes, column: str, json_lines: bool) -> Iterator[Any]:
         yield row
 
 
+def read_rows(file: fileio.ReadableFile, column: str) -> Iterator[Any]:
+    """The rows of a table; what is none goes, with the reason, to the output `bad`."""
+    path = file.metadata.path
+    with file.open(mime_type="application/octet-stream") as content:
+        try:
+            for row in read_table(content, path, column, "--column"):
+                if row.problem:
+                    yield beam.pvalue.TaggedOutput(_BAD, _bad_line(f"{path}, line {row.line}", row.problem))
+                else:
+                    yield row.values
+        except UserError as error:
+            yield beam.pvalue.TaggedOutput(_BAD, _bad_line(path, str(error)))
+
+
 def write_result(result: PredictionResult) -> Iterator[Any]:
     """A row and its answers as a JSON line; a refused one goes to the output `bad`."""
     if isinstance(result.inference, Refused):
@@ -170,15 +185,21 @@ def build(pipeline: beam.Pipeline, input: str, output: str, handler: SavedModelH
 
     Args:
         pipeline: Beam's.
-        input: files to read, a pattern; JSON lines if it ends as they do, and otherwise lines of text.
+        input: files to read, a pattern; JSON lines or tables with a header if it ends as they do, and otherwise lines
+            of text. A table is read by one worker, since a row of it may have line breaks.
         output: how the names of the files of answers begin; JSON lines, in any order.
         handler: whom to ask.
-        column: the key of the input in JSON lines, and of text lines in the answers.
+        column: the column or key of the input, and of text lines in the answers.
     """
-    json_lines = input.endswith(JSON_LINES)
-    lines = pipeline | "Read" >> beam.io.ReadFromText(input, coder=BytesCoder())
-    read = lines | "Rows" >> beam.FlatMap(read_row, column, json_lines).with_outputs(_BAD, main=_GOOD)
-    results = read[_GOOD] | "Predict" >> RunInference(handler)
+    if input.endswith(tuple(DELIMITERS)):
+        content = pipeline | "Find" >> fileio.MatchFiles(input) | "Open" >> fileio.ReadMatches()
+        parse = beam.FlatMap(read_rows, column)
+    else:
+        content = pipeline | "Read" >> beam.io.ReadFromText(input, coder=BytesCoder())
+        parse = beam.FlatMap(read_row, column, input.endswith(JSON_LINES))
+    read = content | "Rows" >> parse.with_outputs(_BAD, main=_GOOD)
+    spread = read[_GOOD] | beam.Reshuffle()  # the rows of one file to all workers
+    results = spread | "Predict" >> RunInference(handler)
     written = results | "Answers" >> beam.FlatMap(write_result).with_outputs(_BAD, main=_GOOD)
     written[_GOOD] | "Write" >> beam.io.WriteToText(output, ".jsonl")
     rejected = (read[_BAD], written[_BAD]) | beam.Flatten()
@@ -191,9 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m rnnapps.serving.beam", description="Runs an export with Apache Beam. Other options are Beam's."
     )
     parser.add_argument("--export", required=True, help="an export's folder, or that of a version")
-    parser.add_argument("--input", required=True, help="files to read: JSON lines (.jsonl), or lines of text")
+    parser.add_argument("--input", required=True, help="files to read: .jsonl, .csv, .tsv, or lines of text")
     parser.add_argument("--output", required=True, help="how the names of the files of answers begin")
-    parser.add_argument("--column", default="text", help="the key of the input (default: text)")
+    parser.add_argument("--column", default="text", help="the column or key of the input (default: text)")
     parser.add_argument("--files", action="store_true", help="the input is the path of a file: send its content")
     parser.add_argument("--signature", default="serving_default", help="the signature to run")
     parser.add_argument("--batch-size", type=int, default=64, help="most rows answered at once (default: 64)")

@@ -41,6 +41,17 @@ def test_json_lines_keep_their_keys_and_get_the_models_answers(tmp_path, model_f
     assert not list(tmp_path.glob("out.rejects*"))
 
 
+def test_tables_keep_their_columns_and_their_line_breaks(tmp_path, model_folder):
+    (tmp_path / "in-1.csv").write_text('id,text\n1,"good,\nlong"\n2\n3,fine\n')
+    (tmp_path / "in-2.csv").write_text("id,review\n4,good\n")
+    run(model_folder, "--input", tmp_path / "in-*.csv", "--output", tmp_path / "out")
+    found = {row["id"]: row for row in map(json.loads, lines(tmp_path, "out-*.jsonl"))}
+    assert {id: row["predicted_label"] for id, row in found.items()} == {"1": "good,\nlong", "3": "fine"}
+    rejected = {row["row"]: row["reason"] for row in map(json.loads, lines(tmp_path, "out.rejects-*"))}
+    assert rejected[f"{tmp_path}/in-1.csv, line 4"] == "1 fields where the header has 2"
+    assert "there is no column 'text'; the columns are 'id', 'review'" in rejected[f"{tmp_path}/in-2.csv"]
+
+
 def test_bad_lines_go_to_files_of_their_own(tmp_path, model_folder):
     (tmp_path / "in.jsonl").write_bytes(b'{"text": "a"}\n{\n\n[]\n{"text": "\xff"}\n{"text": 3}\n{"text": "b"}\n')
     run(model_folder, "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out")
