@@ -187,7 +187,7 @@ def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
 
 
 def translation(run: Path, folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
-    """Both exports of a trained translator; in the twin Keras's layers read and Keras's cells make the search's steps."""
+    """Both exports of a trained translator; in the twin Keras's layers read, and its cells make the search's steps."""
     import tensorflow as tf
 
     from rnnapps import training

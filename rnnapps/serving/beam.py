@@ -2,8 +2,9 @@
 
     python -m rnnapps.serving.beam --export exports/sentiment --input 'reviews-*.jsonl' --output answers
 
-answers JSON lines, tables (.csv, .tsv) or lines of text on this machine. Options that are not ours are Beam's: `--runner FlinkRunner
---flink_master HOST:PORT`, `--runner SparkRunner`, `--runner DataflowRunner --project ... --temp_location gs://...`.
+answers JSON lines, tables (.csv, .tsv) or lines of text on this machine. Options that are not ours are Beam's:
+`--runner FlinkRunner --flink_master HOST:PORT`, `--runner SparkRunner`, `--runner DataflowRunner --project ...
+--temp_location gs://...`.
 Workers need TensorFlow and this package; neither Keras nor the run.
 
 Reference: https://beam.apache.org/documentation/ml/about-ml/
