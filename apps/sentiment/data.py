@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.datasets import Batches, DataError, Dataset, bucket, load
+from rnnapps.datasets.dataset import skipped
 
 SPLITS = ("train", "validation", "test")
 _BATCH = 2048
-_SHOWN = 5  # rejected rows named one by one
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,7 @@ def summary(splits: Iterable[Reviews]) -> Iterator[str]:
     known = splits[0].dataset
     sizes = ", ".join(f"{split.dataset.split} {len(split.texts):,}" for split in splits)
     yield f"{known.name}: {sizes}; classes {', '.join(known.classes)}"
-    if known.rejected:
-        yield f"skipped {len(known.rejected):,} bad rows:"
-        yield from (f"  {row}" for row in known.rejected[:_SHOWN])
-        if len(known.rejected) > _SHOWN:
-            yield f"  and {len(known.rejected) - _SHOWN:,} more; --strict stops at the first"
+    yield from skipped(known.rejected, "row", "rows")
 
 
 def reviews(

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from rnnapps.audio import decode
 from rnnapps.datasets import Batches, DataError, bucket
+from rnnapps.datasets.dataset import skipped
 from rnnapps.datasets.recordings import Clips, load_recordings
 from rnnapps.datasets.tfds_audio import EMBEDDED, load_tfds_audio
 from rnnapps.errors import UserError
 
 SPLITS = ("train", "validation", "test")
-_SHOWN = 5  # rejected files named one by one
 
 
 def clips(
@@ -88,12 +88,7 @@ def summary(splits: Iterable[Clips], sample_rate: int) -> Iterator[str]:
         for split in splits
     )
     yield f"{splits[0].name}: {sizes}; classes {', '.join(splits[0].classes)}"
-    rejected = list(dict.fromkeys(bad for split in splits for bad in split.rejected))
-    if rejected:
-        yield f"skipped {len(rejected):,} bad files or rows:"
-        yield from (f"  {bad}" for bad in rejected[:_SHOWN])
-        if len(rejected) > _SHOWN:
-            yield f"  and {len(rejected) - _SHOWN:,} more; --strict stops at the first"
+    yield from skipped((bad for split in splits for bad in split.rejected), "file or row", "files or rows")
 
 
 class WaveformBatches:

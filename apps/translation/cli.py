@@ -74,7 +74,13 @@ def main():
 @click.option("--target", type=FILE, help="File of their translations, line by line.")
 @click.option("--validation-source", type=FILE, help="Sentences to validate on.  [default: a part of --source]")
 @click.option("--validation-target", type=FILE, help="Their translations.")
-@click.option("--vocabulary", type=COUNT, default=600, show_default=True, help="Subwords of a vocabulary.")
+@click.option(
+    "--vocabulary",
+    type=click.IntRange(512),
+    default=600,
+    show_default=True,
+    help="Subwords of a vocabulary, at most; a small text gives fewer.",
+)
 @click.option(
     "--joint/--separate", default=True, show_default=True, help="One vocabulary for both languages, or one for each."
 )
@@ -85,7 +91,9 @@ def main():
     show_default=True,
     help="Subword regularisation: segment anew each epoch; 0.3 is usual with little data, 0 is never.",
 )
-@click.option("--max-length", type=COUNT, default=100, show_default=True, help="Subwords of a training sentence.")
+@click.option(
+    "--max-length", type=COUNT, default=100, show_default=True, help="Training: longer sentences are cut, in subwords."
+)
 @model_options(cell="gru", units=128, layers=1, dropout=0.1)
 @click.option(
     "--attention",
@@ -116,7 +124,9 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     if options.pop("no_attention"):
         options["attention"] = None
     options |= {name: options[name] and str(Path(options[name]).resolve()) for name in FILES}
-    options["dataset"] = None if options["source"] else absolute_dataset(options["dataset"], [])
+    if any(options[name] for name in FILES) and context.get_parameter_source("dataset").name == "DEFAULT":
+        options["dataset"] = None
+    options["dataset"] = options["dataset"] and absolute_dataset(options["dataset"], [])
     training.set_seed(options["seed"])
     # Files of one's own with a validation part have no test part.
     names = data.SPLITS[:2] if options["validation_source"] else data.SPLITS
@@ -127,6 +137,7 @@ def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **option
     if options["joint"]:
         subwords = [[*subwords[0], *subwords[1]]]
     subwords = [Subwords(train_subwords(texts, options["vocabulary"], seed=options["seed"])) for texts in subwords]
+    click.echo(f"subwords: {' and '.join(f'{one.size:,}' for one in subwords)}")
     model = Translator(*(one.to_text() for one in subwords), **{name: options[name] for name in MODEL})
     model.build()
     shape = {"batch_size": options["batch_size"], "max_length": options["max_length"]}
@@ -201,15 +212,24 @@ def evaluate(run, dataset, source, target, split, strict, batch_size, as_json, *
 @click.option("--text-column", default="text", show_default=True, help="With --input: column or key of the text.")
 @search_options
 @click.option("--nbest", type=COUNT, default=1, show_default=True, help="Translations of each text, the best first.")
-@click.option("--attention-plot", type=FILE, metavar="PNG", help="Draw where the attention looked; a RUN only.")
+@click.option(
+    "--attention-plot",
+    type=FILE,
+    metavar="PNG",
+    help=f"Draw where the attention looked, for the first {DRAWN} texts and 40 subwords of each; a RUN only.",
+)
 @predict_options
 @click.pass_context
 def predict(context, source, inputs, files, text_column, nbest, attention_plot, batch_size, as_json, **search):
     """The translation of each TEXT, of each line of standard input, or of each row of a file.
 
-    RUN is a run folder or an export; --server takes its place. Prints a translation a line; with --nbest score and
-    translation, separated by a tab.
+    RUN is a run folder or an export; --server takes its place. Prints a translation a line; with --nbest the number of
+    the text, score and translation, separated by tabs. Of a text of more than 1,000 subwords the first are read.
     """
+    if attention_plot and files is not None:
+        raise UserError("--attention-plot is for texts on the command line or standard input; leave out --input")
+    if attention_plot and attention_plot.suffix.lower() != ".png":
+        raise UserError(f"--attention-plot {attention_plot}: must end in .png")
     if nbest > search["beam"]:
         raise UserError(f"--nbest {nbest} needs a --beam as wide; it is {search['beam']}")
     if source.path is None or not (source.path / "config.json").exists():
@@ -226,15 +246,16 @@ def predict(context, source, inputs, files, text_column, nbest, attention_plot, 
         rows = open_rows(files.input, text_column, "--text-column")
         predict_file(rows, files, answer, ("translation", "score"), f"{source.name} {search} {nbest}", batch_size)
         return
-    texts, drawn = input_texts(inputs), []
+    texts, drawn, number = input_texts(inputs), [], 0
     while batch := list(islice(texts, batch_size)):
         for text, found in zip(batch, answer(batch), strict=True):
             drawn.append((text, found["translation"]))
+            number += 1
             if as_json:
                 click.echo(json.dumps({"text": text} | found, ensure_ascii=False))
             elif nbest > 1:
                 for one in found["nbest"]:
-                    click.echo(f"{one['score']:.4f}\t{one['translation']}")
+                    click.echo(f"{number}\t{one['score']:.4f}\t{one['translation']}")
             else:
                 click.echo(found["translation"])
         drawn = drawn[:DRAWN] if attention_plot else []

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from rnnapps.datasets import PairBatches, Pairs
+from rnnapps.datasets.dataset import skipped
 from rnnapps.text import END, START, Segmentations
 
 if TYPE_CHECKING:
     from rnnapps.apps.translation.model import Translator
 
 SPLITS = ("train", "validation", "test")
-_SHOWN = 5  # rejected pairs named one by one
 
 
 def summary(splits: Iterable[Pairs]) -> Iterator[str]:
@@ -25,13 +25,7 @@ def summary(splits: Iterable[Pairs]) -> Iterator[str]:
     yield f"{known.name}: {sizes} pairs" + (
         f"; {known.languages[0]} to {known.languages[1]}" if known.languages else ""
     )
-    # Parts carved off one file each know of all its bad lines.
-    rejected = list(dict.fromkeys(row for pairs in splits for row in pairs.rejected))
-    if rejected:
-        yield f"skipped {len(rejected):,} bad pairs:"
-        yield from (f"  {row}" for row in rejected[:_SHOWN])
-        if len(rejected) > _SHOWN:
-            yield f"  and {len(rejected) - _SHOWN:,} more; --strict stops at the first"
+    yield from skipped((row for pairs in splits for row in pairs.rejected), "pair", "pairs")
 
 
 def batches(

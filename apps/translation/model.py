@@ -273,7 +273,7 @@ class Translator(keras.Model):
         """Translations of strings, found by beam search; a plain graph.
 
         Args:
-            text: string (batch,). A text without anything in it has an empty translation.
+            text: string (batch,). A text without anything in it has an empty translation, with the score 0.
             search: how to look for them.
             n_best: how many for each text, at most the beam's width.
 
@@ -300,7 +300,9 @@ class Translator(keras.Model):
         )
         ids = tf.reshape(found.ids, [tf.size(found.scores), tf.shape(found.ids)[2]])
         translations = tf.reshape(self.target_subwords.decode(ids), tf.shape(found.scores))
-        return translations, tf.maximum(found.scores, NO_TRANSLATION)
+        scores = tf.maximum(found.scores, NO_TRANSLATION)
+        nothing = tf.logical_and(lengths[:, None] == 0, scores > NO_TRANSLATION)
+        return translations, tf.where(nothing, 0.0, scores)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.options}

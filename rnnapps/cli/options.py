@@ -151,7 +151,7 @@ def training_options(
             type=COUNT,
             default=patience,
             show_default=True,
-            help="Epochs without a better validation loss before stopping.",
+            help="Epochs without a better result on the validation split before stopping.",
         ),
         click.option(
             "--checkpoint-every",

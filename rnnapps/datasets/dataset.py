@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from rnnapps.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+_SHOWN = 20  # bad rows or files that are named one by one
 
 
 class DataError(UserError):
@@ -57,3 +60,18 @@ class Dataset:
     split: str
     path: pathlib.Path
     rejected: tuple[Rejected, ...] = ()
+
+
+def skipped(rejected: Iterable[Rejected], one: str, more: str) -> Iterator[str]:
+    """Lines that name what was left out: how many, and the first of them; none where nothing was.
+
+    Args:
+      rejected: what was left out; the same thing may be there more than once, since each split knows of it.
+      one, more: what to call it, such as "row" and "rows".
+    """
+    rejected = list(dict.fromkeys(rejected))
+    if rejected:
+        yield f"skipped {len(rejected):,} bad {one if len(rejected) == 1 else more}:"
+        yield from (f"  {bad}" for bad in rejected[:_SHOWN])
+    if len(rejected) > _SHOWN:
+        yield f"  and {len(rejected) - _SHOWN:,} more; --strict stops at the first"

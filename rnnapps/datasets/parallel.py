@@ -145,7 +145,10 @@ def _parts_of_tables(path: pathlib.Path) -> dict[str, _Files]:
 def _own_pairs(parts: dict[str, _Files], split: str, name: str, seed: int, strict: bool) -> Pairs:
     _check_split(name, split, (*SPLITS, "all"))
     if split == "test" and "validation" in parts and "test" not in parts:
-        raise DataError(f"{name}: there is a validation part but no test part; evaluate on files of their own")
+        raise DataError(
+            f"{name}: there is a validation part but no test part: name files with --source and --target, or take"
+            " --split validation"
+        )
     missing = () if "validation" in parts else tuple(part for part in SPLITS if part not in parts)
     wanted = list(parts) if split == "all" else [split if split in parts else "train"]
     sources, targets, rejected = [], [], []

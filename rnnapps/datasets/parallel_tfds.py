@@ -28,7 +28,7 @@ def read_tfds(
     Raises:
       DataError: no such set, it cannot be prepared, or it is not one of translations between two languages.
     """
-    builder = prepared(name, data_dir, EMBEDDED, kind="translation")
+    builder = prepared(name, data_dir, EMBEDDED, kind="translation", check=_languages)
     languages = _languages(builder)
     sizes = {part: info.num_examples for part, info in builder.info.splits.items()}
     if "train" not in sizes:

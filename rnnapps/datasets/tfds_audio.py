@@ -27,10 +27,15 @@ def load_tfds_audio(
     """
     if split not in SPLITS:
         raise DataError(f"unknown split {split!r} of {name}: it is one of {', '.join(SPLITS)}")
-    builder = prepared(name, data_dir, EMBEDDED, kind="audio classification")
-    features = dict(builder.info.features or {})
-    audio = _only(name, features, tfds.features.Audio, "audio")
-    label = _only(name, features, tfds.features.ClassLabel, "label")
+
+    def columns(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
+        features = dict(builder.info.features or {})
+        audio = _only(name, features, tfds.features.Audio, "audio")
+        return audio, _only(name, features, tfds.features.ClassLabel, "label")
+
+    builder = prepared(name, data_dir, EMBEDDED, kind="audio classification", check=columns)
+    features = builder.info.features
+    audio, label = columns(builder)
     present = set(builder.info.splits)
     read = split if split in present else "train"
     waveforms, labels = [], []

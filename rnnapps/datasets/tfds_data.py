@@ -27,8 +27,12 @@ def load_tfds(
     Raises:
       DataError: no such set, it cannot be prepared, it is not one of labelled texts, or the split has no labels.
     """
-    builder = prepared(name, data_dir, EMBEDDED, kind="text classification")
-    text, label = _text_feature(builder, text_column), _label_feature(builder, label_column)
+
+    def columns(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
+        return _text_feature(builder, text_column), _label_feature(builder, label_column)
+
+    builder = prepared(name, data_dir, EMBEDDED, kind="text classification", check=columns)
+    text, label = columns(builder)
 
     def read(part: str) -> tf.data.Dataset:
         examples = builder.as_dataset(split=part, shuffle_files=False)
@@ -54,8 +58,15 @@ def prepared(
     embedded: Mapping[str, Callable[..., tfds.core.DatasetBuilder]],
     *,
     kind: str,
+    check: Callable[[tfds.core.DatasetBuilder], object],
 ) -> tfds.core.DatasetBuilder:
-    """A builder whose data are ready to be read: one of `embedded`, or else TFDS's own; `kind` is for the message.
+    """A builder whose data are ready to be read: one of `embedded`, or else TFDS's own.
+
+    Args:
+      name, data_dir: what was asked for, and where prepared sets are kept.
+      embedded: our own builders by name.
+      kind: of what the sets must be, for the message.
+      check: raises a DataError where the set is another kind; called before anything is downloaded.
 
     Raises:
       DataError: no such set, or it cannot be prepared.
@@ -71,6 +82,7 @@ def prepared(
             builder = make()
         except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:  # the last: no such version
             raise DataError(_not_found(name, error, embedded, kind)) from error
+        check(builder)
         if builder.is_prepared():
             return builder
         try:

@@ -55,7 +55,7 @@ def test_validation_files_leave_the_training_files_whole(corpus):
     files = {name.replace("-", "_"): path for name, path in files.items()}
     assert len(load_pairs(None, "train", **files).sources) == 50
     assert load_pairs(None, "validation", **files).targets == [b"Dev"]
-    with pytest.raises(DataError, match="no test part; evaluate on files of their own"):
+    with pytest.raises(DataError, match="no test part: name files with --source"):
         load_pairs(None, "test", **files)
 
 
@@ -218,3 +218,9 @@ class TinyWords(tfds.core.GeneratorBasedBuilder):
 def test_a_set_of_something_else_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"tiny_words/1\.0\.0: is no set of translations between two languages"):
         load_pairs("tiny_words", "train", data_dir=tmp_path)
+
+
+def test_a_set_of_another_kind_is_refused_before_anything_is_downloaded(tmp_path):
+    with pytest.raises(DataError, match="is no set of translations between two languages"):
+        load_pairs("imdb_reviews", "train", data_dir=tmp_path)
+    assert not list(tmp_path.rglob("*"))

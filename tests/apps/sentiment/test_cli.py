@@ -209,7 +209,7 @@ def test_bad_rows_are_named_and_skipped(tmp_path):
     data = write_reviews(tmp_path / "reviews.csv", 40)
     data.write_text(data.read_text() + "no label here\n")
     output = run("train", "--run-dir", tmp_path / "run", "--dataset", data, *SMALL, "--epochs", "1").stdout
-    assert "skipped 1 bad row" in output
+    assert "skipped 1 bad row:" in output
     assert "reviews.csv:42" in output
 
 

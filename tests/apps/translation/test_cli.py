@@ -97,13 +97,33 @@ def test_predict_gives_several_translations_the_best_first(trained):
     assert line["translation"] == line["nbest"][0]["translation"] == "eins zwei"
     scores = [one["score"] for one in line["nbest"]]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)
-    assert run("predict", folder, "one two", "--nbest", "2").stdout.count("\t") == 2
+    assert run("predict", folder, "one two", "--nbest", "2").stdout.count("\t") == 4
     assert "--nbest 6 needs a --beam as wide" in run("predict", folder, "x", "--nbest", "6", code=2).stderr
 
 
 def test_predict_draws_the_attention(trained, tmp_path):
     run("predict", trained[0], "one two $ 3", "", "two", "--attention-plot", tmp_path / "attention.png")
     assert (tmp_path / "attention.png").stat().st_size > 1000
+
+
+def test_options_that_do_not_go_together_are_one_line(trained, tmp_path):
+    folder, *_ = trained
+
+    def complaint(*arguments):
+        error = run(*arguments, code=2).stderr
+        assert error.startswith("error: ") and error.count("\n") == 1
+        return error
+
+    into = ["--run-dir", tmp_path / "run"]
+    (tmp_path / "a.de").write_text("eins\n")
+    only = ["--target", tmp_path / "a.de"]
+    assert "give one or the other" in complaint("train", *into, "--dataset", "expressions", *only)
+    assert "needs --source FILE" in complaint("train", *into, *only)
+    plot = ["--attention-plot", tmp_path / "a.png"]
+    files = ["--input", tmp_path / "a.de", "--output", tmp_path / "out.jsonl"]
+    assert "leave out --input" in complaint("predict", folder, *files, *plot)
+    assert "must end in .png" in complaint("predict", folder, "one", "--attention-plot", tmp_path / "a.jpg")
+    assert not (tmp_path / "run").exists() and not (tmp_path / "out.jsonl").exists()
 
 
 def test_predict_takes_anything_and_ends(trained):

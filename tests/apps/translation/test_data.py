@@ -56,12 +56,12 @@ def test_sampling_segments_anew_every_epoch_and_alike_after_a_restart(model):
 
 
 def test_the_summary_names_some_bad_pairs_once():
-    rejected = tuple(Rejected(line, "the source is empty", Path("a.de")) for line in range(1, 8))
+    rejected = tuple(Rejected(line, "the source is empty", Path("a.de")) for line in range(1, 23))
     splits = [Pairs([b"a"] * 1200, [b"b"] * 1200, "a.de, a.en", split, rejected) for split in ("train", "validation")]
     lines = list(summary(splits))
     assert lines[0] == "a.de, a.en: train 1,200, validation 1,200 pairs"
-    assert lines[1] == "skipped 7 bad pairs:"
+    assert lines[1] == "skipped 22 bad pairs:"
     assert lines[2] == "  a.de:1: the source is empty"
     assert lines[-1] == "  and 2 more; --strict stops at the first"
-    assert len(lines) == 8
+    assert len(lines) == 23
     assert list(summary([PAIRS])) == ["dogs: train 42 pairs; de to en"]

@@ -98,7 +98,7 @@ def test_a_translation_depends_on_no_other_sentence_of_the_batch(subwords):
     texts = ["ein Hund", "", "die Katze schläft " * 3, "犬 🐕"]
     together, scores = model.translate(tf.constant(texts), search, n_best=2)
     assert together.shape == scores.shape == (4, 2)
-    assert together[1, 0] == b""
+    assert together[1, 0] == b"" and scores[1, 0] == 0
     for row, text in enumerate(texts):
         alone, score = model.translate(tf.constant([text]), search, n_best=2)
         assert alone[0].numpy().tolist() == together[row].numpy().tolist()
