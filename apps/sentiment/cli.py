@@ -1,6 +1,7 @@
 """`rnn-sentiment`: train, evaluate, predict, export. Commands import TensorFlow themselves: --help must be quick."""
 
 import json
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -24,14 +25,12 @@ from rnnapps.cli import (
 )
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, FRACTION
-from rnnapps.errors import UserError
 
 MODEL = (
     *("cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
     *("bidirectional", "embedding_units", "max_length", "pooling", "word_dropout", "ngrams", "adversarial"),
 )
 SOURCE = ("dataset", "data_dir", "seed", "strict", "text_column", "label_column")
-_MEASURED = 500  # examples of the test split, one by one, for the accuracy of a LiteRT file
 RUN = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -194,17 +193,16 @@ def export(run, output, model_version, quantize):
     try:
         examples = data.reviews(options["dataset"], "test", **_source(options)).with_classes(model.classes)
         samples = [text.decode("utf-8", errors="replace") for text in examples.texts[:100]]
+        inputs, labels = examples.texts, examples.labels
     except DataError as error:
         click.echo(f"the check goes without the run's own texts: {error}", err=True)
-        samples = []
+        samples, inputs, labels = [], [], []
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
-    if quantize and not samples:
-        raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
-    measured = [] if not quantize else [examples.texts[:_MEASURED], examples.labels[:_MEASURED]]
     export_classifier(
         lambda add: serving.export(model, output, samples, model_version, about, add),
-        (lambda file: serving.quantize(model, file, *measured)) if quantize else None,
-        len(measured[1]) if quantize else 0,
+        partial(serving.quantize, model) if quantize else None,
+        inputs,
+        labels,
         "word ids, int32 (1, words): line numbers of vocabulary.txt beside it, from 0",
     )
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -34,7 +35,6 @@ MODEL = (
 )
 SOURCE = ("data_dir", "seed", "strict", "split_by", "test_files")
 AMOUNT = click.FloatRange(0)
-_MEASURED = 500  # examples of the test split, one by one, for the accuracy of a LiteRT file
 RUN = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -279,17 +279,16 @@ def export(run, output, model_version, quantize):
     try:
         examples = data.with_classes(_clips(options, "test"), model.classes)
         samples = examples.waveforms[:16]
+        inputs, labels = examples.waveforms, examples.labels
     except DataError as error:
         click.echo(f"the check goes without the run's own recordings: {error}", err=True)
-        samples = []
+        samples, inputs, labels = [], [], []
     about = {"dataset": options["dataset"], "metrics": folder.read_metrics()}
-    if quantize and not samples:
-        raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
-    measured = [] if not quantize else [examples.waveforms[:_MEASURED], examples.labels[:_MEASURED]]
     export_classifier(
         lambda add: serving.export(model, output, samples, model_version, about, add),
-        (lambda file: serving.quantize(model, file, *measured)) if quantize else None,
-        len(measured[1]) if quantize else 0,
+        partial(serving.quantize, model) if quantize else None,
+        inputs,
+        labels,
         "a second of waveform, float32 (1, samples): WAV files are read outside",
     )
 

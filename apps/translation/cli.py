@@ -246,19 +246,19 @@ def predict(context, source, inputs, files, text_column, nbest, attention_plot, 
         rows = open_rows(files.input, text_column, "--text-column")
         predict_file(rows, files, answer, ("translation", "score"), f"{source.name} {search} {nbest}", batch_size)
         return
-    texts, drawn, number = input_texts(inputs), [], 0
-    while batch := list(islice(texts, batch_size)):
-        for text, found in zip(batch, answer(batch), strict=True):
+    texts, drawn = input_texts(inputs), []
+    batches = iter(lambda: list(islice(texts, batch_size)), [])
+    answered = (pair for batch in batches for pair in zip(batch, answer(batch), strict=True))
+    for number, (text, found) in enumerate(answered, start=1):
+        if attention_plot and number <= DRAWN:
             drawn.append((text, found["translation"]))
-            number += 1
-            if as_json:
-                click.echo(json.dumps({"text": text} | found, ensure_ascii=False))
-            elif nbest > 1:
-                for one in found["nbest"]:
-                    click.echo(f"{number}\t{one['score']:.4f}\t{one['translation']}")
-            else:
-                click.echo(found["translation"])
-        drawn = drawn[:DRAWN] if attention_plot else []
+        if as_json:
+            click.echo(json.dumps({"text": text} | found, ensure_ascii=False))
+        elif nbest > 1:
+            for one in found["nbest"]:
+                click.echo(f"{number}\t{one['score']:.4f}\t{one['translation']}")
+        else:
+            click.echo(found["translation"])
     if drawn:
         from rnnapps.apps.translation import report
 

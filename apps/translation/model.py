@@ -1,5 +1,6 @@
 """The translator: subwords -> bidirectional encoder -> attention decoder -> subwords, with the vocabularies inside."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -14,7 +15,8 @@ Tensors = tuple[tf.Tensor, ...]
 CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 LONGEST = 1000  # subwords of a source that are read, so that no request takes all memory
 NO_TRANSLATION = -1e9  # and not -inf, for which JSON has no number
-ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": MultiplicativeAttention}
+# Unscaled, a product of so many units picks one step for sure before anything is learnt, and never looks again.
+ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": partial(MultiplicativeAttention, scale=True)}
 
 
 class Search(NamedTuple):
@@ -141,9 +143,7 @@ class Translator(keras.Model):
         self.decoder = [recurrent(2 * units, f"decoder_{n}") for n in range(1, layers + 1)]
         self.states_a_layer = len(self.decoder[0].state_size)
         self.bridge = keras.layers.Dense(2 * units * self.states_a_layer * layers, activation="tanh", name="bridge")
-        # Unscaled, a product of so many units picks one step for sure before anything is learnt, and never looks again.
-        scaled = {"scale": True} if attention == "multiplicative" else {}
-        self.attention = ATTENTIONS[attention](2 * units, name="attention", **scaled) if attention else None
+        self.attention = ATTENTIONS[attention](2 * units, name="attention") if attention else None
         self.combine = keras.layers.Dense(embedding_units, activation="tanh", name="combine")
         self.dropout = keras.layers.Dropout(dropout)
 

@@ -1,11 +1,14 @@
 """The options of `export` and what it says; the same for every app."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from rnnapps.cli.options import COUNT
+from rnnapps.errors import UserError
+
+_MEASURED = 500  # examples of the test split, one by one, for the accuracy of a LiteRT file
 
 
 def export_options(command):
@@ -36,20 +39,29 @@ def tell_export(saved) -> None:
     click.echo(f"to start a server: docker compose up, in {saved.folder.parent}")
 
 
-def export_classifier(write: Callable, quantize: Callable | None, count: int, takes: str) -> None:
+def export_classifier(write: Callable, quantize: Callable | None, inputs: Sequence, labels: Sequence, takes: str):
     """Exports a classifier, with a LiteRT file if it is wanted, and says what came out.
 
     Args:
         write: writes the export, given `add` as of `rnnapps.serving.save`.
-        quantize: writes a LiteRT file and returns the accuracy before and after; None for no such file.
-        count: how many examples of the test split it measures.
+        quantize: given a file, inputs and labels, writes a LiteRT file and returns the accuracy before and after; None
+            for no such file.
+        inputs, labels: the test split, of which the first 500 are measured; empty where it cannot be read.
         takes: what the LiteRT file takes, for the user.
+
+    Raises:
+        UserError: a LiteRT file is wanted and there is nothing to measure it on.
     """
+    if quantize is None:
+        tell_export(write(None))
+        return
+    if not len(labels):
+        raise UserError("--quantize measures accuracy on the test split of the run's data, which cannot be read")
+    inputs, labels = inputs[:_MEASURED], labels[:_MEASURED]
     accuracies = []
-    saved = write((lambda extra: accuracies.extend(quantize(extra / "model.tflite"))) if quantize else None)
+    saved = write(lambda extra: accuracies.extend(quantize(extra / "model.tflite", inputs, labels)))
     tell_export(saved)
-    if quantize:
-        before, after = accuracies
-        file = saved.folder / "assets.extra" / "model.tflite"
-        click.echo(f"{file}: {file.stat().st_size / 2**10:,.0f} KiB, takes {takes}")
-        click.echo(f"accuracy on {count} examples of the test split: {before:.2%} before, {after:.2%} as LiteRT")
+    before, after = accuracies
+    file = saved.folder / "assets.extra" / "model.tflite"
+    click.echo(f"{file}: {file.stat().st_size / 2**10:,.0f} KiB, takes {takes}")
+    click.echo(f"accuracy on {len(labels)} examples of the test split: {before:.2%} before, {after:.2%} as LiteRT")

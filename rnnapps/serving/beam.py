@@ -192,15 +192,16 @@ def build(pipeline: beam.Pipeline, input: str, output: str, handler: SavedModelH
         handler: whom to ask.
         column: the column or key of the input, and of text lines in the answers.
     """
-    if input.endswith(tuple(DELIMITERS)):
+    table = input.endswith(tuple(DELIMITERS))
+    if table:
         content = pipeline | "Find" >> fileio.MatchFiles(input) | "Open" >> fileio.ReadMatches()
         parse = beam.FlatMap(read_rows, column)
     else:
         content = pipeline | "Read" >> beam.io.ReadFromText(input, coder=BytesCoder())
         parse = beam.FlatMap(read_row, column, input.endswith(JSON_LINES))
     read = content | "Rows" >> parse.with_outputs(_BAD, main=_GOOD)
-    spread = read[_GOOD] | beam.Reshuffle()  # the rows of one file to all workers
-    results = spread | "Predict" >> RunInference(handler)
+    rows = read[_GOOD] | beam.Reshuffle() if table else read[_GOOD]  # from the reader of a table to all workers
+    results = rows | "Predict" >> RunInference(handler)
     written = results | "Answers" >> beam.FlatMap(write_result).with_outputs(_BAD, main=_GOOD)
     written[_GOOD] | "Write" >> beam.io.WriteToText(output, ".jsonl")
     rejected = (read[_BAD], written[_BAD]) | beam.Flatten()
