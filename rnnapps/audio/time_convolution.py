@@ -9,7 +9,8 @@ class TimeConvolution(keras.layers.Layer):
     """A 2D convolution, causal in time, with layer normalisation and ReLU.
 
     A step comes every `stride` input steps and sees the last `kernel` of them; before the first lie zeros. So t steps
-    become floor(t / stride), and chunks fed to `stream` give the steps of the whole.
+    become floor(t / stride), and chunks fed to `stream` give the steps of the whole. A step is normalised over its
+    frequencies and channels together: where there is only noise, it stays weak beside the bands of the voice.
 
     Args:
         filters: number of output channels.
@@ -36,7 +37,7 @@ class TimeConvolution(keras.layers.Layer):
         if self.past < 0:
             raise ValueError(f"stride must not be larger than kernel in time, got {stride} and {kernel}")
         self.convolution = keras.layers.Conv2D(filters, kernel, stride, use_bias=False, dtype=self.dtype_policy)
-        self.normalisation = keras.layers.LayerNormalization(dtype=self.dtype_policy)
+        self.normalisation = keras.layers.LayerNormalization(axis=(-2, -1), dtype=self.dtype_policy)
         self.supports_masking = True
 
     def build(self, sequences_shape):

@@ -40,6 +40,7 @@ def test_files_are_mixed_to_one_channel_and_resampled(tmp_path, form):
         (wav_bytes(np.array([0.0, np.nan], np.float32), subtype="FLOAT"), "not numbers"),
         (wav_bytes(np.zeros(9, np.float32), rate=7), "its header says 7 Hz"),
     ],
+    ids=["empty", "text", "no-samples", "not-numbers", "rate"],  # libsndfile writes the time into a file of floats
 )
 def test_what_is_no_recording_is_named(tmp_path, content, complaint):
     path = tmp_path / "bad.wav"
