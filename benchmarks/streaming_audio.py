@@ -17,6 +17,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import absl.logging
 import keras
 import numpy as np
 import tensorflow as tf
@@ -28,6 +29,7 @@ from rnnapps.datasets.spoken_words import CLASSES
 from rnnapps.recurrences import use_engine
 
 WARM_UP = 50  # chunks
+absl.logging.set_verbosity(absl.logging.ERROR)  # every load of an export warns that it cannot be trained further
 
 
 def main() -> None:

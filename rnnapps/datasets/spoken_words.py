@@ -114,7 +114,7 @@ class SpokenWords(_Spoken):
 
 
 class SpokenVocabulary(_Spoken):
-    """16,560 clips of 60 words, each a class of its own: 13,920 to train on, 1,200 to validate, 1,920 to test."""
+    """17,040 clips of 60 words, each a class of its own: 13,920 to train on, 1,200 to validate, 1,920 to test."""
 
     name = "spoken_vocabulary"
     RELEASE_NOTES = {"1.0.0": "84 voices, 60 classes."}  # noqa: RUF012
