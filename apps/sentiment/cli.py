@@ -78,7 +78,7 @@ def main():
     show_default=True,
     help="Train also on embeddings moved by this fraction of their norm in the worst direction.",
 )
-@training_options(epochs=3, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=2)
+@training_options(run_dir="runs/sentiment", epochs=3, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=2)
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
     """Train a classifier, evaluate it on the test split, and leave everything in --run-dir."""

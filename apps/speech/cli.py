@@ -116,7 +116,7 @@ def main():
     metavar="RUN",
     help="Begin with what the model of another run has learnt to hear; for few recordings.",
 )
-@training_options(epochs=12, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=4)
+@training_options(run_dir="runs/speech", epochs=12, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=4)
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
     """Train a classifier, evaluate it on the test split, and leave everything in --run-dir."""
@@ -260,7 +260,9 @@ def predict(source, inputs, files, top, strict, stream, every, plot, batch_size,
         else:
             click.echo(f"{file}\t" + "\t".join(f"{label}\t{score:.3f}" for label, score in found["top"].items()))
     if bad and not good:
-        raise UserError(f"none of the {bad} recordings could be read")
+        raise UserError(f"no recording could be read ({bad} tried)")
+    if bad:
+        click.echo(f"{good} answered, {bad} skipped", err=True)
 
 
 @main.command()
@@ -372,11 +374,13 @@ def _answer(label: str, score: float, top: dict[str, float]) -> dict:
 
 
 def _stream(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
-    from rnnapps import training
+    from rnnapps import serving, training
     from rnnapps.apps.speech import report
     from rnnapps.apps.speech.serving import listen
     from rnnapps.audio import decode
 
+    if run.is_dir() and serving.is_export(run):
+        raise UserError(f"--stream follows a recording with a run folder; {run} is an export")
     folder = training.open_run(run)
     model = _model(folder)
     if not model.options["causal"]:
@@ -390,5 +394,5 @@ def _stream(run: Path, file: Path, every: float, plot: Path | None, as_json: boo
         line = {"time": round(time, 3), "label": label, "score": round(score, 6)}
         click.echo(json.dumps(line) if as_json else f"{time:8.2f} s  {label}\t{score:.3f}")
     picture = plot or folder.report / "stream.png"
-    report.plot_stream(model, samples, times, probabilities, picture)
+    report.plot_stream(model, samples, times, probabilities, f"{file.name}: {label} {score:.3f}", picture)
     click.echo(f"spectrogram and probabilities: {picture}", err=as_json)

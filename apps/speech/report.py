@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from rnnapps.apps.speech.data import WaveformBatches
 from rnnapps.datasets.recordings import Clips
 from rnnapps.training import plot_confusion_matrix
+from rnnapps.training.plots import STYLE, save
 
 
 def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = None) -> dict:
@@ -32,7 +33,8 @@ def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = No
     split = WaveformBatches(examples, batch_size)
     read = tf.function(model.probabilities, reduce_retracing=True)
     inputs = [waveform_and_lengths for waveform_and_lengths, _ in split.epoch(0)]
-    read(*inputs[0])  # traces
+    for batch in {waveform.shape: (waveform, lengths) for waveform, lengths in inputs}.values():
+        read(*batch)  # traces, and warms up
     begin = time.perf_counter()
     found = np.concatenate([read(*batch).numpy() for batch in inputs])
     computing = time.perf_counter() - begin
@@ -77,7 +79,7 @@ def table(metrics: dict) -> str:
 
 
 def plot_stream(
-    model, samples: np.ndarray, times: Sequence[float], probabilities: Sequence[np.ndarray], path: Path
+    model, samples: np.ndarray, times: Sequence[float], probabilities: Sequence[np.ndarray], title: str, path: Path
 ) -> None:
     """Draws the log-mel spectrogram of a recording above the class probabilities over time, and writes a PNG.
 
@@ -86,23 +88,29 @@ def plot_stream(
       samples: the recording at the model's rate, float (samples,).
       times: when it was asked, in seconds.
       probabilities: its answers, (classes,) each.
+      title: what stands above.
       path: where the PNG goes.
     """
     frames, _ = model.log_mel(samples[None])
     seconds = len(samples) / model.sample_rate
     answers = np.array(probabilities)
     loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves than these could not be told apart
-    figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
-    above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, frames.shape[2]))
-    above.set_ylabel("mel band")
-    above.yaxis.get_major_locator().set_params(integer=True)
-    for number in loudest:
-        below.plot(times, answers[:, number], label=model.classes[number].replace("$", r"\$"), linewidth=2)
-    below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")
-    below.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
+    bands = frames.shape[2]
+    marks = [hertz for hertz in (250, 500, 1000, 2000, 4000) if 0 <= model.log_mel.place(hertz) <= bands]
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, bands))
+        above.set_title(title.replace("$", r"\$"), loc="left")
+        above.set_ylabel("Hz")
+        above.set_yticks([model.log_mel.place(hertz) for hertz in marks], [f"{hertz:,}" for hertz in marks])
+        for number in loudest:
+            name = model.classes[number].replace("$", r"\$")
+            below.plot(times, answers[:, number], label=name, linewidth=2, marker="o", markersize=3)
+        below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")
+        below.grid(axis="y", color="#e6e9ee")
+        below.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+        save(figure, path)
 
 
 def _sums_to_one(probabilities: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def answers(model: SpeechClassifier, audio: tf.Tensor) -> dict[str, tf.Tensor]:
     """
     waveforms = decode_wav(audio, model.sample_rate)
     hop, shortest = model.log_mel.hop, tf.reduce_min(waveforms.row_lengths())
-    enough = tf.debugging.Assert(shortest >= hop, ["audio: only", shortest, "samples; a frame needs", hop])
+    enough = tf.debugging.Assert(shortest >= hop, ["audio: too short:", shortest, "of at least", hop, "samples"])
     with tf.control_dependencies([enough]):
         waveforms = tf.identity(waveforms)
     return _named(model, model.probabilities(waveforms.to_tensor(), waveforms.row_lengths()))
@@ -237,7 +237,7 @@ def ask_model(model: SpeechClassifier) -> tuple[Callable[[Path], np.ndarray], tu
     def answer(file: Path) -> list[float]:
         samples = decode(file, model.sample_rate)
         if len(samples) < model.log_mel.hop:
-            raise AudioError(f"{file}: only {len(samples)} samples; a frame needs {model.log_mel.hop}")
+            raise AudioError(f"{file}: too short: {len(samples)} of at least {model.log_mel.hop} samples")
         return compiled(samples[None])[0].numpy().tolist()
 
     return answer, model.classes

@@ -108,7 +108,15 @@ def main():
 @click.option(
     "--bleu-sample", type=COUNT, default=500, show_default=True, help="Validation sentences translated each epoch."
 )
-@training_options(epochs=14, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=5, averaging=0.99)
+@training_options(
+    run_dir="runs/translation",
+    epochs=14,
+    batch_size=64,
+    learning_rate=3e-3,
+    schedule="cosine",
+    patience=5,
+    averaging=0.99,
+)
 @click.pass_context
 def train(context, run_dir, overwrite, checkpoint_every, gradient_flow, **options):
     """Train a translator, evaluate it on the test split, and leave everything in --run-dir."""

@@ -65,11 +65,11 @@ class LogMel(keras.layers.Layer):
         if not 1 <= self.hop <= self.window:
             raise ValueError(f"hop_seconds must be from one sample to window_seconds, got {hop_seconds}")
         self.fft_length = 2 ** math.ceil(math.log2(self.window))
-        top = min(7600.0, sample_rate / 2) if highest is None else highest
-        if not 0 <= lowest < top <= sample_rate / 2:
-            raise ValueError(f"bands must lie between 0 and {sample_rate / 2} Hz, got {lowest} to {top}")
+        self.top = min(7600.0, sample_rate / 2) if highest is None else highest
+        if not 0 <= lowest < self.top <= sample_rate / 2:
+            raise ValueError(f"bands must lie between 0 and {sample_rate / 2} Hz, got {lowest} to {self.top}")
         self.hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)).astype("float32")
-        self.filters = mel_filters(sample_rate, self.fft_length, bands, lowest, top)
+        self.filters = mel_filters(sample_rate, self.fft_length, bands, lowest, self.top)
         self._as_product = True
 
     def build(self, *_):
@@ -133,6 +133,11 @@ class LogMel(keras.layers.Layer):
         frames = tf.pad(frames, [[0, 0], [0, 0], [0, self.fft_length - self.window]])
         power = tf.square(tf.abs(tf.signal.rfft(frames)))
         return tf.math.log(self._banded(power, tf.constant(self.filters)) + FLOOR)
+
+    def place(self, frequency: float) -> float:
+        """Where a frequency in Hz lies on an axis on which band number b, counted from 0, reaches from b to b + 1."""
+        low, high = _to_mel(self.lowest), _to_mel(self.top)
+        return (_to_mel(frequency) - low) / (high - low) * (self.bands + 1) - 0.5
 
     def _banded(self, power, filters):
         if self._as_product:

@@ -77,7 +77,9 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
         tf.argmax(known, output_type=tf.int32), [read(reader, bits_) for (_, bits_), reader in _READERS.items()]
     )
     mono = tf.reduce_mean(tf.reshape(values, [-1, channels]), axis=1)
-    mono = tf.where(tf.math.is_finite(mono), mono, 0.0)
+    check = tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(mono)), ["audio: some samples are not numbers"])
+    with tf.control_dependencies([check]):
+        mono = tf.identity(mono)
     return tf.cond(tf.equal(rate, sample_rate), lambda: mono, lambda: resample(mono, rate, sample_rate))
 
 

@@ -100,12 +100,22 @@ def model_options(cell: str, units: int, layers: int, dropout: float, recurrent_
 
 
 def training_options(
-    epochs: int, batch_size: int, learning_rate: float, schedule: str, patience: int, averaging: float = 0.0
+    run_dir: str,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    schedule: str,
+    patience: int,
+    averaging: float = 0.0,
 ):
     """--run-dir, --resume, --overwrite, --config, and how to train, with an app's defaults."""
     return _together(
         click.option(
-            "--run-dir", type=click.Path(path_type=Path), required=True, help="Folder for all that the run leaves."
+            "--run-dir",
+            type=click.Path(path_type=Path),
+            default=run_dir,
+            show_default=True,
+            help="Folder for all that the run leaves.",
         ),
         click.option(
             "--resume",

@@ -140,7 +140,7 @@ def _visible_folders(folder: pathlib.Path) -> list[pathlib.Path]:
 def _manifest(path: pathlib.Path) -> tuple[list[_Recording], list[Rejected]]:
     if path.suffix.lower() not in DELIMITERS:
         raise DataError(f"{path}: a manifest of recordings is a .csv or .tsv file; one recording alone is no data set")
-    listed, rejected = [], []
+    listed, rejected, lines = [], [], {}
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter=DELIMITERS[path.suffix.lower()], strict=True)
@@ -157,6 +157,8 @@ def _manifest(path: pathlib.Path) -> tuple[list[_Recording], list[Rejected]]:
                     rejected.append(Rejected(reader.line_num, reason, path))
                 elif not row["path"] or not row["label"]:
                     rejected.append(Rejected(reader.line_num, "path or label is empty", path))
+                elif (first := lines.setdefault(os.path.normpath(row["path"]), reader.line_num)) != reader.line_num:
+                    rejected.append(Rejected(reader.line_num, f"{row['path']} stands in line {first} already", path))
                 else:
                     name, speaker = row["path"].replace(os.sep, "/"), row.get("speaker") or None
                     split = SPLIT_NAMES.get(split)

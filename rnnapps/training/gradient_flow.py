@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.layers import Recurrent
-from rnnapps.training.plots import _STYLE, INK, _save
+from rnnapps.training.plots import INK, STYLE, save
 from rnnapps.training.tensorboard import _SCALAR
 
 COLOURS = ("#d1495b", "#2e6f95", "#edae49", "#66a182", "#8d6a9f", "#7a8ca3")
@@ -174,10 +174,10 @@ def plot_gradient_flow(
         backwards: names of the layers that read from the last step to the first.
         before: an earlier flow, drawn faint behind this one.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(7.5, 4.2), layout="constrained")
         draw_gradient_flow(figure.add_subplot(), flow, title=title, backwards=backwards, before=before)
-        _save(figure, path)
+        save(figure, path)
 
 
 def draw_gradient_flow(

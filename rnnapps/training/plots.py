@@ -18,7 +18,7 @@ import numpy as np
 from rnnapps.training.files import replacing
 
 TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
-_STYLE = {
+STYLE = {
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -50,7 +50,7 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best
     epochs = [row["epoch"] for row in rows]
     columns = min(len(names), 3)
     lines = math.ceil(len(names) / columns)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(4.6 * columns, 3.4 * lines), layout="constrained")
         for position, name in enumerate(names):
             axes = figure.add_subplot(lines, columns, position + 1)
@@ -70,7 +70,7 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best
             axes.set_axisbelow(True)
             if position == 0:
                 axes.legend(loc="best", fontsize=9)
-        _save(figure, path)
+        save(figure, path)
 
 
 def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: pathlib.Path) -> None:
@@ -95,7 +95,7 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     cell, font, decimals = (1.15, 11, 1) if n <= 6 else (0.72, 8.5, 1) if n <= 14 else (0.48, 6.5, 0)  # cell in inches
     side = max(n * cell, 2.4)
-    with matplotlib.rc_context(_STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+    with matplotlib.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
         figure = matplotlib.figure.Figure(figsize=(side + 1.5, side + 1))
         axes = figure.add_subplot()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -120,7 +120,7 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
         axes.set_ylabel("true (examples)")
         right = np.trace(counts) / max(counts.sum(), 1)
         axes.set_title(f"{right:.1%} of {counts.sum():,} right", loc="left")
-        _save(figure, path)
+        save(figure, path)
 
 
 def plot_attention(panels: Sequence[tuple[np.ndarray, Sequence[str], Sequence[str]]], path: pathlib.Path) -> None:
@@ -132,7 +132,7 @@ def plot_attention(panels: Sequence[tuple[np.ndarray, Sequence[str], Sequence[st
         path: Where the PNG goes.
     """
     sizes = [(max(len(source), 4) * 0.34, max(len(target), 2) * 0.3) for _, source, target in panels]
-    with matplotlib.rc_context(_STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
+    with matplotlib.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
         figure = matplotlib.figure.Figure(
             figsize=(max(width for width, _ in sizes) + 1.5, sum(height + 1.2 for _, height in sizes)),
             layout="constrained",
@@ -147,14 +147,15 @@ def plot_attention(panels: Sequence[tuple[np.ndarray, Sequence[str], Sequence[st
             axes.set_yticks(np.arange(len(target) - 1) + 0.5, minor=True)
             axes.grid(which="minor", color="#eef1f5", linewidth=1)
             axes.tick_params(which="minor", length=0, top=False)
-        _save(figure, path)
+        save(figure, path)
 
 
 def _plain(token: str) -> str:
     return token.replace("$", r"\$")  # a dollar sign would start a formula
 
 
-def _save(figure: matplotlib.figure.Figure, path: pathlib.Path) -> None:
+def save(figure: matplotlib.figure.Figure, path: pathlib.Path) -> None:
+    """Writes a PNG whole or not at all."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial, warnings.catch_warnings():

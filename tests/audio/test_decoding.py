@@ -107,7 +107,9 @@ def test_chunks_before_the_data_are_passed_over(in_graph):
         (b"RIFF\x00\x00\x00\x00WAVE", "without a fmt or data chunk"),
         (wav_bytes(speech_like(100), 16000, "ALAW"), "WAV format"),
         (wav_bytes(speech_like(100), 10), "1 to 768 kHz"),
+        (wav_bytes(np.array([0.0, np.inf], np.float32), subtype="FLOAT"), "not numbers"),
     ],
+    ids=["empty", "text", "no-chunks", "a-law", "rate", "not-numbers"],
 )
 def test_the_graph_says_what_it_cannot_read(in_graph, content, complaint):
     with pytest.raises(tf.errors.InvalidArgumentError, match=complaint):

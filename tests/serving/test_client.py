@@ -203,8 +203,8 @@ def test_a_server_with_a_full_queue_says_so():
 def test_what_a_server_says_is_fit_for_a_terminal():
     assert shortened("\x00\x00\x12\x04\x1b[31mred\tred\udcff\nmore") == "[31mred red"
     assert shortened("\x00") == "it does not say why"
-    said = "assertion failed: [audio: only] [8] [samples; a frame needs] [80]\n\t [[{{node Assert}}]]"
-    assert shortened(said) == "audio: only 8 samples; a frame needs 80"
+    said = "assertion failed: [audio: too short:] [8] [of at least] [80] [samples]\n\t [[{{node Assert}}]]"
+    assert shortened(said) == "audio: too short: 8 of at least 80 samples"
 
 
 @pytest.mark.parametrize(

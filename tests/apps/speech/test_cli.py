@@ -21,7 +21,7 @@ from tests.audio.recordings import RATE, tone
 
 KINDS = ("high", "low", "rising")
 SMALL = ["--units", "12", "--bands", "16", "--convolutions", "4,8", "--sample-rate", str(RATE), "--batch-size", "16"]
-SMALL += ["--epochs", "5", "--learning-rate", "0.02", "--dropout", "0", "--mask-seconds", "0.02", "--mask-bands", "1"]
+SMALL += ["--epochs", "8", "--learning-rate", "0.02", "--dropout", "0", "--mask-seconds", "0.02", "--mask-bands", "1"]
 
 
 def run(*arguments, code=0, **kwargs):
@@ -99,10 +99,12 @@ def test_predict_answers_files_and_folders_and_skips_what_is_none(trained, data,
     for name in found.keys() - {"long.wav"}:
         assert found[name]["label"] == "low"
         assert sum(found[name]["top"].values()) == pytest.approx(1, abs=1e-4)
-    complaints = sorted(result.stderr.strip().splitlines())
+    *complaints, count = result.stderr.strip().splitlines()
+    assert count == "6 answered, 3 skipped"
+    complaints.sort()
     assert len(complaints) == 3
     assert "empty.wav: the file is empty" in complaints[0]
-    assert "one.wav: only 1 samples" in complaints[1]
+    assert "one.wav: too short: 1 of at least 80 samples" in complaints[1]
     assert "text.wav: not a recording" in complaints[2]
 
 
@@ -112,7 +114,7 @@ def test_predict_strict_stops_and_all_bad_is_an_error(trained, data, tmp_path):
     result = run("predict", trained[0], tmp_path / "empty.wav", good, "--strict", code=2)
     assert result.stdout == ""
     assert result.stderr == f"error: {tmp_path}/empty.wav: the file is empty\n"
-    assert "none of the 1 recordings" in run("predict", trained[0], tmp_path, code=2).stderr
+    assert "no recording could be read (1 tried)" in run("predict", trained[0], tmp_path, code=2).stderr
 
 
 def test_predict_stream_follows_a_recording_and_draws_it(trained, tmp_path):
@@ -124,6 +126,11 @@ def test_predict_stream_follows_a_recording_and_draws_it(trained, tmp_path):
     assert lines.count(" s  ") == -(-len(clip) // (RATE // 10))
     assert "low" in lines and "high" in lines
     assert (tmp_path / "p.png").stat().st_size > 10_000
+
+
+def test_an_export_does_not_stream_from_the_command_line(exported, tmp_path):
+    error = run("predict", exported[0], "--stream", tmp_path / "a.wav", code=2).stderr
+    assert "--stream follows a recording with a run folder" in error and error.count("\n") == 1
 
 
 def test_an_export_decodes_wav_and_answers_as_the_run(trained, exported, data):

@@ -84,7 +84,12 @@ def test_a_manifest_names_paths_labels_splits_and_speakers(folder):
         for speaker in SPEAKERS:
             split = "test" if speaker == "eva" else ""
             lines += [f"{kind}/{kind}_{speaker}_{number}.wav,{kind.upper()},{split},{speaker}" for number in range(2)]
-    lines += ["low/low_ann_0.wav,LOW,somewhere,ann", ",LOW,,ann", "nowhere.wav,LOW,,ann"]
+    lines += [
+        "low/low_ann_0.wav,LOW,somewhere,ann",
+        ",LOW,,ann",
+        "nowhere.wav,LOW,,ann",
+        "./low/low_ann_0.wav,HIGH,,ann",
+    ]
     manifest = folder / "data.csv"
     manifest.write_text("\n".join(lines) + "\n")
     test, validation = load(manifest, "test"), load(manifest, "validation")
@@ -93,10 +98,11 @@ def test_a_manifest_names_paths_labels_splits_and_speakers(folder):
     assert len(speakers(validation)) == 1  # a tenth, but a speaker is not torn apart
     assert speakers(validation).isdisjoint(speakers(load(manifest, "train")))
     reasons = [str(bad) for bad in load(manifest).rejected]
-    assert len(reasons) == 3
+    assert len(reasons) == 4
     assert "data.csv:38: 'split' is 'somewhere'" in reasons[0]
     assert "data.csv:39: path or label is empty" in reasons[1]
-    assert "nowhere.wav: cannot be read: No such file" in reasons[2]
+    assert "data.csv:41: ./low/low_ann_0.wav stands in line" in reasons[2]
+    assert "nowhere.wav: cannot be read: No such file" in reasons[3]
 
 
 BAD = {
