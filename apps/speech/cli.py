@@ -104,7 +104,9 @@ def main():
 @click.option("--speed", type=AMOUNT, default=0.15, show_default=True, help="Training: faster or slower, a fraction.")
 @click.option("--shift-seconds", type=AMOUNT, default=0.1, show_default=True, help="Training: silence put around.")
 @click.option("--gain", type=AMOUNT, default=10.0, show_default=True, help="Training: louder or softer, dB.")
-@click.option("--noise", type=float, default=-5.0, show_default=True, help="Training: loudest noise, dB over the clip.")
+@click.option(
+    "--noise", type=float, default=-5.0, show_default=True, help="Training: loudest noise, dB; -5: 5 dB below the clip."
+)
 @click.option("--tempo", type=AMOUNT, default=0.2, show_default=True, help="Training: quicker or slower at one pitch.")
 @click.option("--warp", type=AMOUNT, default=0.1, show_default=True, help="Training: other vocal tracts, a fraction.")
 @click.option("--channel", type=AMOUNT, default=0.3, show_default=True, help="Training: other microphones, 0 to 1.")

@@ -40,6 +40,12 @@ def test_filters_are_those_of_librosa():
     np.testing.assert_allclose(mel_filters(16000, 512, 64, 60, 7000), expected.T, atol=1e-6)
 
 
+def test_the_middle_of_a_band_has_its_place():
+    centres = librosa.mel_frequencies(42, fmin=20, fmax=7600, htk=True)[1:-1]
+    places = [LogMel(16000).place(hertz) for hertz in centres]
+    np.testing.assert_allclose(places, np.arange(40) + 0.5, atol=1e-6)
+
+
 @pytest.mark.parametrize("chunk", [1, 33, 80, 333, 4000])
 def test_chunks_give_the_frames_of_the_whole(chunk):
     layer = LogMel(8000, bands=12)

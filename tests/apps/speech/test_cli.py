@@ -172,9 +172,9 @@ def test_quantize_adds_a_litert_file(trained, tmp_path):
 
 
 def test_a_bidirectional_run_does_not_stream_and_knows_its_data_from_anywhere(data, tmp_path, monkeypatch):
-    folder = tmp_path / "both ways"
     monkeypatch.chdir(data.parent)
-    run("train", "--dataset", data.name, "--run-dir", folder, *SMALL, "--epochs", 1, "--pooling", "max")
+    folder = data.parent / "runs" / "speech"  # where a run goes that is told nothing else
+    run("train", "--dataset", data.name, *SMALL, "--epochs", 1, "--pooling", "max")
     monkeypatch.chdir(tmp_path)
     run("evaluate", folder)
     assert "cannot stream" in run("predict", folder, "--stream", data / "low" / "0.wav", code=2).stderr
