@@ -58,7 +58,7 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
     checks = [
         tf.debugging.Assert(
             tf.reduce_any(known),
-            ["audio: WAV format", form, "with bits", bits, "; PCM of 8, 16, 24, 32 bits and floats can be read"],
+            ["audio: WAV format", form, "of", bits, "bits; PCM of 8, 16, 24, 32 bits and floats can be read"],
         ),
         tf.debugging.Assert(
             (rate >= _LOWEST) & (rate <= _HIGHEST) & (channels > 0),
