@@ -242,7 +242,7 @@ def _asked(source: Source):
     from rnnapps.apps.sentiment.serving import answers
 
     run = source.path
-    if not (run / "config.json").exists() and run.is_dir() and serving.is_export(run):
+    if source.exported:
         signature = serving.load(run)
     else:
         model = _model(training.open_run(run))

@@ -224,6 +224,8 @@ def predict(source, inputs, files, top, strict, stream, every, plot, batch_size,
     if stream is not None:
         if source.path is None:
             raise UserError("--stream follows a recording with a RUN, not with --server")
+        if source.exported:
+            raise UserError(f"--stream follows a recording with a run folder; {source.path} is an export")
         _stream(source.path, stream, every, plot, as_json)
         return
     if source.client is not None and top > 1:
@@ -331,12 +333,11 @@ def _answers(source: Source, top: int):
     """A function from files to the answers of a run, an export or a server: a dictionary or `Refused` each."""
     if source.client is not None:
         return lambda files: _ask_server(source, files)
-    from rnnapps import serving, training
+    from rnnapps import training
     from rnnapps.apps.speech.serving import ask_export, ask_model
 
     run = source.path
-    exported = not (run / "config.json").exists() and run.is_dir() and serving.is_export(run)
-    ask, classes = ask_export(run) if exported else ask_model(_model(training.open_run(run)))
+    ask, classes = ask_export(run) if source.exported else ask_model(_model(training.open_run(run)))
 
     def answer(file: Path) -> dict | Refused:
         try:
@@ -376,13 +377,11 @@ def _answer(label: str, score: float, top: dict[str, float]) -> dict:
 
 
 def _stream(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
-    from rnnapps import serving, training
+    from rnnapps import training
     from rnnapps.apps.speech import report
     from rnnapps.apps.speech.serving import listen
     from rnnapps.audio import decode
 
-    if run.is_dir() and serving.is_export(run):
-        raise UserError(f"--stream follows a recording with a run folder; {run} is an export")
     folder = training.open_run(run)
     model = _model(folder)
     if not model.options["causal"]:

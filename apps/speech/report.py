@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 from rnnapps.apps.speech.data import WaveformBatches
 from rnnapps.datasets.recordings import Clips
 from rnnapps.training import plot_confusion_matrix
-from rnnapps.training.plots import STYLE, save
+from rnnapps.training.plots import STYLE, plain, save
 
 
 def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = None) -> dict:
@@ -33,7 +33,7 @@ def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = No
     split = WaveformBatches(examples, batch_size)
     read = tf.function(model.probabilities, reduce_retracing=True)
     inputs = [waveform_and_lengths for waveform_and_lengths, _ in split.epoch(0)]
-    for batch in {waveform.shape: (waveform, lengths) for waveform, lengths in inputs}.values():
+    for batch in {batch[0].shape: batch for batch in inputs}.values():
         read(*batch)  # traces, and warms up
     begin = time.perf_counter()
     found = np.concatenate([read(*batch).numpy() for batch in inputs])
@@ -101,11 +101,11 @@ def plot_stream(
         figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, bands))
-        above.set_title(title.replace("$", r"\$"), loc="left")
+        above.set_title(plain(title), loc="left")
         above.set_ylabel("Hz")
         above.set_yticks([model.log_mel.place(hertz) for hertz in marks], [f"{hertz:,}" for hertz in marks])
         for number in loudest:
-            name = model.classes[number].replace("$", r"\$")
+            name = plain(model.classes[number])
             below.plot(times, answers[:, number], label=name, linewidth=2, marker="o", markersize=3)
         below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")
         below.grid(axis="y", color="#e6e9ee")

@@ -341,7 +341,7 @@ def _asked(source: Source, search: dict, nbest: int):
     from rnnapps import serving, training
 
     run, model = source.path, None
-    if not (run / "config.json").exists() and run.is_dir() and serving.is_export(run):
+    if source.exported:
         import tensorflow_text  # noqa: F401 - the ops of its subwords
 
         signature = serving.load(run, "nbest")

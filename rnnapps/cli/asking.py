@@ -29,6 +29,13 @@ class Source(NamedTuple):
     client: object | None
     name: str
 
+    @property
+    def exported(self) -> bool:
+        """Whether `path` is an export; a run folder that also holds numbered folders is none."""
+        from rnnapps import serving
+
+        return not (self.path / "config.json").exists() and serving.is_export(self.path)
+
     def ask_server(self, outputs: Sequence[str], *, signature: str = "serving_default", **inputs) -> list:
         """The named outputs of the server's model.
 

@@ -105,7 +105,7 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
             text = f"{counts[row, column]:,}\n{shares[row, column]:.{decimals}%}"
             colour = "white" if shares[row, column] > 0.55 else INK
             axes.text(column, row, text, ha="center", va="center", fontsize=font, color=colour)
-        labels = [_plain(name if len(name) <= 24 else name[:23] + "…") for name in classes]
+        labels = [plain(name if len(name) <= 24 else name[:23] + "…") for name in classes]
         slanted = max(map(len, labels)) * 0.085 > cell  # about the width of a letter in inches
         axes.set_xticks(
             range(n), labels, rotation=45 * slanted, ha="right" if slanted else "center", rotation_mode="anchor"
@@ -140,8 +140,8 @@ def plot_attention(panels: Sequence[tuple[np.ndarray, Sequence[str], Sequence[st
         rows = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height + 0.6 for _, height in sizes])
         for axes, (weights, source, target) in zip(rows[:, 0], panels, strict=True):
             axes.imshow(weights.reshape(len(target), len(source)), cmap="Blues", vmin=0, vmax=1, aspect="auto")
-            axes.set_xticks(range(len(source)), [_plain(token) for token in source], rotation=60, ha="left")
-            axes.set_yticks(range(len(target)), [_plain(token) for token in target])
+            axes.set_xticks(range(len(source)), [plain(token) for token in source], rotation=60, ha="left")
+            axes.set_yticks(range(len(target)), [plain(token) for token in target])
             axes.tick_params(length=0, top=False, labeltop=True, labelbottom=False, labelsize=9)
             axes.set_xticks(np.arange(len(source) - 1) + 0.5, minor=True)
             axes.set_yticks(np.arange(len(target) - 1) + 0.5, minor=True)
@@ -150,7 +150,8 @@ def plot_attention(panels: Sequence[tuple[np.ndarray, Sequence[str], Sequence[st
         save(figure, path)
 
 
-def _plain(token: str) -> str:
+def plain(token: str) -> str:
+    """The text as matplotlib should write it."""
     return token.replace("$", r"\$")  # a dollar sign would start a formula
 
 
