@@ -103,7 +103,7 @@ def synthetic(folder: pathlib.Path) -> Iterator[Row]:
     import numpy as np
     import soundfile
 
-    from rnnapps.datasets.spoken_words import OTHER_WORDS, SAMPLE_RATE, VOICES, clip
+    from rnnapps.datasets.embedded.spoken_words import OTHER_WORDS, SAMPLE_RATE, VOICES, clip
 
     for voice in (voice for voices in VOICES.values() for voice in voices):
         random = np.random.default_rng(list(voice.encode()))

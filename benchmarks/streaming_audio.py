@@ -25,7 +25,7 @@ import tensorflow as tf
 from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.apps.speech.serving import Stream, endpoints
-from rnnapps.datasets.spoken_words import CLASSES
+from rnnapps.datasets.embedded.spoken_words import CLASSES
 from rnnapps.recurrences import use_engine
 
 WARM_UP = 50  # chunks

@@ -161,8 +161,8 @@ def predict(source, inputs, files, text_column, batch_size, as_json):
     separated by tabs.
     """
     if files is not None:
-        from rnnapps.cli.batch import predict_file
-        from rnnapps.cli.rows import open_rows
+        from rnnapps.datasets.rows import open_rows
+        from rnnapps.prediction.files import predict_file
 
         rows = open_rows(files.input, text_column, "--text-column")
         predict_file(rows, files, _answers(source), ("label", "score"), source.name, batch_size)

@@ -22,11 +22,11 @@ from rnnapps.cli import (
     quantize_option,
     training_options,
 )
-from rnnapps.cli.batch import Refused, one_by_one_if_need_be
 from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, POSITIVE
 from rnnapps.errors import UserError
-from rnnapps.serving.client import BadRequest
+from rnnapps.prediction.files import Refused, one_by_one_if_need_be
+from rnnapps.serving.clients.client import BadRequest
 
 MODEL = (
     *("sample_rate", "cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
@@ -231,8 +231,8 @@ def predict(source, inputs, files, top, strict, stream, every, plot, batch_size,
     if source.client is not None and top > 1:
         raise UserError(f"--top {top}: a server names the best class only; ask the run or the export")
     if files is not None:
-        from rnnapps.cli.batch import predict_file
-        from rnnapps.cli.rows import open_rows
+        from rnnapps.datasets.rows import open_rows
+        from rnnapps.prediction.files import predict_file
 
         rows = open_rows(files.input, "path", suffixes=_suffixes(source))
         folder = files.input if files.input.is_dir() else files.input.parent
@@ -380,13 +380,13 @@ def _stream(run: Path, file: Path, every: float, plot: Path | None, as_json: boo
     from rnnapps import training
     from rnnapps.apps.speech import report
     from rnnapps.apps.speech.serving import listen
-    from rnnapps.audio import decode
+    from rnnapps.audio import read_audio
 
     folder = training.open_run(run)
     model = _model(folder)
     if not model.options["causal"]:
         raise UserError(f"{run} reads in both directions and cannot stream; train one with --causal")
-    samples = decode(file, model.sample_rate)
+    samples = read_audio(file, model.sample_rate)
     times, probabilities = [], []
     for time, after in listen(model, samples, every):
         times.append(time)

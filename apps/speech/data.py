@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.audio import decode
+from rnnapps.audio import read_audio
 from rnnapps.datasets import Batches, DataError, bucket
 from rnnapps.datasets.dataset import skipped
 from rnnapps.datasets.recordings import Clips, load_recordings
@@ -60,7 +60,7 @@ def clips(
 
 
 def _checked(file: Path, sample_rate: int) -> np.ndarray:
-    samples = decode(file, sample_rate)
+    samples = read_audio(file, sample_rate)
     if len(samples) < sample_rate // 20:
         raise UserError(f"{file}: {len(samples) / sample_rate * 1000:.3g} ms long; at least 50 ms are needed")
     if np.ptp(samples) < 2 / 2**15:

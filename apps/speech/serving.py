@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.audio import AudioError, decode, decode_wav
+from rnnapps.audio import AudioError, decode_wav, read_audio
 from rnnapps.serving import litert
 
 _CHUNK = 64  # recordings at a time
@@ -235,7 +235,7 @@ def ask_model(model: SpeechClassifier) -> tuple[Callable[[Path], np.ndarray], tu
     )
 
     def answer(file: Path) -> list[float]:
-        samples = decode(file, model.sample_rate)
+        samples = read_audio(file, model.sample_rate)
         if len(samples) < model.log_mel.hop:
             raise AudioError(f"{file}: too short: {len(samples)} of at least {model.log_mel.hop} samples")
         return compiled(samples[None])[0].numpy().tolist()

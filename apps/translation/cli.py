@@ -248,8 +248,8 @@ def predict(context, source, inputs, files, text_column, nbest, attention_plot, 
         return [_answer(*row, nbest) for row in zip(*(output.tolist() for output in ask(texts)), strict=True)]
 
     if files is not None:
-        from rnnapps.cli.batch import predict_file
-        from rnnapps.cli.rows import open_rows
+        from rnnapps.datasets.rows import open_rows
+        from rnnapps.prediction.files import predict_file
 
         rows = open_rows(files.input, text_column, "--text-column")
         predict_file(rows, files, answer, ("translation", "score"), f"{source.name} {search} {nbest}", batch_size)

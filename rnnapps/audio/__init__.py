@@ -1,7 +1,7 @@
 """Audio: from files or WAV bytes to log-mel frames, with what makes a model robust on the way."""
 
 from rnnapps.audio.attention_pooling import AttentionPooling
-from rnnapps.audio.decoding import SUFFIXES, AudioError, decode
+from rnnapps.audio.audio_files import SUFFIXES, AudioError, read_audio
 from rnnapps.audio.log_mel import LogMel
 from rnnapps.audio.resampling import resample
 from rnnapps.audio.spec_augment import SpecAugment
@@ -19,7 +19,7 @@ __all__ = [
     "TimeConvolution",
     "VoiceAugmentation",
     "WaveformAugmentation",
-    "decode",
     "decode_wav",
+    "read_audio",
     "resample",
 ]

@@ -125,7 +125,7 @@ def _source(arguments: tuple[str, ...], server: str | None, model: str, version:
         return Source(path, None, f"{path.resolve()}{_changed(path)}")
     if arguments and (Path(arguments[0]) / "config.json").is_file():
         raise UserError(f"--server takes the place of RUN: leave out {arguments[0]}")
-    from rnnapps.serving.client import connect
+    from rnnapps.serving.clients.client import connect
 
     name = f"{server} {model}" if version is None else f"{server} {model} {version}"
     return Source(None, connect(server, model, version=version, timeout=timeout), name)

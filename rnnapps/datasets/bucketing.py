@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.datasets.untuned import untuned
+from rnnapps.datasets.autotuning import without_autotuning
 
 Column = tf.Tensor | tf.RaggedTensor
 
@@ -183,7 +183,9 @@ class Batches:
             def pad(begin: tf.Tensor, size: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
                 return tuple(_rows(column, order[begin : begin + size], width) for column in self._columns)
 
-            return untuned(table.map(pad, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE))
+            return without_autotuning(
+                table.map(pad, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+            )
 
     def _batch_indices(self, epoch: int) -> list[np.ndarray]:
         rng = None if self._seed is None else np.random.default_rng((self._seed, epoch))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from rnnapps.datasets.autotuning import without_autotuning
 from rnnapps.datasets.bucketing import boundaries_for
-from rnnapps.datasets.untuned import untuned
 
 Segmented = tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]
 
@@ -91,7 +91,9 @@ class PairBatches:
 
                 return (rows(source, shape[0]), rows(target_in, shape[1])), rows(target_out, shape[1])
 
-            return untuned(table.map(pad, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE))
+            return without_autotuning(
+                table.map(pad, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+            )
 
     def _batches(self, epoch: int, lengths: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """The pairs of each batch, and the padded lengths of each, int64 (batches, 2)."""

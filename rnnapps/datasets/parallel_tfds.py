@@ -9,7 +9,7 @@ import pathlib
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets.dataset import DataError
-from rnnapps.datasets.expressions import LANGUAGES, Expressions
+from rnnapps.datasets.embedded.expressions import LANGUAGES, Expressions
 from rnnapps.datasets.parallel import carve
 from rnnapps.datasets.splits import SPLITS
 from rnnapps.datasets.tfds_data import prepared

@@ -7,9 +7,9 @@ import soxr
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets.dataset import DataError
+from rnnapps.datasets.embedded.spoken_words import SpokenVocabulary, SpokenWords
 from rnnapps.datasets.recordings import Clips
 from rnnapps.datasets.splits import SPLITS, divide, tenth, text_hash
-from rnnapps.datasets.spoken_words import SpokenVocabulary, SpokenWords
 from rnnapps.datasets.tfds_data import prepared
 
 EMBEDDED = {builder.name: builder for builder in (SpokenWords, SpokenVocabulary)}

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets.dataset import DataError, Dataset
-from rnnapps.datasets.movie_reviews import MovieReviews, MovieSentences
+from rnnapps.datasets.embedded.movie_reviews import MovieReviews, MovieSentences
 from rnnapps.datasets.splits import SPLITS, divide, tenth, text_hash
 
 EMBEDDED = {builder.name: builder for builder in (MovieReviews, MovieSentences)}

@@ -6,16 +6,16 @@ TensorFlow is imported with the names that need it, so that clients and the chec
 from importlib import import_module
 
 _HOMES = {
-    "BadRequest": "client",
-    "Client": "client",
+    "BadRequest": "clients.client",
+    "Client": "clients.client",
     "Endpoint": "export",
     "ExportError": "versions",
     "Findings": "check",
     "Saved": "export",
-    "ServerError": "client",
+    "ServerError": "clients.client",
     "check_export": "check",
     "in_chunks": "chunks",
-    "connect": "client",
+    "connect": "clients.client",
     "is_export": "versions",
     "latest": "versions",
     "load": "export",

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from rnnapps.serving.inspection.graph import serving_graph
-from rnnapps.serving.recordings import Recording
+from rnnapps.serving.recorded_requests import Recording
 from rnnapps.serving.versions import METADATA
 
 _PACKAGES = ("rnnapps", "tensorflow", "keras", "tensorflow-text", "numpy")

@@ -13,7 +13,7 @@ import tensorflow as tf
 from rnnapps.recurrences import use_engine
 from rnnapps.serving import description, server_files
 from rnnapps.serving.check import Findings, check_export
-from rnnapps.serving.recordings import Request, record, write_recordings, write_warm_up
+from rnnapps.serving.recorded_requests import Request, record, write_recordings, write_warm_up
 from rnnapps.serving.versions import ExportError, latest, next_version
 
 _WRITING = ".writing-"  # no number, so no server takes it for a version

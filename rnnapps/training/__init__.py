@@ -2,7 +2,6 @@
 
 from rnnapps.training.batches import Batches
 from rnnapps.training.errors import Diverged, Interrupted, RunError
-from rnnapps.training.fit import fit
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
 from rnnapps.training.optimizer import OPTIMIZERS, apply_gradients, averaged_weights, optimizer
@@ -10,6 +9,7 @@ from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_c
 from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
+from rnnapps.training.training_loop import fit
 
 __all__ = [
     "OPTIMIZERS",

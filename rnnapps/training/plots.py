@@ -15,7 +15,7 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from rnnapps.training.files import replacing
+from rnnapps.files import replacing
 
 TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
 STYLE = {

@@ -12,8 +12,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rnnapps.files import write_json
 from rnnapps.training.errors import RunError
-from rnnapps.training.files import write_json
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from rnnapps import datasets
-from rnnapps.datasets import bucketing, expressions, loading, own_data, parallel, splits
+from rnnapps.datasets import bucketing, loading, own_data, parallel, splits
+from rnnapps.datasets.embedded import expressions
 
 
 @pytest.mark.parametrize(

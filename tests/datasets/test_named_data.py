@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets import BUILT_IN, DataError, load, movie_reviews, tfds_data
+from rnnapps.datasets import BUILT_IN, DataError, load, tfds_data
+from rnnapps.datasets.embedded import movie_reviews
 
 SPLITS = ("train", "validation", "test")
 

@@ -25,4 +25,4 @@ def dense_model():
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
     """Drawing takes longer than these runs; `whole_run` is made before this and has its picture."""
-    monkeypatch.setattr(sys.modules["rnnapps.training.fit"], "plot_curves", lambda *_, **__: None)
+    monkeypatch.setattr(sys.modules["rnnapps.training.training_loop"], "plot_curves", lambda *_, **__: None)

@@ -9,7 +9,7 @@ import pytest
 from rnnapps import training
 
 
-@pytest.mark.parametrize("name", ["fit", "optimizer", "progress", "run_folder", "schedule", "seed"])
+@pytest.mark.parametrize("name", ["training_loop", "optimizer", "progress", "run_folder", "schedule", "seed"])
 def test_examples(name, tmp_path):
     module = importlib.import_module(f"rnnapps.training.{name}")
     names = {"keras": keras, "optimizer": training.optimizer, "run_dir": tmp_path / "run"}

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from rnnapps import training
-from rnnapps.training.files import replacing, write_csv, write_json
+from rnnapps.files import replacing, write_csv, write_json
 from rnnapps.training.run_folder import create_run, resume_run
 
 

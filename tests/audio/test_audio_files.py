@@ -6,7 +6,7 @@ import soundfile
 import soxr
 import tensorflow as tf
 
-from rnnapps.audio import AudioError, decode, decode_wav, resample
+from rnnapps.audio import AudioError, decode_wav, read_audio, resample
 from tests.audio.recordings import speech_like, wav_bytes
 
 KINDS = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
@@ -24,7 +24,7 @@ def test_files_are_mixed_to_one_channel_and_resampled(tmp_path, form):
     left, right = speech_like(22050, 1), speech_like(22050, 2)
     path = tmp_path / f"clip.{form.lower()}"
     soundfile.write(path, np.stack([left, right], axis=1), 22050, format=form)
-    samples = decode(path, 16000)
+    samples = read_audio(path, 16000)
     assert samples.dtype == np.float32
     expected = soxr.resample((left + right) / 2, 22050, 16000)
     assert len(samples) == len(expected)
@@ -46,16 +46,16 @@ def test_what_is_no_recording_is_named(tmp_path, content, complaint):
     path = tmp_path / "bad.wav"
     path.write_bytes(content)
     with pytest.raises(AudioError, match=f"bad.wav: .*{complaint}"):
-        decode(path, 16000)
+        read_audio(path, 16000)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(AudioError, match=r"nowhere.wav: cannot be read: No such file"):
-        decode(tmp_path / "nowhere.wav", 16000)
+        read_audio(tmp_path / "nowhere.wav", 16000)
 
 
 def test_one_sample_stays_one_sample():
-    assert len(decode(wav_bytes(np.array([0.5], np.float32), rate=44100), 16000)) == 1
+    assert len(read_audio(wav_bytes(np.array([0.5], np.float32), rate=44100), 16000)) == 1
 
 
 def test_the_graph_reads_wav_as_soundfile_does(in_graph):
@@ -65,7 +65,7 @@ def test_the_graph_reads_wav_as_soundfile_does(in_graph):
     contents += [wav_bytes(stereo, 16000, "PCM_24", "WAVEX")]
     found = in_graph(tf.constant(contents))
     for content, samples in zip(contents, found, strict=True):
-        np.testing.assert_allclose(samples, decode(content, 16000), atol=1e-7)
+        np.testing.assert_allclose(samples, read_audio(content, 16000), atol=1e-7)
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000, 44099])
@@ -89,14 +89,14 @@ def test_resampling_there_and_back_changes_nothing():
 def test_a_recording_that_was_cut_off_gives_what_there_is(in_graph):
     content = wav_bytes(speech_like(1000), 16000)
     found = in_graph(tf.constant([content[:1044]]))[0]
-    np.testing.assert_allclose(found, decode(content, 16000)[:500], atol=1e-7)
+    np.testing.assert_allclose(found, read_audio(content, 16000)[:500], atol=1e-7)
 
 
 def test_chunks_before_the_data_are_passed_over(in_graph):
     content = wav_bytes(speech_like(100), 16000)
     note = b"LIST" + (5).to_bytes(4, "little") + b"notes\0"  # an odd size is followed by a byte of padding
     found = in_graph(tf.constant([content[:12] + note + content[12:]]))[0]
-    np.testing.assert_allclose(found, decode(content, 16000), atol=1e-7)
+    np.testing.assert_allclose(found, read_audio(content, 16000), atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -123,4 +123,4 @@ def test_no_recordings_give_no_waveforms(in_graph):
 def test_bytes_are_taken_like_files():
     file = io.BytesIO()
     soundfile.write(file, speech_like(100), 16000, format="FLAC")
-    assert decode(file.getvalue(), 16000).shape == (100,)
+    assert read_audio(file.getvalue(), 16000).shape == (100,)

@@ -18,7 +18,7 @@ class AudioError(UserError):
     """A recording that cannot be used, and why."""
 
 
-def decode(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarray:
+def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarray:
     """Reads a recording, mixes its channels and resamples it.
 
     Args:
@@ -34,7 +34,7 @@ def decode(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarray:
     Example:
       >>> file = io.BytesIO()
       >>> soundfile.write(file, np.zeros((44100, 2)), 44100, format="WAV")
-      >>> decode(file.getvalue(), 16000).shape
+      >>> read_audio(file.getvalue(), 16000).shape
       (16000,)
     """
     name = "audio" if isinstance(source, bytes) else os.fspath(source)

@@ -6,9 +6,10 @@ import sys
 import babel.dates
 import pytest
 
-from rnnapps.datasets import DataError, expression_words, load_pairs, parallel_tfds
-from rnnapps.datasets.expression_forms import GROUPS
-from rnnapps.datasets.expressions import LANGUAGES, generate
+from rnnapps.datasets import DataError, load_pairs, parallel_tfds
+from rnnapps.datasets.embedded import expression_words
+from rnnapps.datasets.embedded.expression_forms import GROUPS
+from rnnapps.datasets.embedded.expressions import LANGUAGES, generate
 
 SPLITS = ("train", "validation", "test")
 
@@ -96,9 +97,9 @@ def test_a_careful_writer_would_agree(told, expected):
 
 
 def test_a_missing_package_says_what_to_install(monkeypatch):
-    for module in ("rnnapps.datasets.expression_forms", "rnnapps.datasets.expression_words"):
+    for module in ("rnnapps.datasets.embedded.expression_forms", "rnnapps.datasets.embedded.expression_words"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    monkeypatch.delattr("rnnapps.datasets.expression_words", raising=False)
+    monkeypatch.delattr("rnnapps.datasets.embedded.expression_words", raising=False)
     monkeypatch.setitem(sys.modules, "num2words", None)
     with pytest.raises(DataError, match=r'package num2words, which is not installed: pip install "rnnapps\[demo\]"'):
         next(generate("de"))

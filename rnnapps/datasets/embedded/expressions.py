@@ -33,7 +33,7 @@ def generate(language: str, seed: int = 0) -> Iterator[tuple[str, str]]:
       ('at least 7,451 km', 'mindestens 7.451 km')
     """
     try:
-        from rnnapps.datasets.expression_forms import GROUPS
+        from rnnapps.datasets.embedded.expression_forms import GROUPS
     except ImportError as missing:
         raise DataError(
             f"the data set expressions is made with the Python package {missing.name}, which is not installed:"

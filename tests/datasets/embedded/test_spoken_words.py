@@ -10,8 +10,16 @@ import soundfile
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets import DataError
-from rnnapps.datasets.espeak import Manner, say
-from rnnapps.datasets.spoken_words import CLASSES, SAMPLE_RATE, VOICES, WORDS, SpokenVocabulary, SpokenWords, clip
+from rnnapps.datasets.embedded.espeak import Manner, say
+from rnnapps.datasets.embedded.spoken_words import (
+    CLASSES,
+    SAMPLE_RATE,
+    VOICES,
+    WORDS,
+    SpokenVocabulary,
+    SpokenWords,
+    clip,
+)
 from rnnapps.datasets.tfds_audio import load_tfds_audio
 
 FEW = {"train": ("f1", "m1"), "validation": ("f5",), "test": ("f3",)}
@@ -70,7 +78,7 @@ def test_the_same_seed_gives_nearly_the_same_clips():
 
 
 def test_the_builder_keeps_audio_label_and_speaker(tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnapps.datasets.spoken_words.VOICES", FEW)
+    monkeypatch.setattr("rnnapps.datasets.embedded.spoken_words.VOICES", FEW)
     monkeypatch.setattr(SpokenWords, "CLIPS_PER_VOICE", dict.fromkeys(FEW, 1))
     train = load_tfds_audio("spoken_words", "train", sample_rate=SAMPLE_RATE, data_dir=tmp_path)
     assert train.classes == CLASSES

@@ -20,11 +20,11 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from rnnapps.datasets.untuned import untuned
+from rnnapps.datasets.autotuning import without_autotuning
+from rnnapps.files import replacing, write_csv
 from rnnapps.training.batches import Batches, as_batches
 from rnnapps.training.checkpoint import Checkpoints
 from rnnapps.training.errors import Diverged, Interrupted, RunError
-from rnnapps.training.files import replacing, write_csv
 from rnnapps.training.history import History
 from rnnapps.training.optimizer import averaged_weights, has_schedule
 from rnnapps.training.plots import plot_curves
@@ -118,7 +118,7 @@ def fit(
     if validation is not None and not isinstance(validation, tf.data.Dataset):
         validation = as_batches(validation, "validation").epoch(0)
     if validation is not None:
-        validation = untuned(validation)
+        validation = without_autotuning(validation)
     figures = dict(figures or {})
     _build(model, train.epoch(0) if validation is None else validation, validation is not None, monitor, figures)
 
@@ -237,7 +237,7 @@ class _Training:
     def train_steps(self, started: float) -> Row:
         """Trains on what is left of the epoch and returns the averages over all of it."""
         model, state, steps = self.model, self.state, self.train.steps
-        batches = untuned(self.train.epoch(state.epoch).skip(state.step).take(steps - state.step))
+        batches = without_autotuning(self.train.epoch(state.epoch).skip(state.step).take(steps - state.step))
         if not state.step:  # else the metrics hold the batches before the checkpoint
             model.reset_metrics()
         iterator = iter(model.distribute_strategy.experimental_distribute_dataset(batches))

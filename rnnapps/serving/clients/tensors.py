@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnapps.serving.protos import tensor_pb2, types_pb2
+from rnnapps.serving.clients.protos import tensor_pb2, types_pb2
 
 # dtype -> the enumeration's name, and the message's field where values stand one by one.
 _TYPES = {

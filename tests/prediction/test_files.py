@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from rnnapps.cli import Files
-from rnnapps.cli.batch import Refused, one_by_one_if_need_be, predict_file
-from rnnapps.cli.rows import open_rows
+from rnnapps.datasets.rows import open_rows
 from rnnapps.errors import UserError
-from rnnapps.serving.client import BadRequest, ServerError
+from rnnapps.prediction.files import Refused, one_by_one_if_need_be, predict_file
+from rnnapps.serving.clients.client import BadRequest, ServerError
 
 
 def lengths(texts):
@@ -100,7 +100,7 @@ def test_bad_json_lines_are_named(tmp_path):
 
 
 def test_a_line_too_long_for_memory_is_a_bad_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnapps.cli.rows.LONGEST_LINE", 1000)
+    monkeypatch.setattr("rnnapps.datasets.rows.LONGEST_LINE", 1000)
     for suffix, quote in ((".txt", ""), (".csv", '"')):
         header = "text\n" if suffix == ".csv" else ""
         source = write(tmp_path / f"in{suffix}", f"{header}good\n{'x' * 999}\n{quote}{'x' * 5000}{quote}\nlast\n")
@@ -146,7 +146,7 @@ def make_input(path, rows=3000):
 
 SLOW = """
 import sys, time
-from tests.cli.test_batch import lengths, predict
+from tests.prediction.test_files import lengths, predict
 def slow(texts):
     time.sleep(0.01)
     return lengths(texts)
@@ -331,7 +331,7 @@ def test_files_that_are_not_there_are_named(tmp_path):
 
 MEMORY = """
 import resource, sys
-from tests.cli.test_batch import lengths, predict
+from tests.prediction.test_files import lengths, predict
 predict(sys.argv[1], sys.argv[2], lengths, batch_size=64)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """`dataset` without tf.data's autotuning, whose thread may sleep while its iterator waits to be given back.
 
     In training that was a pause of 40 s after each epoch of 100 s. What asks for `AUTOTUNE` gets a thread for each core

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import grpc
 import numpy as np
 
-from rnnapps.serving.client import (
+from rnnapps.serving.clients.client import (
     DEFAULT_SIGNATURE,
     BadRequest,
     ServerError,
@@ -16,8 +16,8 @@ from rnnapps.serving.client import (
     too_late,
     unknown_model,
 )
-from rnnapps.serving.protos import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
-from rnnapps.serving.tensors import from_proto, to_proto
+from rnnapps.serving.clients.protos import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
+from rnnapps.serving.clients.tensors import from_proto, to_proto
 
 # gRPC refuses answers above 4 MB unless told otherwise; TensorFlow Serving takes requests of any size.
 _ANY_SIZE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

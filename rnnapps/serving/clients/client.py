@@ -73,10 +73,10 @@ def connect(url: str, model: str, *, version: int | None = None, timeout: float 
     """
     parts = _address(url)
     if parts.scheme == "grpc":
-        from rnnapps.serving.grpc_client import GrpcClient
+        from rnnapps.serving.clients.grpc import GrpcClient
 
         return GrpcClient(url, parts.netloc, model, version, timeout)
-    from rnnapps.serving.rest_client import RestClient
+    from rnnapps.serving.clients.rest import RestClient
 
     return RestClient(url, model, version, timeout)
 

@@ -18,8 +18,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from rnnapps.serving.client import BadRequest, ServerError, connect, shortened
-from rnnapps.serving.tensors import from_proto, to_proto
+from rnnapps.serving.clients.client import BadRequest, ServerError, connect, shortened
+from rnnapps.serving.clients.tensors import from_proto, to_proto
 from tests.serving.model_server import serve
 
 REQUESTS = int(os.environ.get("RNNAPPS_TEST_REQUESTS", "800"))  # 10,000 for the whole proof
@@ -388,7 +388,7 @@ def test_values_that_stand_for_all_that_follow_are_read():
 
 CLIENT = """
 import sys, time
-from rnnapps.serving.client import connect
+from rnnapps.serving.clients.client import connect
 print(connect(sys.argv[1], "echo").predict({"text": ["hello"]})["label"].tolist())
 heavy = {"tensorflow", "keras"} & set(sys.modules)
 assert not heavy, heavy
@@ -402,7 +402,7 @@ def test_a_client_imports_no_tensorflow(url):
 
 def test_tensorflow_can_be_imported_after_the_protos():
     code = """
-from rnnapps.serving.protos import predict_pb2, tensor_pb2
+from rnnapps.serving.clients.protos import predict_pb2, tensor_pb2
 import tensorflow as tf
 request = predict_pb2.PredictRequest(inputs={"text": tf.make_tensor_proto(["a"])})
 assert isinstance(request.inputs["text"], tensor_pb2.TensorProto)

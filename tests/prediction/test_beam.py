@@ -10,7 +10,7 @@ pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 
 import tensorflow as tf
 
-from rnnapps.serving import beam as pipeline
+from rnnapps.prediction import beam as pipeline
 
 TEXTS = ["good", "", "größe 🎉", "nul \x00 byte"]
 
@@ -105,7 +105,7 @@ def test_workers_need_no_keras(model_folder):
     code = f"""
 import sys
 sys.modules["keras"] = None
-from rnnapps.serving.beam import SavedModelHandler
+from rnnapps.prediction.beam import SavedModelHandler
 handler = SavedModelHandler({str(model_folder)!r}, "text")
 (result,) = handler.run_inference([{{"text": "a"}}], handler.load_model())
 assert result.inference["label"] == "a"

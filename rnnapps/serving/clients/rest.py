@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
-from rnnapps.serving.client import (
+from rnnapps.serving.clients.client import (
     DEFAULT_SIGNATURE,
     BadRequest,
     ServerError,

@@ -1,6 +1,6 @@
 """Prediction on a cluster: an Apache Beam pipeline that runs an export with RunInference.
 
-    python -m rnnapps.serving.beam --export exports/sentiment --input 'reviews-*.jsonl' --output answers
+    python -m rnnapps.prediction.beam --export exports/sentiment --input 'reviews-*.jsonl' --output answers
 
 answers JSON lines, tables (.csv, .tsv) or lines of text on this machine. Options that are not ours are Beam's:
 `--runner FlinkRunner --flink_master HOST:PORT`, `--runner SparkRunner`, `--runner DataflowRunner --project ...
@@ -24,10 +24,10 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from rnnapps.cli.batch import PREFIX, Refused, one_by_one_if_need_be
-from rnnapps.cli.rows import DELIMITERS, JSON_LINES, read_table
+from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, read_table
 from rnnapps.errors import UserError
-from rnnapps.serving.client import BadRequest, shortened
+from rnnapps.prediction.files import PREFIX, Refused, one_by_one_if_need_be
+from rnnapps.serving.clients.client import BadRequest, shortened
 
 _BAD, _GOOD = "bad", "good"
 
@@ -211,7 +211,8 @@ def build(pipeline: beam.Pipeline, input: str, output: str, handler: SavedModelH
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; a user's mistake is one line and exit code 2."""
     parser = argparse.ArgumentParser(
-        prog="python -m rnnapps.serving.beam", description="Runs an export with Apache Beam. Other options are Beam's."
+        prog="python -m rnnapps.prediction.beam",
+        description="Runs an export with Apache Beam. Other options are Beam's.",
     )
     parser.add_argument("--export", required=True, help="an export's folder, or that of a version")
     parser.add_argument("--input", required=True, help="files to read: .jsonl, .csv, .tsv, or lines of text")

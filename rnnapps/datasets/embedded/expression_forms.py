@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Callable
 
-from rnnapps.datasets import expression_words as say
+from rnnapps.datasets.embedded import expression_words as say
 
 Slots = dict[str, str]
 Tell = Callable[[str], Slots]  # from a language to what fills the slots of a phrase

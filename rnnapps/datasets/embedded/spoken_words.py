@@ -13,7 +13,7 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets.espeak import Manner, say
+from rnnapps.datasets.embedded.espeak import Manner, say
 
 SAMPLE_RATE = 16_000  # Hz
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")

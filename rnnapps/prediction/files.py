@@ -20,9 +20,9 @@ from typing import BinaryIO, NamedTuple
 import click
 
 from rnnapps.cli.asking import Files
-from rnnapps.cli.rows import DELIMITERS, JSON_LINES, Place, Row, Rows
+from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, Place, Row, Rows
 from rnnapps.errors import UserError
-from rnnapps.serving.client import BadRequest, ServerError
+from rnnapps.serving.clients.client import BadRequest, ServerError
 
 try:
     import fcntl
