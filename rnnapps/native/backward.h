@@ -119,7 +119,7 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
       }
     }
   };
-  schedule(b.steps * layout.products + 1, b.parts(), [&](int64_t item, int64_t from, int64_t to) {
+  schedule.loop(b.steps * layout.products + 1, b.parts(), [&](int64_t item, int64_t from, int64_t to) {
     by_units(b, rows, from, to, [&](const Units& some) { pass(item, some); });
   });
   d_h.copy_to(b.d_initial[0], first);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tensorflow/core/framework/op_kernel.h"
@@ -70,8 +71,7 @@ class Call {
     const int64_t most = std::min(threads(), (parts + at_once - 1) / at_once);
     if (most == 1) return in_one_thread(steps, parts, body);
     const auto all = std::make_shared<Steps>(steps, parts, most, at_once);  // also for threads that come when all is done
-    for (int64_t i = 1; i < most; ++i)
-      context_->device()->tensorflow_cpu_worker_threads()->workers->Schedule([all, i, &body] { all->join(i, body); });
+    for (int64_t i = 1; i < most; ++i) start([all, i, &body] { all->join(i, body); });
     all->join(0, body);
   }
 
@@ -112,22 +112,36 @@ class Call {
 
   // Spreads a loop over time over the threads: the rows of the batch or, if there are fewer of them than threads or the
   // recurrent kernel is too large for the cache of each, the units of every step. Threads meet at every step then, which
-  // a small kernel does not repay.
-  void recurrence(const Recurrence& r, const Layout& layout,
+  // a small kernel does not repay: for that one thread runs over the steps and, forward, others project inputs ahead.
+  void recurrence(const Recurrence& r, const Layout& layout, bool forward,
                   const std::function<void(int64_t first, int64_t last, const Schedule&)>& loop) const {
-    constexpr int64_t small = 1 << 14, cached = 1 << 18;  // floats
+    constexpr int64_t small = 1 << 14, cached = 1 << 18;       // floats of a kernel
+    constexpr int64_t small_ahead = 1 << 16, most_ahead = 1 << 21;  // floats of a kernel, and of all projected inputs
     const int64_t kernel = layout.gates * r.padded() * r.padded();
+    const bool ahead = forward && threads() > 1 && kernel <= small_ahead &&
+                       r.batch * r.steps * layout.values * r.padded() <= most_ahead;
+    if (r.batch < threads() && r.batch <= few_rows && ahead) {
+      return loop(0, r.batch, Schedule{in_one_thread, [this](int64_t count, const Ahead::Make& make) {
+        const auto items = std::make_shared<Ahead>(count, make);  // also for threads that come when all is done
+        for (int64_t i = 1; i < std::min(threads(), count); ++i) start([items] { items->help(); });
+        return items;
+      }});
+    }
     if (r.parts() == 1 || (r.batch >= threads() && kernel <= cached) || r.batch * kernel <= small)
-      return parallel_ranges(r.batch, most_rows,
-                             [&](int64_t first, int64_t last) { loop(first, last, in_one_thread); });
+      return parallel_ranges(r.batch, most_rows, [&](int64_t first, int64_t last) { loop(first, last, Schedule{}); });
     const int64_t at_once = r.batch <= few_rows ? (r.parts() + threads() - 1) / threads() : 1;
+    const StepLoop by_units = [&](int64_t steps, int64_t parts, const StepBody& body) {
+      together(steps, parts, at_once, body);
+    };
     for (int64_t first = 0; first < r.batch; first += most_rows)
-      loop(first, std::min(r.batch, first + most_rows), [&](int64_t steps, int64_t parts, const StepBody& body) {
-        together(steps, parts, at_once, body);
-      });
+      loop(first, std::min(r.batch, first + most_rows), Schedule{by_units});
   }
 
  private:
+  void start(std::function<void()> work) const {
+    context_->device()->tensorflow_cpu_worker_threads()->workers->Schedule(std::move(work));
+  }
+
   std::nullptr_t fail(const absl::Status& status) {
     context_->SetStatus(status);
     return nullptr;

@@ -43,27 +43,38 @@ void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule&
   }
 
   // So many steps have their inputs projected at once that the result still lies in the cache when its step comes, but
-  // not so few that the kernel, which comes from further away, serves few rows.
-  constexpr int64_t cached_floats = 1 << 16, enough_rows = 128;
-  const int64_t wanted = std::max(enough_rows / rows, cached_floats / (rows * width));
+  // not so few that the kernel, which comes from further away, serves few rows. Other threads run ahead by smaller
+  // blocks: they should be ahead soon.
+  constexpr int64_t cached_floats = 1 << 16, enough_rows = 128, rows_ahead = 24;
+  const bool ahead = schedule.ahead != nullptr;
+  const int64_t wanted = ahead ? rows_ahead / rows : std::max(enough_rows / rows, cached_floats / (rows * width));
   const int64_t block = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, f.steps));
   std::vector<const float*> inputs(f.steps * rows);
   for (size_t i = 0; i < inputs.size(); ++i)
     inputs[i] = f.inputs + ((first + i % rows) * f.steps + f.time(i / rows)) * f.features;
   const Places places = f.places();
   const int64_t stride = f.parts() * layout.values * tile_columns + lanes;  // rows in different sets of the cache
-  Buffer scratch(f.values ? 0 : block * rows * stride);
-  std::vector<float*> values((f.values ? f.steps : block) * rows);
+  const int64_t kept = f.values || ahead ? f.steps : block;  // steps
+  Buffer scratch(f.values ? 0 : kept * rows * stride);
+  std::vector<float*> values(kept * rows);
   for (int64_t i = 0; i < int64_t(values.size()); ++i)
     values[i] = f.values ? f.values + (f.time(i / rows) * f.batch + first + i % rows) * width
                          : scratch.data() + i * stride;
+  const auto project = [&](int64_t s, const Units& some) {
+    product(inputs.data() + s * rows, 0, f.kernel, some.first, some.last, f.start, values.data() + s % kept * rows,
+            layout.kernel.first * places.value, places, rows * std::min(block, f.steps - s));
+  };
+  const Ahead::Make project_block = [&](int64_t i) { project(i * block, Units(f, 0, f.parts())); };
+  const auto projected = ahead ? schedule.ahead((f.steps + block - 1) / block, project_block) : nullptr;
 
   const auto pass = [&](int64_t item, const Units& some) {
     const int64_t s = item / layout.products, t = f.time(s), now = item % layout.products;
-    float* const* const value = values.data() + (f.values ? s : s % block) * rows;
-    if (now == 0 && s % block == 0)
-      product(inputs.data() + s * rows, 0, f.kernel, some.first, some.last, f.start, value,
-              layout.kernel.first * places.value, places, rows * std::min(block, f.steps - s));
+    float* const* const value = values.data() + s % kept * rows;
+    if (now == 0 && s % block == 0) projected ? projected->need(s / block) : project(s, some);
+    if (projected && (s + 1) % block != 0 && s + 1 < f.steps) {  // what another processor made is far away
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t i = 0; i < layout.kernel.count * units; i += 16) fetch(value[rows + r] + i);
+    }
     Equations::product(Step{f, some, rows, entering[s % 2].rows(), value, places, exchanged}, now);
     if (now + 1 < layout.products) return;
     for (int64_t r = 0; r < rows; ++r) {
@@ -89,7 +100,7 @@ void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule&
       }
     }
   };
-  schedule(f.steps * layout.products, f.parts(), [&](int64_t item, int64_t from, int64_t to) {
+  schedule.loop(f.steps * layout.products, f.parts(), [&](int64_t item, int64_t from, int64_t to) {
     by_units(f, rows, from, to, [&](const Units& some) { pass(item, some); });
   });
   h.copy_to(f.final_states[0], first);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -22,10 +23,22 @@ namespace rnnapps {
 using StepBody = std::function<void(int64_t step, int64_t first, int64_t last)>;
 
 // Does every part of every step, a step after the other.
-using Schedule = std::function<void(int64_t steps, int64_t parts, const StepBody& body)>;
+using StepLoop = std::function<void(int64_t steps, int64_t parts, const StepBody& body)>;
 
 inline void in_one_thread(int64_t steps, int64_t parts, const StepBody& body) {
   for (int64_t step = 0; step < steps; ++step) body(step, 0, parts);
+}
+
+// A step takes microseconds. If it takes much longer, the thread waited for has lost its processor, or there is but one
+// step, which takes as long as the whole sequence.
+inline void wait(int turns) {
+  if (turns > 4000) return std::this_thread::sleep_for(std::chrono::microseconds(50));
+  if (turns > 1000) return std::this_thread::yield();
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
 }
 
 class Steps {
@@ -74,21 +87,49 @@ class Steps {
 
   int64_t current() const { return done_.load(std::memory_order_acquire) / parts_; }
 
-  // A step takes microseconds. If it takes much longer, the thread waited for has lost its processor, or there is but one
-  // step, which takes as long as the whole sequence.
-  static void wait(int turns) {
-    if (turns > 4000) return std::this_thread::sleep_for(std::chrono::microseconds(50));
-    if (turns > 1000) return std::this_thread::yield();
-#if defined(__x86_64__)
-    _mm_pause();
-#elif defined(__aarch64__)
-    asm volatile("yield");
-#endif
-  }
-
   int64_t steps_, parts_, together_;
   std::vector<Share> shares_;
   alignas(64) std::atomic<int64_t> done_{0};  // parts, of all steps
+};
+
+// Items that a loop needs one after the other and that other threads may make before it comes to them.
+class Ahead {
+ public:
+  using Make = std::function<void(int64_t item)>;
+
+  Ahead(int64_t count, const Make& make) : make_(make), states_(count) {}
+
+  // Returns when an item is made; makes it if nobody has begun to.
+  void need(int64_t item) {
+    if (make(item)) return;
+    for (int turns = 0; states_[item].load(std::memory_order_acquire) != made; ++turns) wait(turns);
+  }
+
+  // Makes items until all are begun. May come when nobody needs any: then it touches nothing but this object.
+  void help() {
+    for (size_t item = 0; item < states_.size(); ++item) make(item);
+  }
+
+ private:
+  enum State { nobodys, begun, made };
+
+  bool make(int64_t item) {
+    int state = nobodys;
+    if (!states_[item].compare_exchange_strong(state, begun, std::memory_order_relaxed)) return false;
+    make_(item);
+    states_[item].store(made, std::memory_order_release);
+    return true;
+  }
+
+  const Make& make_;  // outlived by this object
+  std::vector<std::atomic<int>> states_;
+};
+
+// How a pass over some rows spreads over threads.
+struct Schedule {
+  StepLoop loop = in_one_thread;
+  // Lets other threads make items ahead of a loop in one thread; empty: there are none.
+  std::function<std::shared_ptr<Ahead>(int64_t count, const Ahead::Make& make)> ahead = nullptr;
 };
 
 }  // namespace rnnapps

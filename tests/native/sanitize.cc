@@ -39,6 +39,19 @@ void on_threads(int64_t steps, int64_t parts, const StepBody& body) {
   for (std::thread& one : others) one.join();
 }
 
+// The inputs projected by two more threads, which may come late.
+struct TwoAhead {
+  std::vector<std::thread> others;
+  ~TwoAhead() {
+    for (std::thread& one : others) one.join();
+  }
+  std::shared_ptr<Ahead> operator()(int64_t count, const Ahead::Make& make) {
+    const auto items = std::make_shared<Ahead>(count, make);
+    for (int i = 0; i < 2; ++i) others.emplace_back([items] { items->help(); });
+    return items;
+  }
+};
+
 // All results of both passes, the rows of the batch taken `together` at a time.
 Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int64_t units, bool with_mask,
            bool with_dropout, bool reverse, int64_t together, const Schedule& schedule) {
@@ -154,11 +167,15 @@ int main() {
               return run(*cell, batch, steps, shape.first, shape.second, options & 1, options & 2, options & 4,
                          together, schedule);
             };
-            const Floats all = once(batch, in_one_thread);
-            std::vector<Floats> others = {once(1, in_one_thread), once(2, in_one_thread), once(3, in_one_thread)};
+            const Floats all = once(batch, Schedule{});
+            std::vector<Floats> others = {once(1, Schedule{}), once(2, Schedule{}), once(3, Schedule{})};
             if (steps == 5) {
-              others.push_back(once(batch, on_threads<1>));
-              others.push_back(once(batch, on_threads<2>));
+              others.push_back(once(batch, Schedule{on_threads<1>}));
+              others.push_back(once(batch, Schedule{on_threads<2>}));
+            }
+            if (steps == 67 && batch == 1) {
+              TwoAhead two;
+              others.push_back(once(batch, Schedule{in_one_thread, std::ref(two)}));
             }
             for (const Floats& other : others) {
               if (std::memcmp(all.data(), other.data(), all.size() * sizeof(float)) != 0) {
