@@ -125,5 +125,5 @@ Split = LabelledTexts | Pairs | Recordings
 
 def _renumbered(name: str, labels: np.ndarray, own: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     if unknown := sorted(set(own) - set(classes)):
-        raise DataError(f"{name}: expected only the model's classes ({', '.join(classes)}), got label {unknown[0]!r}")
+        raise DataError(f"{name}: label {unknown[0]!r} is none of the model's classes ({', '.join(classes)})")
     return np.array([classes.index(label) for label in own], np.int64)[labels]

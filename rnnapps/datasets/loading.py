@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import overload
 
 from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
-from rnnapps.datasets.rejected import skipped
-from rnnapps.datasets.sources import PairSource, RecordingSource, Source, TextSource
+from rnnapps.datasets.rejected import DataError, skipped
+from rnnapps.datasets.sources import (
+    PairSource,
+    RecordingSource,
+    Source,
+    TextSource,
+    dataset_of,
+    files_of,
+    is_path,
+    kind_of,
+)
+from rnnapps.datasets.splits import SPLITS
 
 
 @overload
@@ -41,7 +53,20 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> dict[str
         >>> len(train), train.classes
         (6830, ('negative', 'positive'))
     """
-    raise NotImplementedError
+    if splits is not None and not splits:
+        return {}
+    dataset, kind = dataset_of(source), kind_of(source)
+    own = dataset is None or is_path(dataset, kind)
+    if dataset is not None:
+        known = (*SPLITS, "all") if own else SPLITS
+        if unknown := [split for split in splits or () if split not in known]:
+            raise DataError(f"{dataset}: a split must be one of {', '.join(known)}, got {unknown[0]!r}")
+    if splits is not None and "all" in splits and len(splits) > 1:
+        raise DataError(f"the split 'all' holds every other one; ask for it alone, got {', '.join(splits)}")
+    if own:
+        return _own(source, dataset, splits)
+    _check_name(dataset or "")
+    return _named(source, dataset or "", splits)
 
 
 def summary(splits: Iterable[Split]) -> Iterator[str]:
@@ -50,4 +75,71 @@ def summary(splits: Iterable[Split]) -> Iterator[str]:
     Args:
         splits: Splits of one data set.
     """
-    raise NotImplementedError
+    splits = list(splits)
+    first = splits[0]
+    yield f"{first.name}: {', '.join(map(_size, splits))}{_about(first)}"
+    what = {Pairs: ("pair", "pairs"), Recordings: ("file or row", "files or rows")}
+    yield from skipped((bad for split in splits for bad in split.rejected), *what.get(type(first), ("row", "rows")))
+    yield from dict.fromkeys(note for split in splits for note in split.notes)
+
+
+def _size(split: Split) -> str:
+    if isinstance(split, Recordings):
+        minutes = sum(map(len, split.waveforms)) / split.sample_rate / 60
+        return f"{split.split} {len(split):,} ({minutes:.1f} min)"
+    return f"{split.split} {len(split):,}"
+
+
+def _about(split: Split) -> str:
+    if not isinstance(split, Pairs):
+        return f"; classes {', '.join(split.classes)}"
+    return " pairs" + (f"; {split.languages[0]} to {split.languages[1]}" if split.languages else "")
+
+
+# Readers are imported when they are needed: TFDS takes seconds, and is not needed for one's own data.
+
+
+def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> dict[str, Split]:
+    path = None if dataset is None else Path(dataset).expanduser()
+    if isinstance(source, PairSource):
+        from rnnapps.datasets.pairs import read_pairs
+
+        _check_files(source, dataset)
+        return read_pairs(source, path, splits)
+    if isinstance(source, TextSource):
+        from rnnapps.datasets.labelled_texts import read_texts
+
+        return read_texts(path, source, SPLITS if splits is None else splits)
+    from rnnapps.datasets.recordings import read_recordings
+
+    return read_recordings(path, source, SPLITS if splits is None else splits)
+
+
+def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> dict[str, Split]:
+    if isinstance(source, PairSource):
+        from rnnapps.datasets.tfds_pairs import read_tfds_pairs
+
+        _check_files(source, dataset)
+        return read_tfds_pairs(source, dataset, splits)
+    if isinstance(source, TextSource):
+        from rnnapps.datasets.tfds_texts import read_tfds_texts
+
+        return read_tfds_texts(source, splits)
+    from rnnapps.datasets.tfds_recordings import read_tfds_recordings
+
+    for option, value in (("--split-by", source.split_by), ("--test-files", source.test_files)):
+        if value is not None:
+            raise DataError(f"{option} is for recordings of your own; {dataset} says itself what is in which split")
+    return read_tfds_recordings(source, splits)
+
+
+def _check_files(source: PairSource, dataset: str | None) -> None:
+    if dataset is not None and (files := files_of(source)):
+        raise DataError(f"--{next(iter(files))} does not go with --dataset {dataset}: give one or the other")
+
+
+def _check_name(dataset: str) -> None:
+    """Refuses a name that was meant as a path: no TFDS name has such a beginning or end."""
+    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
+    if not dataset or dataset.startswith((".", "~", os.sep)) or dataset.lower().endswith(suffixes):
+        raise DataError(f"no such file or folder: {dataset!r}")

@@ -1,7 +1,7 @@
 """Where the data of a task are: one dataclass for each kind of data, whose fields are options.
 
-A source is written to `config.json`, so `evaluate` and `export` find the data that `train` used. `load_splits` reads it.
-This module imports neither TensorFlow nor NumPy: a command line must answer `--help` quickly.
+A source is written to `config.json`, so `evaluate` and `export` find the data that `train` used. `load_splits` reads
+the data. This module imports neither TensorFlow nor NumPy: a command line must answer `--help` quickly.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ class RecordingSource:
     """
 
     dataset: str = option("spoken_words", _DATASET, metavar="NAME|PATH")
-    sample_rate: int = option(16_000, "Sample rate in Hz; recordings are resampled to it.", minimum=4000, maximum=96_000)
+    sample_rate: int = option(
+        16_000, "Sample rate in Hz; recordings are resampled to it.", minimum=4000, maximum=96_000
+    )
     data_dir: Path | None = option(None, _DATA_DIR, missing=_DEFAULT_DIR)
     seed: int = option(0, _SEED, minimum=0)
     strict: bool = option(False, _STRICT)
@@ -123,9 +125,7 @@ def files_of(source: PairSource) -> dict[str, Path]:
     """The files of lines that a source names, by option ("source", "validation-source", ...)."""
     names = ("source", "target", "validation_source", "validation_target")
     return {
-        name.replace("_", "-"): Path(path).expanduser()
-        for name in names
-        if (path := getattr(source, name)) is not None
+        name.replace("_", "-"): Path(path).expanduser() for name in names if (path := getattr(source, name)) is not None
     }
 
 
@@ -166,7 +166,7 @@ def is_path(dataset: str, kind: named_sets.Kind) -> bool:
         return False
     try:
         return Path(dataset).expanduser().exists()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have
         return False
 
 
