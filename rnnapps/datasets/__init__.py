@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rnnapps.datasets.named_sets import NAMED_SETS
     from rnnapps.datasets.pair_batches import PairBatches
     from rnnapps.datasets.rejected import DataError, Rejected
-    from rnnapps.datasets.sources import PairSource, RecordingSource, Source, TextSource, absolute, redirected
+    from rnnapps.datasets.sources import PairSource, RecordingSource, Source, TextSource, absolute
 
 __all__ = [
     "NAMED_SETS",
@@ -38,7 +38,6 @@ __all__ = [
     "boundaries_for",
     "bucket",
     "load_splits",
-    "redirected",
     "summary",
 ]
 
@@ -49,7 +48,7 @@ _MODULES = {
     "named_sets": ("NAMED_SETS",),
     "pair_batches": ("PairBatches",),
     "rejected": ("DataError", "Rejected"),
-    "sources": ("PairSource", "RecordingSource", "Source", "TextSource", "absolute", "redirected"),
+    "sources": ("PairSource", "RecordingSource", "Source", "TextSource", "absolute"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

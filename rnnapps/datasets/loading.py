@@ -14,7 +14,6 @@ from rnnapps.datasets.sources import (
     RecordingSource,
     Source,
     TextSource,
-    dataset_of,
     files_of,
     is_path,
     kind_of,
@@ -55,8 +54,8 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> dict[str
     """
     if splits is not None and not splits:
         return {}
-    dataset, kind = dataset_of(source), kind_of(source)
-    own = dataset is None or is_path(dataset, kind)
+    dataset = source.dataset
+    own = dataset is None or is_path(dataset, kind_of(source))
     if dataset is not None:
         known = (*SPLITS, "all") if own else SPLITS
         if unknown := [split for split in splits or () if split not in known]:
