@@ -7,7 +7,7 @@ import json
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rnnapps.datasets import DataError, lines
@@ -56,23 +56,23 @@ def names_of(width):
 @given(tables, dialects, st.booleans())
 def test_any_table_that_csv_writes_comes_back(table, dialect, byte_order_mark):
     delimiter, line_end, quote_all = dialect
+    # Python before 3.13 leaves this without quotes, so that it looks like the end of the line.
+    assume(quote_all or line_end != "\n" or not any(row[-1].endswith("\r") for row in table))
     width = len(table[0]) if table else 1
     quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
     content = written([names_of(width), *table], delimiter, line_end, quoting)
     name = "in.csv" if delimiter == "," else "in.tsv"
     content = content.encode("utf-8-sig" if byte_order_mark else "utf-8")
-    # Fields of damage are no damage here: strings of NUL bytes are UTF-16, and are refused.
-    found = rows(content, "column 0", name) if content.count(0) * 3 <= len(content) else None
-    if found is not None:
-        assert [list(row.values.values()) for row in found] == table
+    assume(content.count(0) * 3 <= len(content))  # with more NUL bytes it is taken for UTF-16
+    assert [list(row.values.values()) for row in rows(content, "column 0", name)] == table
 
 
 @QUICK
 @given(st.lists(st.lists(fields.filter(lambda text: "\n" not in text), min_size=2, max_size=2), min_size=1, max_size=8))
 def test_an_old_macintosh_table_comes_back(table):
     content = written([names_of(2), *table], ",", "\r", csv.QUOTE_ALL).encode()
-    if content.count(0) * 3 <= len(content):
-        assert [list(row.values.values()) for row in rows(content, "column 0")] == table
+    assume(content.count(0) * 3 <= len(content))
+    assert [list(row.values.values()) for row in rows(content, "column 0")] == table
 
 
 JUNK = st.sampled_from(
