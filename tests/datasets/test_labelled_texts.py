@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 import pytest
 
-from rnnapps.datasets import DataError
+from rnnapps.datasets import DataError, TextSource, labelled_texts, load_splits, summary
 from rnnapps.datasets.labels import natural_order
 from tests.datasets.door import texts as load
 
@@ -289,3 +289,70 @@ def test_an_unknown_split_lists_the_splits(tmp_path, split):
 def test_one_class_alone_may_be_evaluated(tmp_path):
     (path := tmp_path / "one.jsonl").write_text(json.dumps({"text": "x", "label": "a"}))
     assert pairs(load(path, "all")) == [("x", "a")]
+
+
+@pytest.mark.parametrize("label", ["NaN", "Infinity", "-Infinity", '"nan"', '"inf"'])
+def test_a_number_that_is_none_is_no_label(tmp_path, label):
+    (path := tmp_path / "nan.jsonl").write_text(
+        f'{{"text": "Good", "label": {label}}}\n' + '{"text": "Bad", "label": 0}\n{"text": "Fine", "label": 1.0}\n'
+    )
+    dataset = load(path, "all")
+    assert dataset.classes == ("0", "1")
+    assert [row.line for row in dataset.rejected] == [1]
+    assert "'label' must be a word or a number, got " in dataset.rejected[0].reason
+
+
+def test_one_class_says_what_was_rejected(tmp_path):
+    (path := tmp_path / "one.csv").write_text("text,label\nfine,a\nalso fine,a\nbad row\nworse,row,b\n")
+    with pytest.raises(DataError) as error:
+        load(path, "train")
+    assert str(error.value) == (
+        f"{path}: every example is of one class, 'a'; a classifier needs two (2 rows were rejected, the first:"
+        f" {path}:4: 1 fields where the header has 2)"
+    )
+
+
+def test_what_looks_suspicious_is_a_line_of_the_summary(tmp_path):
+    rows = [
+        ("neg", "pos")[number % 2] + "\t" + '"' * (number == 9) + f"text {number}" + '"' * (number == 20)
+        for number in range(40)
+    ]
+    (path := tmp_path / "swallow.tsv").write_text("\n".join(["label\ttext", *rows]) + "\n")
+    dataset = load(path, "all")
+    assert len(dataset) == 29
+    lines = list(summary([dataset]))
+    assert lines[0] == f"{path}: all 29; classes neg, pos"
+    assert lines[1].startswith(
+        f"warning: {path}: lines 11 to 22 are one row: a quoted field holds lines that look like"
+    )
+    assert len(load(path, "all", quoting="none")) == 40
+
+
+def test_the_summary_names_bad_rows_once(tmp_path):
+    good = [f"text {number},{'ab'[number % 2]}" for number in range(30)]
+    (path := tmp_path / "a.csv").write_text("\n".join(["text,label", *good, *["bad"] * 22]))
+    lines = list(summary(load_splits(TextSource(dataset=str(path))).values()))
+    assert lines[0] == f"{path}: train 24, validation 3, test 3; classes a, b"
+    assert lines[1] == "skipped 22 bad rows:"
+    assert lines[2] == f"  {path}:32: 1 fields where the header has 2"
+    assert lines[-1] == "  and 2 more; --strict stops at the first"
+    assert len(lines) == 23
+
+
+def test_a_file_is_read_once_for_all_splits(table, tmp_path, monkeypatch):
+    path, opened = write_csv(table, tmp_path), []
+    original = labelled_texts.open_rows
+    monkeypatch.setattr(
+        labelled_texts, "open_rows", lambda *args, **kwargs: opened.append(args) or original(*args, **kwargs)
+    )
+    splits = load_splits(TextSource(dataset=str(path)))
+    assert list(splits) == ["train", "validation", "test"] and len(opened) == 1
+    assert {name: pairs(split) for name, split in splits.items()} == {name: pairs(load(path, name)) for name in splits}
+
+
+def test_classes_of_a_model_give_their_numbers(tmp_path):
+    (path := tmp_path / "a.csv").write_text("text,label\nx,b\ny,c\n")
+    dataset = load(path, "all").with_classes(["c", "a", "b"])
+    assert (dataset.labels.tolist(), dataset.classes) == ([2, 0], ("c", "a", "b"))
+    with pytest.raises(DataError, match=r"label 'b' is none of the model's classes \(c, a\)"):
+        load(path, "all").with_classes(("c", "a"))
