@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
+from rnnapps.audio.suffixes import SUFFIXES
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
 from rnnapps.cli.options import PATH, POSITIVE, run_argument
+from rnnapps.datasets.sources import RecordingSource
 from rnnapps.options import inherited, option
-from rnnapps.sources import RECORDING_SUFFIXES, RecordingSource
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ TASK = Task(
     implementation="rnnapps.apps.speech.task",
     requests="rnnapps.apps.speech.requests",
     columns=("path",),
-    suffixes=RECORDING_SUFFIXES,
+    suffixes=SUFFIXES,
     decoding=Shown,
     batch_size=16,
     batch_sizes=(1, 2, 4, 8, 16, 32),

@@ -241,7 +241,8 @@ def _answer_file(
 
     if task.suffixes and columns:
         folder = input if input.is_dir() else input.parent
-    rows = open_rows(input, next(iter(columns.values())), "--*-column", suffixes=task.suffixes)
+    named = {name: f"--{column}-column" for column, name in columns.items()}
+    rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
     predictor = _predictor(task, asked, decoding, task.outputs)
 
     def answer(found: list[Row]) -> list[Any]:
