@@ -26,7 +26,7 @@ from rnnapps.cli.config import saved_config
 from rnnapps.cli.options import COUNT, POSITIVE
 from rnnapps.errors import UserError
 from rnnapps.prediction.files import Refused, one_by_one_if_need_be
-from rnnapps.serving.clients.client import BadRequest
+from rnnapps.serving.clients.errors import BadRequest
 
 MODEL = (
     *("sample_rate", "cell", "units", "layers", "dropout", "recurrent_dropout", "l2", "truncate"),
