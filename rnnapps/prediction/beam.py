@@ -27,7 +27,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, read_table
 from rnnapps.errors import UserError
 from rnnapps.prediction.files import PREFIX, Refused, one_by_one_if_need_be
-from rnnapps.serving.clients.client import BadRequest, shortened
+from rnnapps.serving.clients.errors import BadRequest, reason
 
 _BAD, _GOOD = "bad", "good"
 
@@ -112,7 +112,7 @@ def _ask(signature, inputs: list) -> list[dict]:
     try:
         found = signature(**{name: tf.constant(inputs)})
     except tf.errors.InvalidArgumentError as error:
-        raise BadRequest(shortened(error.message.rpartition("unavailable>\n")[2])) from None
+        raise BadRequest(reason(error.message.rpartition("unavailable>\n")[2])) from None
     columns = {output: value.numpy().tolist() for output, value in found.items()}
     return [dict(zip(columns, map(_json, row), strict=True)) for row in zip(*columns.values(), strict=True)]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rnnapps.errors import UserError
-from rnnapps.serving.clients.client import BadRequest, shortened
+from rnnapps.serving.clients.errors import BadRequest, shortened
 
 if TYPE_CHECKING:
     import keras
