@@ -16,6 +16,7 @@ from rnnapps.errors import UserError
 from rnnapps.options import as_json
 
 __all__ = [
+    "Model",
     "about",
     "assess",
     "batches",
@@ -30,6 +31,8 @@ __all__ = [
     "table",
 ]
 
+Model = SpeechClassifier
+
 
 def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
     """A classifier whose frames are normalised by those of the training recordings."""
@@ -43,7 +46,7 @@ def start(model: SpeechClassifier, config: RunConfig) -> None:
     if config.training.start_from is None:
         return
     try:
-        model.start_from(training.load_model(training.open_run(Path(config.training.start_from))))
+        model.start_from(training.load_model(training.open_run(Path(config.training.start_from)), Model))
     except ValueError as error:
         raise UserError(f"--start-from {config.training.start_from}: {error}") from None
 

@@ -198,7 +198,7 @@ def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str])
     folder = training.open_run(asked.path)
     read_config(asked.path, task)
     app = task.code()
-    model = training.load_model(folder)
+    model = training.load_model(folder, app.Model)
     return predictor.of_endpoint(app.endpoints(model, decoding)[task.signature], app.about(model), model)
 
 
