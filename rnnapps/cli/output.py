@@ -6,11 +6,10 @@ from rnnapps.terminal import printable
 
 
 def say(text: object, *, err: bool = False) -> None:
-    """Prints text, line by line, without what a terminal would obey.
+    """Prints text of any number of lines, without the characters that a terminal would obey.
 
     Args:
-        text: What to print.
+        text: The text to print.
         err: Whether to print on standard error.
     """
-    for line in str(text).split("\n"):
-        click.echo(printable(line), err=err)
+    click.echo(printable(str(text), multiline=True), err=err)

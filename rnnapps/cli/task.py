@@ -6,6 +6,7 @@ The functions behind a task live in two modules, which commands import when they
 
 | function | is |
 | --- | --- |
+| `Model` | the class of the model |
 | `load(source, splits=None) -> dict[str, S]` | the splits asked for ("train", "validation", "test", "all") |
 | `summary(splits) -> Iterator[str]` | lines that say what was loaded |
 | `make(config, train) -> M` | a built model for a new run or a resumed one; `config` is a `RunConfig` |
@@ -18,8 +19,8 @@ The functions behind a task live in two modules, which commands import when they
 | `samples(model, split) -> dict[str, list[Request]]` | requests for the check and the warm-up; `split` may be None |
 
 and, where the task has them, `start(model, config)` (weights that a new run starts from),
-`finish(model, splits, config, report)` (pictures after training), `draw(model, answered, decoding)` (a picture after `predict`) and
-`quantize(model, file, split) -> (accuracy before, after, examples)` (`export --quantize`).
+`finish(model, splits, config, report)` (pictures after training), `draw(model, answered, decoding)` (a picture after
+`predict`) and `quantize(model, file, split) -> (accuracy before, after, examples)` (`export --quantize`).
 
 `requests` imports no TensorFlow, so a client of a server does not either:
 
@@ -27,7 +28,7 @@ and, where the task has them, `start(model, config)` (weights that a new run sta
 | --- | --- |
 | `request(row) -> dict` | the inputs of a signature for one row, a dictionary of the task's `columns` |
 | `answer(outputs, about, decoding) -> dict` | what the signature says about one row, as JSON can hold it |
-| `lines(number, row, answer, decoding) -> Iterable[Sequence[str]]` | the lines that `predict` prints for it, by column |
+| `lines(number, row, answer, decoding) -> Iterable[Sequence[str]]` | lines that `predict` prints, as columns |
 
 and, where the task has them, `check(decoding, asked)`, which refuses options of `predict` that do not go together
 (`asked` is "run", "export" or "server"), and `check_config(config)`, which refuses those of `train`.

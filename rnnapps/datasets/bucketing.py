@@ -112,7 +112,9 @@ def bucket(
     if isinstance(boundaries, int):
         boundaries = boundaries_for(lengths, boundaries, max_length=max_length)
     elif max_length is not None:
-        raise ValueError("max_length needs a number of boundaries; with given boundaries, the last is the longest length")
+        raise ValueError(
+            "max_length needs a number of boundaries; with given boundaries, the last is the longest length"
+        )
     if len(boundaries) == 0 or boundaries[0] < 1 or any(np.diff(boundaries) <= 0):
         raise ValueError(f"boundaries must be positive and ascending, got {boundaries}")
     if drop_remainder and len(lengths) < batch_size:

@@ -29,9 +29,7 @@ def padded_batches(
         def made(begin: tf.Tensor, size: tf.Tensor, width: tf.Tensor) -> Any:
             return pad(order[begin : begin + size], width)
 
-        return without_autotuning(
-            table.map(made, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
-        )
+        return without_autotuning(table.map(made, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE))
 
 
 def padded_rows(column: tf.RaggedTensor, indices: tf.Tensor, width: tf.Tensor) -> tf.Tensor:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
 from rnnapps.datasets.labels import label_of, value_of
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
-from rnnapps.datasets.sources import RECORDING_SUFFIXES
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, named_split
 
 _NOISE = re.compile(r"_?background_?noise_?", re.IGNORECASE)
@@ -75,7 +75,7 @@ def list_folder(folder: Path) -> Listing:
             for file in sorted(class_folder.rglob("*")):
                 if not file.is_file() or file.name.startswith("."):
                     continue
-                if file.suffix.lower() not in RECORDING_SUFFIXES:
+                if file.suffix.lower() not in AUDIO_SUFFIXES:
                     ignored[file.suffix.lower() or "no suffix"] += 1
                 elif _NOISE.fullmatch(class_folder.name):
                     listing.noise.append(file)

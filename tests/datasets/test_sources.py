@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from rnnapps import audio
 from rnnapps.datasets import (
     NAMED_SETS,
     DataError,
@@ -21,7 +20,6 @@ from rnnapps.datasets import (
     load_splits,
     summary,
 )
-from rnnapps.datasets.sources import RECORDING_SUFFIXES
 from rnnapps.options import as_json, from_json
 
 
@@ -89,10 +87,6 @@ def test_splits_that_do_not_exist_are_named(tmp_path, splits):
     (path := tmp_path / "a.jsonl").write_text('{"text": "x", "label": "a"}\n')
     with pytest.raises(DataError, match="split"):
         load_splits(TextSource(dataset=str(path)), splits)
-
-
-def test_suffixes_of_recordings_are_those_that_can_be_read():
-    assert RECORDING_SUFFIXES == audio.SUFFIXES
 
 
 def test_the_summary_of_pairs_names_languages_and_bad_pairs():
