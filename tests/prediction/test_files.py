@@ -305,7 +305,7 @@ def test_two_jobs_do_not_write_one_file(tmp_path):
         ("in.csv", "text,text\na,1\n", "two columns of the header are called 'text'"),
         ("in.csv", "text,predicted_label\n", "'predicted_label' has a name of the answers"),
         ("in.csv", b"\xff\xfet\x00", "UTF-16"),
-        ("in.csv", b"t\xff\n", "the file is not UTF-8: line 1 has the byte 0xff"),
+        ("in.csv", b"t\xff\n", "the header cannot be read: not UTF-8"),
         ("in.jsonl", "", "no column 'text'; the columns are none"),
         ("in.jsonl", '{"body": "a"}', "no column 'text'; the columns are 'body'"),
     ],
