@@ -41,7 +41,7 @@ def engine_in_use(dtype: str) -> tuple[str, str]:
     The native engine is built when this is first asked. Under XLA the graph engine runs whatever this says.
 
     Raises:
-        rnnapps.native.build.BuildError: if the native engine was asked for by name and cannot be built.
+        rnnapps.native.compiler.BuildError: If the native engine was asked for by name and cannot be built.
     """
     asked = _for_now.get()
     source = "use_engine"
