@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
-from tensorflow.python.saved_model import save_context
 
-from rnnapps import native
+from rnnapps import internals, native
 from rnnapps.recurrences import graph
 
 ENGINES = ("auto", "graph", "native")
@@ -72,9 +70,9 @@ def choose(engine: str, dtype: tf.DType) -> ModuleType:
     _check(engine)
     if engine == "graph":
         return graph
-    if control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if internals.in_xla():
         name, why = "graph", "XLA compiles this function, and knows no custom ops"
-    elif save_context.in_save_context():
+    elif internals.in_save_context():
         name, why = "graph", "a SavedModel holds no custom ops"
     else:
         name, why = engine_in_use(dtype.name)

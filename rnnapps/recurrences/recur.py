@@ -8,8 +8,8 @@ from functools import partial
 from types import ModuleType
 
 import tensorflow as tf
-from tensorflow.python.eager import record
 
+from rnnapps import internals
 from rnnapps.recurrences import graph, segments
 from rnnapps.recurrences.engines import choose
 from rnnapps.recurrences.weights import Weights
@@ -87,11 +87,11 @@ def recur(
         inputs, states, weights = unpack(arguments)
         # Without a tape in sight nothing is kept. Should a gradient be wanted after all (a tape around a function that
         # was traced without one), the backward pass below runs forward once more.
-        save = record.could_possibly_record()
+        save = internals.tape_may_record()
         # Saving every step, the backward pass wants the hidden states too.
         keep_outputs = return_sequences or (save and segment is None)
         # Under two nested tapes TensorFlow would differentiate the loop itself, in vain.
-        with record.stop_recording():
+        with internals.stop_recording():
             outputs, final_states, saved = forward(
                 cell, inputs, states, weights, save=save, keep_outputs=keep_outputs, **fixed
             )
@@ -102,7 +102,7 @@ def recur(
             kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + len(results)]
             inputs, states, weights = unpack(everything[len(saved) + len(results) :])
             outputs = None
-            with record.stop_recording():
+            with internals.stop_recording():
                 if not save:
                     outputs, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
                 elif segment is None:
