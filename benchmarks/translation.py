@@ -11,12 +11,13 @@ validation too.
 
 import argparse
 import csv
-import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+from measuring import cores, print_header, print_row
 
 
 def train_ours(folder: str, arguments) -> tuple[list[float], "training.RunFolder"]:  # noqa: F821
@@ -41,7 +42,7 @@ def train_twin(model, batches, options: dict) -> tuple[list[float], "torch.nn.Mo
     import torch
 
     torch.manual_seed(options["seed"])
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(cores())
     twin = make_twin(model)
     optimizer = torch.optim.Adam(twin.parameters(), options["learning_rate"], eps=1e-7)
     total = options["epochs"] * batches.steps
@@ -179,13 +180,10 @@ def main() -> None:
     difference = largest_difference(twin, model, next(iter(batches.epoch(0))))
     theirs = report.assess(model, test, options["batch_size"], Search())
 
-    print(
-        f"{len(train.sources):,} pairs, {arguments.epochs} epochs, "
-        f"{model.count_params():,} weights; {os.cpu_count()} cores"
-    )
-    print(f"{'':10} {'s an epoch':>10} {'BLEU':>6} {'loss':>7}")
+    print(f"{len(train.sources):,} pairs, {arguments.epochs} epochs, {model.count_params():,} weights; {cores()} cores")
+    print_header(["", "seconds an epoch", "BLEU", "loss"])
     for name, seconds, metrics in (("ours", ours_seconds, ours), ("PyTorch", twin_seconds, theirs)):
-        print(f"{name:10} {np.median(seconds):10.0f} {metrics['bleu']:6.2f} {metrics['loss']:7.3f}")
+        print_row([name, f"{np.median(seconds):.0f}", f"{metrics['bleu']:.2f}", f"{metrics['loss']:.3f}"])
     print(f"PyTorch / ours: {np.median(twin_seconds) / np.median(ours_seconds):.2f} times the seconds")
     print(f"BLEU: {ours['bleu_signature']}; the twin's logits in our model differ by {difference:.1g} at the most")
 
