@@ -19,7 +19,6 @@ from typing import BinaryIO, NamedTuple
 
 import click
 
-from rnnapps.cli.asking import Files
 from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, Place, Row, Rows
 from rnnapps.errors import UserError
 from rnnapps.serving.clients.client import BadRequest, ServerError
@@ -28,6 +27,12 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+
+class Files(NamedTuple):
+    output: Path
+    overwrite: bool
+
 
 _SAVE_SECONDS = 0.5
 PREFIX = "predicted_"
@@ -50,7 +55,13 @@ class Summary(NamedTuple):
     rejects: Path
 
 
-def predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str], source: str, batch_size: int):
+def predict_file(rows, answer, *, output, overwrite, outputs, source, batch_size):
+    """Temporary."""
+    one = lambda values: answer([{rows.column: value} for value in values])  # noqa: E731
+    _predict_file(rows, Files(output, overwrite), one, outputs, source, batch_size)
+
+
+def _predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str], source: str, batch_size: int):
     """Answers every row of a file, and says on standard output what became of it.
 
     The output has the columns of the input and `predicted_` ones for the answers. Rows that cannot be read or answered
