@@ -23,17 +23,18 @@ CONTENDERS = {
 
 
 def texts_of(dataset: str, split: str) -> tuple[list[str], list[int]]:
-    from rnnapps.apps.sentiment.data import reviews
+    from rnnapps.apps.sentiment.cli import Source
+    from rnnapps.datasets import load_splits
 
-    part = reviews(dataset, split)
-    return [text.decode() for text in part.texts], part.labels
+    part = load_splits(Source(dataset=dataset), [split])[split]
+    return [text.decode() for text in part.texts], part.labels.tolist()
 
 
 def ours(dataset: str, config: str | None) -> dict[str, float]:
     from click.testing import CliRunner
 
     import rnnapps.training
-    from rnnapps.apps.sentiment import cli, model, report  # noqa: F401 - imported here so that they are not timed
+    from rnnapps.apps.sentiment import cli, task  # noqa: F401 - imported here so that they are not timed
 
     with tempfile.TemporaryDirectory() as folder:
         options = ["--dataset", dataset, *(["--config", config] if config else [])]

@@ -18,14 +18,14 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import absl.logging
-import keras
 import numpy as np
 import tensorflow as tf
 
 from measuring import print_header, print_row
-from rnnapps import serving
+from rnnapps import serving, training
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.apps.speech.serving import Stream, endpoints
+from rnnapps.apps.speech.serving import endpoints
+from rnnapps.apps.speech.streaming import Stream
 from rnnapps.datasets.embedded.spoken_words import CLASSES
 from rnnapps.recurrences import use_engine
 
@@ -47,13 +47,13 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     if options.run:
-        model = keras.models.load_model(options.run / "model.keras", compile=False)
+        model = training.load_model(training.open_run(options.run))
     else:
         model = SpeechClassifier(CLASSES, cell=options.cell, units=options.units, causal=True)
         model.build()
     with tempfile.TemporaryDirectory() as folder, use_engine("graph"):
         export = serving.save(pathlib.Path(folder), [model], endpoints(model)).folder
-        print(f"{model.options['cell']}, {model.options['units']} units, {model.count_params():,} weights; one core")
+        print(f"{model.options.cell}, {model.options.units} units, {model.count_params():,} weights; one core")
         print_header(["chunk", "p50", "p99", "mean", "real-time factor"])
         for milliseconds in options.chunk_ms:
             times = measure(export, round(milliseconds * model.sample_rate / 1000), options.seconds, model.sample_rate)

@@ -1,4 +1,4 @@
-"""Audio: from files or WAV bytes to log-mel frames, with what makes a model robust on the way."""
+"""Audio: from files or WAV bytes to log-mel frames, and augmentation that makes a model robust."""
 
 from rnnapps.audio.attention_pooling import AttentionPooling
 from rnnapps.audio.audio_files import SUFFIXES, AudioError, read_audio
