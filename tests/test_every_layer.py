@@ -185,10 +185,12 @@ def test_the_output_shape_is_known_before_the_call(case: Case) -> None:
 
 @every_layer
 def test_the_configuration_makes_the_same_layer(case: Case) -> None:
-    layer = case.built()
+    layer = case.make()
     serialised = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
     copy = keras.saving.deserialize_keras_object(serialised)
-    assert type(copy) is type(layer) and copy.get_config() == layer.get_config()
+    assert type(copy) is type(layer)
+    assert json.dumps(copy.get_config()) == json.dumps(layer.get_config())
+    layer(*case.inputs)
     copy(*case.inputs)
     copy.set_weights(layer.get_weights())
     assert_close(copy(*case.inputs), layer(*case.inputs))
@@ -223,7 +225,7 @@ masked_layer = pytest.mark.parametrize(
 
 def real_steps(layer: keras.layers.Layer, inputs: Sequence[Any], results: Any) -> list[np.ndarray]:
     """The results, zero where a mask of the output says that they do not count."""
-    masks = flat(layer.compute_mask(*inputs, mask=tf.constant(MASK)))
+    masks = flat(layer.compute_mask(*inputs, mask=tf.constant(MASK))) if len(inputs) == 1 else []
     masks += [None] * (len(flat(results)) - len(masks))
     kept = []
     for result, mask in zip(flat(results), masks, strict=True):
@@ -261,7 +263,7 @@ class MarkMask(keras.layers.Layer):
     supports_masking = True
 
     def call(self, sequences: tf.Tensor) -> tf.Tensor:
-        return keras.ops.identity(sequences)
+        return tf.identity(sequences)
 
     def compute_mask(self, sequences: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         return tf.constant(MASK)
