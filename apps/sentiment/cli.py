@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.datasets.sources import TextSource
 from rnnapps.options import inherited, option
-from rnnapps.sources import TextSource
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from rnnapps.options import as_json
 from rnnapps.text import vocabulary
 
 __all__ = [
+    "Model",
     "about",
     "assess",
     "batches",
@@ -25,6 +26,8 @@ __all__ = [
     "summary",
     "table",
 ]
+
+Model = SentimentClassifier
 
 
 def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:

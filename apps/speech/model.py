@@ -18,6 +18,9 @@ from rnnapps.audio import (
 from rnnapps.layers import Bidirectional, MaskedPooling, Stacked, recurrent_layer
 from rnnapps.options import as_json
 
+# The options that decide which weights there are and what they mean.
+SHAPING = ("cell", "units", "layers", "causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds")
+
 
 @keras.saving.register_keras_serializable("rnnapps")
 class SpeechClassifier(keras.Model):
@@ -110,9 +113,8 @@ class SpeechClassifier(keras.Model):
         Raises:
             ValueError: The models differ in an option that shapes their weights.
         """
-        names = ("sample_rate", "cell", "units", "layers", "causal", "pooling", "convolutions", "bands")
         own, others = ({"sample_rate": model.sample_rate, **as_json(model.options)} for model in (self, other))
-        for name in (*names, "window_seconds", "hop_seconds"):
+        for name in ("sample_rate", *SHAPING):
             if own[name] != others[name]:
                 raise ValueError(f"{name} is {own[name]}, but {others[name]} in the model to start from")
         for mine, theirs in zip(self._hearing(), other._hearing(), strict=True):

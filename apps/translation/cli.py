@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.datasets.sources import PairSource
 from rnnapps.options import inherited, option
-from rnnapps.sources import PairSource
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from rnnapps.options import as_json
 from rnnapps.text import Subwords, train_subwords
 
 __all__ = [
+    "Model",
     "about",
     "assess",
     "batches",
@@ -31,6 +32,7 @@ __all__ = [
     "table",
 ]
 
+Model = Translator
 _DRAWN = 3  # sentences in the picture of a run
 
 

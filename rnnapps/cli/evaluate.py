@@ -27,7 +27,7 @@ def evaluate_command(task: Task) -> click.Command:
         given = {name: values[name] for name in options.names(task.source) if name in values}
         source = options.redirected(config.source, given)
         app = task.code()
-        model = training.load_model(folder)
+        model = training.load_model(folder, app.Model)
         chosen = split or getattr(source, "default_split", "test")
         examples = app.load(source, [chosen])[chosen]
         for line in app.summary([examples]):

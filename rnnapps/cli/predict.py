@@ -198,7 +198,7 @@ def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str])
     folder = training.open_run(asked.path)
     read_config(asked.path, task)
     app = task.code()
-    model = training.load_model(folder)
+    model = training.load_model(folder, app.Model)
     return predictor.of_endpoint(app.endpoints(model, decoding)[task.signature], app.about(model), model)
 
 
@@ -241,7 +241,8 @@ def _answer_file(
 
     if task.suffixes and columns:
         folder = input if input.is_dir() else input.parent
-    rows = open_rows(input, next(iter(columns.values())), "--*-column", suffixes=task.suffixes)
+    named = {name: f"--{column}-column" for column, name in columns.items()}
+    rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
     predictor = _predictor(task, asked, decoding, task.outputs)
 
     def answer(found: list[Row]) -> list[Any]:

@@ -27,6 +27,11 @@ class TrainingOptions:
     checkpoint_every: int = option(200, "Most steps that a kill can cost.", minimum=1, metavar="STEPS")
     gradient_flow: bool = option(False, "Measure and draw the gradient of every time step after each epoch.")
 
+    @property
+    def initial_learning_rate(self) -> float:
+        """The learning rate that training begins with; a task may choose it by its other options."""
+        return self.learning_rate
+
 
 # Options that change no result: a resumed run may change them.
 CHANGEABLE = ("checkpoint_every", "gradient_flow")

@@ -21,7 +21,7 @@ import click
 
 from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, Place, Row, Rows
 from rnnapps.errors import UserError
-from rnnapps.serving.clients.client import BadRequest, ServerError
+from rnnapps.serving.clients.errors import BadRequest, ServerError
 
 try:
     import fcntl
@@ -57,7 +57,7 @@ class Summary(NamedTuple):
 
 def predict_file(rows, answer, *, output, overwrite, outputs, source, batch_size):
     """Temporary."""
-    one = lambda values: answer([{rows.column: value} for value in values])  # noqa: E731
+    one = lambda values: answer([{rows.inputs[0]: value} for value in values])  # noqa: E731
     _predict_file(rows, Files(output, overwrite), one, outputs, source, batch_size)
 
 
@@ -120,7 +120,7 @@ def _run(rows, files, answer, outputs, source, batch_size) -> Summary:
         reading = rows.after(done.place)
         try:
             while batch := list(islice(reading, batch_size)):
-                done = _answered(batch, rows.column, answer, write, answers, refused, done)
+                done = _answered(batch, rows.inputs[0], answer, write, answers, refused, done)
                 show(done)
                 if (begin := time.monotonic()) > save_at:
                     _save(position, job, done, answers, refused)
@@ -224,7 +224,7 @@ def _job(rows: Rows, output: Path, source: str) -> dict:
     else:
         found = rows.path.stat()
         state = [found.st_size, found.st_mtime_ns]
-    return {"input": str(rows.path.resolve()), "state": state, "column": rows.column, "source": source}
+    return {"input": str(rows.path.resolve()), "state": state, "column": rows.inputs[0], "source": source}
 
 
 def _earlier(position: Path, partial: Path, rejects: Path, job: dict, overwrite: bool) -> _Done | None:

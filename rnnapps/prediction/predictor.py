@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rnnapps.errors import UserError
-from rnnapps.serving.clients.client import BadRequest, shortened
+from rnnapps.serving.clients.errors import BadRequest, reason
 
 if TYPE_CHECKING:
     import keras
@@ -94,7 +94,7 @@ def _of_graph(function: Callable[[Arrays], dict[str, Any]]) -> Callable[[Arrays]
         try:
             return {name: value.numpy() for name, value in function(inputs).items()}
         except tf.errors.InvalidArgumentError as error:
-            raise BadRequest(shortened(error.message.rpartition("unavailable>\n")[2])) from None
+            raise BadRequest(reason(error.message.rpartition("unavailable>\n")[2])) from None
 
     return ask
 
