@@ -132,7 +132,7 @@ class SpeechClassifier(keras.Model):
         frames, mask = self.voices(frames, mask, training=training)
         sequence = self.masks(frames, training=training)[..., None]
         for layer in self.convolutions:
-            sequence, mask = layer(sequence, mask=mask)
+            sequence, mask = layer(sequence, mask=mask), layer.compute_mask(sequence, mask)
         sequence = self.recurrent(_merged(sequence), mask=mask, training=training)[0]
         return self.head(self.head_dropout(self.pooling(sequence, mask=mask), training=training))
 
