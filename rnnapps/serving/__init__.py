@@ -8,7 +8,7 @@ from importlib import import_module
 _HOMES = {
     "BadRequest": "clients.client",
     "Client": "clients.client",
-    "Endpoint": "export",
+    "Endpoint": "endpoint",
     "ExportError": "versions",
     "Findings": "check",
     "Saved": "export",
