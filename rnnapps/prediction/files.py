@@ -21,7 +21,7 @@ import click
 
 from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, Place, Row, Rows
 from rnnapps.errors import UserError
-from rnnapps.serving.clients.client import BadRequest, ServerError
+from rnnapps.serving.clients.errors import BadRequest, ServerError
 
 try:
     import fcntl
