@@ -280,7 +280,7 @@ def _answer_inputs(
     asking = task.asking()
     predictor = _predictor(task, asked, decoding, task.outputs)
     answered = refused = 0
-    drawn = []
+    drawn: list[tuple[Row, Any]] = []
     for batch in iter(lambda: list(islice(rows, batch_size)), []):
         for row, answer in zip(batch, _answer_rows(asking, predictor, decoding, batch), strict=True):
             if isinstance(answer, Refused):
