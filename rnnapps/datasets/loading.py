@@ -14,6 +14,7 @@ from rnnapps.datasets.sources import (
     RecordingSource,
     Source,
     TextSource,
+    dataset_of,
     files_of,
     is_path,
     kind_of,
@@ -54,7 +55,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> dict[str
     """
     if splits is not None and not splits:
         return {}
-    dataset = source.dataset
+    dataset = dataset_of(source)
     own = dataset is None or is_path(dataset, kind_of(source))
     if not own:
         _check_name(dataset or "")
