@@ -10,7 +10,6 @@ import soxr
 
 from rnnapps.errors import UserError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")
 _LOWEST, _HIGHEST = 1_000, 768_000  # Hz; a header that says anything else is broken
 
 

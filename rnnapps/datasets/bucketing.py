@@ -115,10 +115,10 @@ def bucket(
         raise ValueError(f"boundaries must be positive and ascending, not {boundaries}")
     if drop_remainder and len(lengths) < batch_size:
         raise ValueError(f"{len(lengths)} examples fill no batch of {batch_size}; drop_remainder would leave nothing")
-    return Batches(columns, lengths, boundaries, batch_size, seed, pad_to_boundary, drop_remainder)
+    return BucketedBatches(columns, lengths, boundaries, batch_size, seed, pad_to_boundary, drop_remainder)
 
 
-class Batches:
+class BucketedBatches:
     """Padded batches of one data set, epoch by epoch; made by `bucket`.
 
     What an epoch holds, and in which order, follows from the seed and the number of the epoch alone, so an interrupted

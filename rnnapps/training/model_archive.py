@@ -24,7 +24,7 @@ OPTIMIZER = "/optimizer/"  # the group of a compiled model's optimizer in the we
 MAX_CONFIG_BYTES = 64 * 2**20  # a vocabulary of a million words takes about 15 MiB
 MAX_NESTING = 100
 MAX_INTEGER = 2**20  # of sizes that leave no trace in the weights: sample rates, lengths of sequences
-MAX_H5_OBJECTS = 100_000
+ANY_INTEGER = frozenset({"seed", "shared_object_id"})  # these say nothing about sizes
 # Layers whose configuration is a program, and forms of Keras's serialisation that hold byte code.
 RUNS_CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
 # Values that Keras wraps in the form of a class.
@@ -136,17 +136,18 @@ def _variable_shapes(weights: bytes) -> tuple[tuple[int, ...], ...]:
 
 
 def _datasets(file: h5py.File) -> Iterator[h5py.Dataset]:
-    seen = 0
+    seen: set[int] = set()
     groups: list[h5py.Group] = [file]
     while groups:
         group = groups.pop()
         for name in group:
-            seen += 1
-            if seen > MAX_H5_OBJECTS:  # hard links can make a cycle
-                raise BadArchive(f"its {WEIGHTS} has more than {MAX_H5_OBJECTS} entries")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise BadArchive(f"its {WEIGHTS} links to another place: {name!r}")
             item = group[name]
+            address = h5py.h5o.get_info(item.id).addr
+            if address in seen:  # hard links can make a cycle
+                raise BadArchive(f"its {WEIGHTS} links twice to one place: {name!r}")
+            seen.add(address)
             if isinstance(item, h5py.Group):
                 groups.append(item)
             elif not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype.kind not in "biufcV":
@@ -170,7 +171,7 @@ def _check_config(config: dict[str, Any], largest: int) -> None:
             values += [(key, part, depth + 1) for key, part in value.items()]
         elif isinstance(value, list):
             values += [(name, part, depth + 1) for part in value]
-        elif isinstance(value, int) and abs(value) > largest and "seed" not in name:
+        elif isinstance(value, int) and abs(value) > largest and name not in ANY_INTEGER:
             raise BadArchive(f"its {CONFIG} has {name}={value:,}, far more than its weights could need")
 
 

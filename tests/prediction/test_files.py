@@ -17,7 +17,7 @@ from rnnapps.cli import Files
 from rnnapps.datasets.rows import open_rows
 from rnnapps.errors import UserError
 from rnnapps.prediction.files import Refused, one_by_one_if_need_be, predict_file
-from rnnapps.serving.clients.client import BadRequest, ServerError
+from rnnapps.serving.clients.errors import BadRequest, ServerError
 
 
 def lengths(texts):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from rnnapps.apps.speech.data import clips
-from rnnapps.datasets import DataError
+from rnnapps.datasets import DataError, load_splits
+from rnnapps.paths import RecordingSource
 from tests.audio.recordings import RATE, tone
 
 KINDS = ("high", "low", "rising")
@@ -24,11 +24,12 @@ def folder(tmp_path):
 
 
 def load(path, split="all", **kwargs):
-    return clips(str(path), split, sample_rate=RATE, **kwargs)
+    source = RecordingSource(dataset=str(path), sample_rate=RATE, **kwargs)
+    return load_splits(source, [split])[split]
 
 
 def names(split):
-    return {source.rsplit("/", 1)[1] for source in split.sources}
+    return {source.rsplit("/", 1)[1] for source in split.paths}
 
 
 def speakers(split):
@@ -40,7 +41,7 @@ def test_a_folder_per_class_gives_clips_and_labels(folder):
     assert found.classes == KINDS
     assert len(found.waveforms) == len(found.labels) == 36
     assert found.waveforms[0].dtype == np.int16
-    for source, label in zip(found.sources, found.labels, strict=True):
+    for source, label in zip(found.paths, found.labels, strict=True):
         assert f"/{KINDS[label]}/" in source
 
 
@@ -143,7 +144,7 @@ def test_other_formats_rates_and_channels_are_brought_to_one(folder):
     clip = np.stack([tone("low", random, 44100)] * 2, axis=1)
     soundfile.write(folder / "low" / "stereo.flac", clip, 44100, subtype="PCM_24")
     found = load(folder)
-    added = found.waveforms[[source.endswith("stereo.flac") for source in found.sources].index(True)]
+    added = found.waveforms[[source.endswith("stereo.flac") for source in found.paths].index(True)]
     assert len(added) == pytest.approx(len(clip) * RATE / 44100, abs=1)
 
 

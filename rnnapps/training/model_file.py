@@ -17,11 +17,12 @@ from rnnapps.training.model_archive import BadArchive, ModelArchive, elements, r
 from rnnapps.training.run_folder import RunFolder
 
 SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
+SPARE = 3  # wrappers such as Bidirectional build the layer that they are given, and then copies of it
 REASON_LENGTH = 200  # characters kept of what Keras or TensorFlow says
 _REMEDY = "restore the file, or train the run again with --overwrite"
 
 
-def load_model(run: RunFolder, model_class: type[keras.Model]) -> keras.Model:
+def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> keras.Model:
     """Loads the best model of a run.
 
     The file is not trusted. Before anything is built its configuration is checked (known classes only, none that runs
@@ -30,7 +31,8 @@ def load_model(run: RunFolder, model_class: type[keras.Model]) -> keras.Model:
 
     Args:
         run: The run folder.
-        model_class: The class of the model. Importing it is also what makes it known to Keras.
+        model_class: The class that the model must have; any by default. Its module must have been imported, which is
+            what makes it known to Keras.
 
     Returns:
         The model with its weights, not compiled.
@@ -53,10 +55,12 @@ def load_model(run: RunFolder, model_class: type[keras.Model]) -> keras.Model:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or _one_line(error)}; {_REMEDY}") from error
     except Exception as error:  # whatever a class raises that is built from an edited or damaged configuration
-        raise UserError(
-            f"{path}: cannot be loaded as a {model_class.__name__}: {_one_line(error)}; {_REMEDY}"
-        ) from error
+        raise UserError(f"{path}: cannot be loaded{_as(model_class)}: {_one_line(error)}; {_REMEDY}") from error
     return model
+
+
+def _as(model_class: type[keras.Model]) -> str:
+    return "" if model_class is keras.Model else f" as a {model_class.__name__}"
 
 
 def _check_top_class(config: dict[str, Any], model_class: type[keras.Model]) -> None:
@@ -70,8 +74,8 @@ def _check_top_class(config: dict[str, Any], model_class: type[keras.Model]) -> 
 @contextlib.contextmanager
 def _no_more_variables_than(archive: ModelArchive) -> Iterator[None]:
     """Refuses, before its memory is allocated, a variable that the weights in the archive could not fill."""
-    elements_left = archive.elements(above=SMALL)
-    variables_left = 2 * len(archive.shapes) + 1000
+    elements_left = SPARE * archive.elements(above=SMALL)
+    variables_left = SPARE * len(archive.shapes) + 64
     exceeded = False
 
     def create(next_creator: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:

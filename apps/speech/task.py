@@ -1,0 +1,58 @@
+"""Audio classification: what its commands call. See `rnnapps.cli.task` for the contract."""
+
+from pathlib import Path
+
+import keras
+
+from rnnapps import training
+from rnnapps.apps.speech.data import WaveformBatches
+from rnnapps.apps.speech.model import SpeechClassifier
+from rnnapps.apps.speech.report import assess, table
+from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
+from rnnapps.cli import Objective, RunConfig
+from rnnapps.datasets import Recordings, summary
+from rnnapps.datasets import load_splits as load
+from rnnapps.errors import UserError
+from rnnapps.options import as_json
+
+__all__ = [
+    "about",
+    "assess",
+    "batches",
+    "endpoints",
+    "load",
+    "make",
+    "objective",
+    "quantize",
+    "samples",
+    "start",
+    "summary",
+    "table",
+]
+
+
+def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
+    """A classifier whose frames are normalised by those of the training recordings."""
+    model = SpeechClassifier(train.classes, sample_rate=train.sample_rate, **as_json(config.model))
+    model.adapt(WaveformBatches(train, config.training.batch_size))
+    return model
+
+
+def start(model: SpeechClassifier, config: RunConfig) -> None:
+    """Takes over what the run `--start-from` has learned."""
+    if config.training.start_from is None:
+        return
+    try:
+        model.start_from(training.load_model(training.open_run(Path(config.training.start_from))))
+    except ValueError as error:
+        raise UserError(f"--start-from {config.training.start_from}: {error}") from None
+
+
+def batches(model: SpeechClassifier, split: Recordings, config: RunConfig, seed: int | None = None) -> WaveformBatches:
+    """Batches of waveforms and class numbers."""
+    return WaveformBatches(split, config.training.batch_size, seed=seed)
+
+
+def objective(model: SpeechClassifier, validation: Recordings, config: RunConfig) -> Objective:
+    """Cross-entropy and accuracy; without XLA, whose Fourier transform on a CPU is slow."""
+    return Objective(keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"], jit_compile=False)
