@@ -53,7 +53,7 @@ def engine_in_use(dtype: str, no_cudnn: str | None = None) -> tuple[str, str]:
         no_cudnn: What keeps the recurrence from cuDNN (see `cudnn.not_served`), or None.
 
     Raises:
-        rnnapps.native.build.BuildError: If the native engine was asked for by name and cannot be built.
+        rnnapps.native.compiler.BuildError: If the native engine was asked for by name and cannot be built.
     """
     name, why = _fastest(dtype, no_cudnn)
     return ("graph", f"under XLA: {why}") if name == "xla" else (name, why)
