@@ -16,7 +16,7 @@ from rnnapps.layers.stacked import Stacked
 
 KERAS_CLASSES = {SimpleRNN: keras.layers.SimpleRNN, GRU: keras.layers.GRU, LSTM: keras.layers.LSTM}
 OUR_CLASSES = {theirs: ours for ours, theirs in KERAS_CLASSES.items()}
-OURS_ONLY = ("output_units", "truncate", "checkpoint_every", "gradient_clip")
+OURS_ONLY = ("output_units", "truncate", "checkpoint_every", "gradient_clip", "engine")
 
 
 def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -62,7 +62,7 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
 def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Keras's layer in the place of one of ours, with the same arguments, name and weights.
 
-    What concerns only the gradient (`truncate`, `checkpoint_every`, `gradient_clip`) is left behind.
+    What changes no answer (`truncate`, `checkpoint_every`, `gradient_clip`, `engine`) is left behind.
 
     Args:
         layer: A `SimpleRNN`, `GRU` or `LSTM` of ours, a `Bidirectional` of one of them, or a Functional or Sequential

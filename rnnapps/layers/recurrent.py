@@ -44,7 +44,9 @@ class Recurrent(keras.layers.RNN):
         checkpoint_every: Keep the states of every so many steps only and compute the others once more in the
             backward pass: less memory, more time, the same gradients. None to keep them all.
         gradient_clip: Bound on each element of the gradient that flows into a step's hidden state, against
-            exploding gradients. None for no bound. All three need the fused loop, see `engine`.
+            exploding gradients. None for no bound. All three need the fused loop.
+        engine: Which loop runs the layer: "auto" for the fastest that can (the property `engine` says which, and why),
+            "keras" for Keras's own loop.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as of any Keras layer.
 
     Call arguments:
@@ -98,8 +100,13 @@ class Recurrent(keras.layers.RNN):
         truncate: int | None = None,
         checkpoint_every: int | None = None,
         gradient_clip: float | None = None,
+        engine: str = "auto",
         **kwargs: Any,
     ) -> None:
+        if engine not in ("auto", "keras"):
+            raise ValueError(
+                f"`engine` must be 'auto' or 'keras' (`rnnapps.recurrences.use_engine` takes others), got {engine!r}"
+            )
         for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
             if steps is not None and (not isinstance(steps, Integral) or steps <= 0):
                 raise ValueError(f"`{name}` must be a positive number of steps or None, got {steps!r}")
@@ -112,9 +119,10 @@ class Recurrent(keras.layers.RNN):
         self.truncate = truncate
         self.checkpoint_every = checkpoint_every
         self.gradient_clip = gradient_clip
+        self._engine = engine
         self._need_fused_loop("truncate", "checkpoint_every", "gradient_clip")
         # As for cuDNN: with ops that XLA does not know in it, Keras must not compile a model of its own accord.
-        self.supports_jit = not self.engine.startswith("native")
+        self.supports_jit = not self.engine.startswith(("cudnn", "native"))
         if self.cell_class:
             self.input_spec = keras.InputSpec(ndim=3)
 
@@ -164,21 +172,44 @@ class Recurrent(keras.layers.RNN):
             The output of the last step read, `(batch, output_size)`; the outputs of all steps, in the order of
             reading unless `keep_time_order` (of no meaning without `return_sequences`); the final states.
         """
+        self._check_use_cudnn()
         if self._obstacle() is not None:
             return self._keras_loop(sequences, initial_state, mask, training, keep_time_order)
         return self._fused_loop(sequences, initial_state, mask, training, keep_time_order)
 
     @property
     def engine(self) -> str:
-        """Which loop runs this layer, and why: "graph: ..." or "native: ..." (ours), or "keras loop: ..."."""
+        """Which loop runs this layer, and why: "cudnn: ...", "graph: ..." or "native: ...", or "keras loop: ..."."""
         obstacle = self._obstacle()
         if obstacle is not None:
             return f"keras loop: {obstacle}"
-        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype))
+        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype, self._no_cudnn()))
+
+    def _no_cudnn(self) -> str | None:
+        """What keeps this layer from cuDNN on a GPU, by the rules of Keras's layers; None if nothing does."""
+        if getattr(self, "use_cudnn", "auto") is False:
+            return "use_cudnn=False"
+        cell = self.cell
+        return recurrences.not_served_by_cudnn(
+            cell.recurrence,
+            use_bias=cell.use_bias,
+            recurrent_dropout=cell.recurrent_dropout > 0,
+            gradient_clip=self.gradient_clip,
+            norms=self.gradient_probe is not None,
+        )
+
+    def _check_use_cudnn(self) -> None:
+        if getattr(self, "use_cudnn", "auto") is True:
+            obstacle = self._obstacle()
+            reason = recurrences.why_not_cudnn(self._no_cudnn()) if obstacle is None else obstacle
+            if reason is not None:
+                raise ValueError(f"use_cudnn=True, but {reason}: use_cudnn='auto' lets another engine run")
 
     def _obstacle(self) -> str | None:
         """What keeps this layer from our recurrences; None if nothing does."""
         cell = self.cell
+        if self._engine == "keras":
+            return "engine='keras'"
         if keras.backend.backend() != "tensorflow":
             return f"the backend is {keras.backend.backend()}"
         if not isinstance(cell, RecurrentCell) or type(cell).call not in FUSED_STEPS:
@@ -225,6 +256,7 @@ class Recurrent(keras.layers.RNN):
             truncate=self.truncate,
             checkpoint_every=self.checkpoint_every,
             gradient_clip=self.gradient_clip,
+            use_cudnn=self._no_cudnn() is None,
             probe=None if self.gradient_probe is None else self.gradient_probe(sequences),
             return_sequences=self.return_sequences,
         )
@@ -296,6 +328,7 @@ class Recurrent(keras.layers.RNN):
             del config["cell"]
             config.update(self.cell.get_cell_config())
         config.update(truncate=self.truncate, checkpoint_every=self.checkpoint_every, gradient_clip=self.gradient_clip)
+        config["engine"] = self._engine
         return config
 
     @classmethod
