@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
+from rnnapps.internals import DropoutRNNCell
 from rnnapps.layers.attention import Attention
 from rnnapps.layers.attention_states import AttentionStates
 from rnnapps.layers.initial_states import cell_state_shapes

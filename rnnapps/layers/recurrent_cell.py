@@ -8,7 +8,8 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import keras
-from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+from rnnapps.internals import DropoutRNNCell
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 Shape = tuple[int | None, ...]

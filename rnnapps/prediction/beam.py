@@ -24,10 +24,12 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, read_table
+from rnnapps.datasets import json_lines
+from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, rows_of
 from rnnapps.errors import UserError
 from rnnapps.prediction.files import PREFIX, Refused, one_by_one_if_need_be
-from rnnapps.serving.clients.client import BadRequest, shortened
+from rnnapps.serving.clients.errors import BadRequest
+from rnnapps.serving.clients.errors import reason as shortened
 
 _BAD, _GOOD = "bad", "good"
 
@@ -138,17 +140,16 @@ def _latest(export: str) -> str:
     raise UserError(f"--export {export}: no SavedModel here; name the folder that export wrote")
 
 
-def read_row(line: bytes, column: str, json_lines: bool) -> Iterator[Any]:
+def read_row(line: bytes, column: str, is_json: bool) -> Iterator[Any]:
     """A line as a row; one that is none goes, with the reason, to the output `bad`. Blank JSON lines are nothing."""
-    if json_lines and not line.strip():
+    if is_json and not line.strip():
         return
     try:
         text = line.decode()
-        row = json.loads(text) if json_lines else {column: text}
-        json.dumps(row, ensure_ascii=False).encode()
-        if not isinstance(row, dict) or not isinstance(row.get(column), str):
-            raise ValueError(f"no text in {column!r}")
-    except (ValueError, RecursionError) as error:
+        row, problem = json_lines.parsed(text) if is_json else ({column: text}, "")
+        if row is None or not isinstance(row.get(column), str):
+            raise ValueError(problem or f"no text in {column!r}")
+    except ValueError as error:
         yield beam.pvalue.TaggedOutput(_BAD, _bad_line(line.decode(errors="replace"), str(error)))
     else:
         yield row
@@ -159,7 +160,7 @@ def read_rows(file: fileio.ReadableFile, column: str) -> Iterator[Any]:
     path = file.metadata.path
     with file.open(mime_type="application/octet-stream") as content:
         try:
-            for row in read_table(content, path, column, "--column"):
+            for row in rows_of(content, path, column, "--column"):
                 if row.problem:
                     yield beam.pvalue.TaggedOutput(_BAD, _bad_line(f"{path}, line {row.line}", row.problem))
                 else:

@@ -19,15 +19,20 @@ from typing import BinaryIO, NamedTuple
 
 import click
 
-from rnnapps.cli.asking import Files
 from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, Place, Row, Rows
 from rnnapps.errors import UserError
-from rnnapps.serving.clients.client import BadRequest, ServerError
+from rnnapps.serving.clients.errors import BadRequest, ServerError
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+
+class Files(NamedTuple):
+    output: Path
+    overwrite: bool
+
 
 _SAVE_SECONDS = 0.5
 PREFIX = "predicted_"
@@ -50,7 +55,13 @@ class Summary(NamedTuple):
     rejects: Path
 
 
-def predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str], source: str, batch_size: int):
+def predict_file(rows, answer, *, output, overwrite, outputs, source, batch_size):
+    """Temporary."""
+    one = lambda values: answer([{rows.inputs[0]: value} for value in values])  # noqa: E731
+    _predict_file(rows, Files(output, overwrite), one, outputs, source, batch_size)
+
+
+def _predict_file(rows: Rows, files: Files, answer: Answer, outputs: Sequence[str], source: str, batch_size: int):
     """Answers every row of a file, and says on standard output what became of it.
 
     The output has the columns of the input and `predicted_` ones for the answers. Rows that cannot be read or answered
@@ -109,7 +120,10 @@ def _run(rows, files, answer, outputs, source, batch_size) -> Summary:
         reading = rows.after(done.place)
         try:
             while batch := list(islice(reading, batch_size)):
-                done = _answered(batch, rows.column, answer, write, answers, refused, done)
+                for row in batch:
+                    if row.warning:
+                        click.echo(f"warning: {rows.path}: {row.warning}", err=True)
+                done = _answered(batch, rows.inputs[0], answer, write, answers, refused, done)
                 show(done)
                 if (begin := time.monotonic()) > save_at:
                     _save(position, job, done, answers, refused)
@@ -213,7 +227,7 @@ def _job(rows: Rows, output: Path, source: str) -> dict:
     else:
         found = rows.path.stat()
         state = [found.st_size, found.st_mtime_ns]
-    return {"input": str(rows.path.resolve()), "state": state, "column": rows.column, "source": source}
+    return {"input": str(rows.path.resolve()), "state": state, "column": rows.inputs[0], "source": source}
 
 
 def _earlier(position: Path, partial: Path, rejects: Path, job: dict, overwrite: bool) -> _Done | None:

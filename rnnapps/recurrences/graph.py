@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rnnapps.internals import in_xla
 from rnnapps.recurrences import gru, gru_reset_after, lstm, simple_rnn
-from rnnapps.recurrences.loop import in_xla, scan, static_or_dynamic_shape
+from rnnapps.recurrences.loop import scan, static_or_dynamic_shape
 from rnnapps.recurrences.weights import Weights
 
 CELLS = {"rnn": simple_rnn, "gru": gru, "gru_reset_after": gru_reset_after, "lstm": lstm}

@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-GATES = 3
 SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate; r_t ⊙ h_{t-1}
 LOCAL = (2, 1)  # the gradient that a backward step leaves behind: of the pre-activations z, r; candidate
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
 
+from rnnapps.internals import in_xla
 from rnnapps.recurrences import tensor_list
 
 UNROLL = 8
@@ -28,11 +28,6 @@ def static_or_dynamic_shape(tensor: tf.Tensor) -> list[int | tf.Tensor]:
         return static
     dynamic = tf.shape(tensor)
     return [dynamic[axis] if size is None else size for axis, size in enumerate(static)]
-
-
-def in_xla() -> bool:
-    """Whether XLA compiles what is traced at this moment."""
-    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 def steps_from(sequence: tf.Tensor, start: int | tf.Tensor, count: int, *, axis: int) -> tf.Tensor:

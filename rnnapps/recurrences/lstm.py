@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-GATES = 4
 SAVED = (3, 1, 1)  # what a step keeps for the backward pass, widths in units: gates o, i, f; candidate; c_{t-1}
 LOCAL = (4,)  # the gradient that a backward step leaves behind: of the pre-activations o, i, f, c
 

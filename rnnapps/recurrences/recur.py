@@ -8,9 +8,9 @@ from functools import partial
 from types import ModuleType
 
 import tensorflow as tf
-from tensorflow.python.eager import record
 
-from rnnapps.recurrences import graph, segments
+from rnnapps import internals
+from rnnapps.recurrences import cudnn, graph, segments
 from rnnapps.recurrences.engines import choose
 from rnnapps.recurrences.weights import Weights
 
@@ -29,6 +29,7 @@ def recur(
     checkpoint_every: int | None = None,
     gradient_clip: float | None = None,
     engine: str = "auto",
+    use_cudnn: bool = True,
     probe: tf.Tensor | None = None,
     return_sequences: bool = True,
 ) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
@@ -46,7 +47,8 @@ def recur(
         checkpoint_every: keep only the states of every so many steps and compute the rest once more in the backward
             pass: less memory for about a third more time. None: keep all.
         gradient_clip: bound on every element of ∂L/∂h_t, at every step on its way back. None: no bound.
-        engine: "graph", "native", or "auto" for the faster one that can run here.
+        engine: "cudnn", "graph", "native", or "auto" for the fastest that can run here.
+        use_cudnn: Whether "auto" may be cuDNN.
         probe: None, or zeros `(time,)`, float. They change no result, but what a tape gives as their gradient is the
             L2 norm over batch and units of ∂L/∂h_t, step by step.
         return_sequences: whether the hidden states of all steps are wanted, or only the last states.
@@ -70,7 +72,14 @@ def recur(
     segment = segment_length(truncate, checkpoint_every)
     if gradient_clip is not None and not gradient_clip > 0:
         raise ValueError(f"gradient_clip must be a positive number or None; got {gradient_clip!r}")
-    module = choose(engine, inputs.dtype)
+    no_cudnn = cudnn.not_served(
+        cell,
+        use_bias=weights.bias is not None,
+        recurrent_dropout=recurrent_dropout_mask is not None,
+        gradient_clip=gradient_clip,
+        norms=probe is not None,
+    )
+    module = choose(engine, inputs.dtype, no_cudnn if use_cudnn else "use_cudnn=False")
     forward, backward = _passes(module, segment, truncate)
     count = len(states)
     fixed = {"mask": mask, "recurrent_dropout_mask": recurrent_dropout_mask, "reverse": go_backwards}
@@ -87,11 +96,11 @@ def recur(
         inputs, states, weights = unpack(arguments)
         # Without a tape in sight nothing is kept. Should a gradient be wanted after all (a tape around a function that
         # was traced without one), the backward pass below runs forward once more.
-        save = record.could_possibly_record()
+        save = internals.tape_may_record()
         # Saving every step, the backward pass wants the hidden states too.
         keep_outputs = return_sequences or (save and segment is None)
         # Under two nested tapes TensorFlow would differentiate the loop itself, in vain.
-        with record.stop_recording():
+        with internals.stop_recording():
             outputs, final_states, saved = forward(
                 cell, inputs, states, weights, save=save, keep_outputs=keep_outputs, **fixed
             )
@@ -102,7 +111,7 @@ def recur(
             kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + len(results)]
             inputs, states, weights = unpack(everything[len(saved) + len(results) :])
             outputs = None
-            with record.stop_recording():
+            with internals.stop_recording():
                 if not save:
                     outputs, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
                 elif segment is None:

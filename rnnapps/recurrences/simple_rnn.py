@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-GATES = 1
 SAVED = ()
 LOCAL = (1,)  # the gradient that a backward step leaves behind: of the pre-activation
 

@@ -6,13 +6,14 @@ TensorFlow is imported with the names that need it, so that clients and the chec
 from importlib import import_module
 
 _HOMES = {
-    "BadRequest": "clients.client",
+    "BadAnswer": "clients.errors",
+    "BadRequest": "clients.errors",
     "Client": "clients.client",
-    "Endpoint": "export",
+    "Endpoint": "endpoint",
     "ExportError": "versions",
     "Findings": "check",
     "Saved": "export",
-    "ServerError": "clients.client",
+    "ServerError": "clients.errors",
     "check_export": "check",
     "in_chunks": "chunks",
     "connect": "clients.client",

@@ -4,6 +4,7 @@ from rnnapps.training.batches import Batches
 from rnnapps.training.errors import Diverged, Interrupted, RunError
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
+from rnnapps.training.model_file import load_model
 from rnnapps.training.optimizer import OPTIMIZERS, apply_gradients, averaged_weights, optimizer
 from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_curves
 from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run, remove_run
@@ -28,6 +29,7 @@ __all__ = [
     "fit",
     "gradient_flow",
     "learning_rate_schedule",
+    "load_model",
     "open_run",
     "optimizer",
     "plot_attention",
