@@ -36,7 +36,8 @@ def boundaries_for(lengths: Sequence[int], buckets: int = 5, *, max_length: int 
     """
     if len(lengths) == 0 or buckets < 1 or (max_length is not None and max_length < 1):
         raise ValueError(
-            f"lengths must not be empty, buckets and max_length must be at least 1, got {len(lengths)}, {buckets}, {max_length}"
+            "lengths must not be empty, and buckets and max_length must be at least 1,"
+            f" got {len(lengths)}, {buckets}, {max_length}"
         )
     # A batch of empty sequences is one padded step long: few layers accept zero steps.
     values, counts = np.unique(np.clip(lengths, 1, max_length), return_counts=True)
