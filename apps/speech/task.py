@@ -16,22 +16,6 @@ from rnnapps.datasets import load_splits as load
 from rnnapps.errors import UserError
 from rnnapps.options import as_json
 
-__all__ = [
-    "Model",
-    "about",
-    "assess",
-    "batches",
-    "endpoints",
-    "load",
-    "make",
-    "objective",
-    "quantize",
-    "samples",
-    "start",
-    "summary",
-    "table",
-]
-
 Model = SpeechClassifier
 
 
