@@ -163,8 +163,9 @@ def _asked(arguments: Sequence[str], server: str | None, model: str, version: in
     if arguments and (Path(arguments[0]) / "config.json").is_file():
         raise UserError(f"--server takes the place of RUN: leave out {arguments[0]}")
     from rnnapps.serving import connect
+    from rnnapps.serving.clients.address import without_password
 
-    name = f"{server} {model}" if version is None else f"{server} {model} {version}"
+    name = " ".join([without_password(server), model, *([] if version is None else [str(version)])])
     return _Asked(None, connect(server, model, version=version, timeout=timeout), name, "server")
 
 
@@ -204,8 +205,8 @@ def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str])
 
 def _answer_rows(asking: ModuleType, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
     """An answer to each row, or why it gets none."""
-    from rnnapps.prediction.files import Refused, one_by_one_if_need_be
-    from rnnapps.prediction.predictor import batch, rows_of
+    from rnnapps.prediction.answers import Refused, answer_each
+    from rnnapps.prediction.requests import ask_rows
 
     answers: list[Any] = []
     requests = []
@@ -217,11 +218,9 @@ def _answer_rows(asking: ModuleType, predictor: Any, decoding: Any, rows: Sequen
             answers.append(Refused(str(error)))
 
     def ask(requests: list[Row]) -> list[Any]:
-        return [
-            asking.answer(outputs, predictor.about, decoding) for outputs in rows_of(predictor.ask(batch(requests)))
-        ]
+        return [asking.answer(outputs, predictor.about, decoding) for outputs in ask_rows(predictor.ask, requests)]
 
-    found = iter(one_by_one_if_need_be(ask, requests) if requests else [])
+    found = iter(answer_each(ask, requests))
     return [next(found) if answer is None else answer for answer in answers]
 
 
@@ -272,7 +271,7 @@ def _answer_inputs(
     batch_size: int,
     as_json: bool,
 ) -> None:
-    from rnnapps.prediction.files import Refused
+    from rnnapps.prediction.answers import Refused
 
     (column,) = task.columns
     inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
