@@ -162,8 +162,9 @@ def _asked(arguments: Sequence[str], server: str | None, model: str, version: in
     if arguments and (Path(arguments[0]) / "config.json").is_file():
         raise UserError(f"--server takes the place of RUN: leave out {arguments[0]}")
     from rnnapps.serving import connect
+    from rnnapps.serving.clients.address import without_password
 
-    name = f"{server} {model}" if version is None else f"{server} {model} {version}"
+    name = " ".join([without_password(server), model, *([] if version is None else [str(version)])])
     return _Asked(None, connect(server, model, version=version, timeout=timeout), name, "server")
 
 
@@ -203,8 +204,8 @@ def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str])
 
 def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
     """An answer to each row, or why it gets none."""
-    from rnnapps.prediction.files import Refused, one_by_one_if_need_be
-    from rnnapps.prediction.predictor import batch, rows_of
+    from rnnapps.prediction.answers import Refused, answer_each
+    from rnnapps.prediction.requests import ask_rows
 
     asking = task.asking()
     answers: list[Any] = []
@@ -217,10 +218,9 @@ def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row])
             answers.append(Refused(str(error)))
 
     def ask(requests: list[Row]) -> list[Any]:
-        outputs = predictor.ask(batch(requests))
-        return [asking.answer(row, predictor.about, decoding) for row in rows_of(outputs)]
+        return [asking.answer(outputs, predictor.about, decoding) for outputs in ask_rows(predictor.ask, requests)]
 
-    found = iter(one_by_one_if_need_be(ask, requests) if requests else [])
+    found = iter(answer_each(ask, requests))
     for number, row in enumerate(rows):
         if answers[number] is None:
             answers[number] = next(found)
@@ -276,7 +276,7 @@ def _answer_inputs(
     batch_size: int,
     as_json: bool,
 ) -> None:
-    from rnnapps.prediction.files import Refused
+    from rnnapps.prediction.answers import Refused
 
     (column,) = task.columns
     inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
