@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rnnapps.errors import UserError
 from rnnapps.serving.clients.errors import BadRequest, reason
 
 if TYPE_CHECKING:
@@ -68,21 +67,16 @@ def of_export(export: Path, signature: str) -> Predictor:
     return Predictor(of_graph(ask), "export", about)
 
 
-def of_server(client: Client, signature: str, outputs: Sequence[str], name: str) -> Predictor:
+def of_server(client: Client, signature: str) -> Predictor:
     """The predictor of a server.
 
     Args:
         client: A connection to the model.
         signature: The signature to ask.
-        outputs: The outputs that the model must have.
-        name: What to call the server in an error message.
     """
 
     def ask(inputs: Arrays) -> dict[str, np.ndarray]:
-        answers = client.predict(inputs, signature=signature)
-        if missing := [output for output in outputs if output not in answers]:
-            raise UserError(f"{name}: another kind of model, it has no output {missing[0]!r}; name one with --model")
-        return answers
+        return client.predict(inputs, signature=signature)
 
     return Predictor(ask, "server", {})
 
