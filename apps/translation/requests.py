@@ -1,6 +1,7 @@
 """What the signature `nbest` of a translator is asked, and what its answer says. No TensorFlow."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rnnapps.apps.translation.cli import Search
@@ -33,10 +34,12 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
         yield str(number), f"{candidate['score']:.4f}", candidate["translation"]
 
 
-def check(decoding: Search, asked: str) -> None:
+def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
         raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
     plot = decoding.attention_plot
     if plot is not None and plot.suffix.lower() != ".png":
         raise UserError(f"--attention-plot must end in .png, got {plot}")
+    if plot is not None and input is not None:
+        raise UserError("--attention-plot is for texts on the command line or standard input; leave out --input")
