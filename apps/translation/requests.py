@@ -6,13 +6,14 @@ from typing import Any
 
 from rnnapps.apps.translation.cli import Search
 from rnnapps.errors import UserError
+from rnnapps.prediction.requests import TEXT, as_input
 
 NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
 
 
 def request(row: Mapping[str, Any]) -> dict[str, Any]:
     """The input: a text."""
-    return {"text": row["text"]}
+    return {"text": as_input(row, "text", TEXT)}
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,7 +18,7 @@ from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_config
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
-from rnnapps.terminal import printable
+from rnnapps.terminal import printable, printable_json
 
 _DRAWN = 10  # inputs in a picture
 
@@ -302,7 +301,7 @@ def _answer_inputs(
                 continue
             answered += 1
             if as_json:
-                click.echo(json.dumps({**row, **answer}, ensure_ascii=False))
+                click.echo(printable_json({**row, **answer}))
             else:
                 for cells in asking.lines(answered + refused, row, answer, decoding):
                     click.echo("\t".join(map(printable, cells)))

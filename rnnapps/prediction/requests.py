@@ -20,30 +20,44 @@ Request = Mapping[str, Any]
 Arrays = Mapping[str, np.ndarray]
 
 
-def as_input(value: Any, spec: TensorSpec) -> Any:
-    """The input of one row, from a cell of a table or a value of JSON lines.
+TEXT = TensorSpec("object", ())  # of one row
+
+
+def as_input(row: Mapping[str, Any], column: str, spec: TensorSpec) -> Any:
+    """The input that a row of a file gives: a cell of a table, or a value of JSON lines.
 
     A number may be written as text. A list may be written as JSON, or as numbers with spaces between them. Null, in a
     table an empty cell or `null` in a list, is a missing number: not-a-number, which only floats have.
 
     Args:
-        value: A text, a number, or nested lists of them.
+        row: The row's values by column: texts, numbers, or nested lists of them.
+        column: The column of the input.
         spec: Dtype and shape of the input of one row, without the batch.
 
     Returns:
         A text for strings without dimensions, and otherwise an array.
 
     Raises:
-        ValueError: The value is of another type or shape.
+        UserError: The row has no such column, or the value is of another type or shape.
 
     Example:
-        >>> as_input("[1, null, 2.5]", TensorSpec("float32", (None,))).tolist()
+        >>> as_input({"sales": "[1, null, 2.5]"}, "sales", TensorSpec("float32", (None,))).tolist()
         [1.0, nan, 2.5]
-        >>> as_input("7", TensorSpec("int32", ())).tolist()
-        7
+        >>> as_input({"text": 7}, "text", TEXT)
+        Traceback (most recent call last):
+        ...
+        rnnapps.errors.UserError: 'text' must be a text, got 7
     """
-    text = spec.dtype == "object"
-    if text and spec.shape == ():
+    if column not in row:
+        raise UserError(f"no value in {column!r}")
+    try:
+        return _input(row[column], spec)
+    except ValueError as error:
+        raise UserError(f"{column!r} {error}") from None
+
+
+def _input(value: Any, spec: TensorSpec) -> Any:
+    if spec == TEXT:
         if not isinstance(value, str | bytes):
             raise ValueError(f"must be a text, got {json.dumps(value)[:40]}")
         return value

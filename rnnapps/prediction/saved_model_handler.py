@@ -98,13 +98,10 @@ class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Signature
     def _request(self, row: dict[str, Any], inputs: Mapping[str, TensorSpec]) -> dict[str, Any] | Refused:
         request = {}
         for name, spec in inputs.items():
-            column = self._columns.get(name, name)
-            if column not in row:
-                return Refused(f"no value in {column!r}")
             try:
-                value = as_input(row[column], spec)
-            except ValueError as error:
-                return Refused(f"{column!r} {error}")
+                value = as_input(row, self._columns.get(name, name), spec)
+            except UserError as error:
+                return Refused(str(error))
             if self._files and isinstance(value, str):
                 try:
                     with FileSystems.open(value) as file:

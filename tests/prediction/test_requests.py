@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from rnnapps.errors import UserError
-from rnnapps.prediction.requests import as_input, ask_rows
+from rnnapps.prediction.requests import TEXT, as_input, ask_rows
 from rnnapps.serving.clients.signatures import TensorSpec
 from tests.prediction.test_files import predict, table
 
 NAN = math.nan
-FLOAT, INTEGER, BOOLEAN, TEXT = (TensorSpec(dtype, ()) for dtype in ("float32", "int32", "bool", "object"))
+FLOAT, INTEGER, BOOLEAN = (TensorSpec(dtype, ()) for dtype in ("float32", "int32", "bool"))
 FLOATS, INTEGERS, TEXTS = (TensorSpec(dtype, (None,)) for dtype in ("float32", "int64", "object"))
 PAIRS = TensorSpec("float32", (None, 2))
 
@@ -30,7 +30,7 @@ PAIRS = TensorSpec("float32", (None, 2))
     ],
 )  # fmt: skip
 def test_a_value_becomes_what_the_signature_takes(value, spec, expected):
-    found = as_input(value, spec)
+    found = as_input({"x": value}, "x", spec)
     assert found.dtype == np.dtype(spec.dtype)
     if spec.dtype == "object":
         assert found.tolist() == expected
@@ -56,9 +56,9 @@ def test_a_value_becomes_what_the_signature_takes(value, spec, expected):
     ],
 )  # fmt: skip
 def test_a_value_that_does_not_fit_is_named(value, spec, problem):
-    with pytest.raises(ValueError) as caught:
-        as_input(value, spec)
-    assert str(caught.value).startswith(problem)
+    with pytest.raises(UserError) as caught:
+        as_input({"x": value}, "x", spec)
+    assert str(caught.value).startswith(f"'x' {problem}")
 
 
 def test_rows_of_different_shapes_are_asked_apart_and_answered_in_order():
@@ -86,8 +86,8 @@ def forecast(rows):
     """The sum of what is there of `history`, times `factor`."""
     answers = []
     for row in rows:
-        history = as_input(row["history"], FLOATS)
-        answers.append({"forecast": float(np.nansum(history) * as_input(row["factor"], FLOAT))})
+        history = as_input(row, "history", FLOATS)
+        answers.append({"forecast": float(np.nansum(history) * as_input(row, "factor", FLOAT))})
     return answers
 
 
