@@ -1,13 +1,11 @@
 """Nothing that `printable` returns makes a terminal do anything but show characters."""
 
-import doctest
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnapps import terminal
 from rnnapps.terminal import printable
 
 BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -77,7 +75,3 @@ def test_an_unfinished_sequence_loses_its_escape(end):
 
 def test_white_space_controls_become_spaces():
     assert printable("a\tb\nc\rd\r\ne\u2028f\x85g\vh\fi") == "a b c d e f g h i"
-
-
-def test_examples_run():
-    assert doctest.testmod(terminal).failed == 0

@@ -12,19 +12,7 @@ from rnnapps.datasets import load_splits as load
 from rnnapps.options import as_json
 from rnnapps.text import vocabulary
 
-__all__ = [
-    "about",
-    "assess",
-    "batches",
-    "endpoints",
-    "load",
-    "make",
-    "objective",
-    "quantize",
-    "samples",
-    "summary",
-    "table",
-]
+Model = SentimentClassifier
 
 
 def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:

@@ -63,12 +63,20 @@ class Options(RecurrentOptions):
 class Training(TrainingOptions):
     """How to train a speech classifier."""
 
+    learning_rate: float | None = inherited(
+        TrainingOptions, "learning_rate", None, missing="3e-3; 1e-3 with --start-from"
+    )
     start_from: str | None = option(
         None,
-        "Start from what the model of another run has learned to hear; for few recordings.",
-        metavar="RUN",
+        "For few recordings: start from what the model of another run has learned to hear. spoken_vocabulary: from a "
+        "model of sixty words in 84 synthetic voices, trained once and kept.",
+        metavar="RUN|spoken_vocabulary",
         missing="nothing",
     )
+
+    @property
+    def initial_learning_rate(self) -> float:
+        return self.learning_rate or (3e-3 if self.start_from is None else 1e-3)
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,7 @@ TASK = Task(
     "Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=12, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=4),
+    training=Training(epochs=12, batch_size=64, learning_rate=None, schedule="cosine", patience=4),
     implementation="rnnapps.apps.speech.task",
     requests="rnnapps.apps.speech.requests",
     columns=("path",),

@@ -65,7 +65,7 @@ def follow(task: Task, run: Path, file: Path, every: float, plot: Path | None, a
     """
     folder = training.open_run(run)
     read_config(run, task)
-    model = training.load_model(folder)
+    model = training.load_model(folder, SpeechClassifier)
     if not model.options.causal:
         raise UserError(f"{run}: reads in both directions, so it cannot stream; train a run with --causal")
     recording = read_audio(file, model.sample_rate)

@@ -7,6 +7,7 @@ import keras
 from rnnapps import training
 from rnnapps.apps.speech.data import WaveformBatches
 from rnnapps.apps.speech.model import SpeechClassifier
+from rnnapps.apps.speech.pretraining import PRETRAINED, pretrained
 from rnnapps.apps.speech.report import assess, table
 from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
 from rnnapps.cli import Objective, RunConfig
@@ -15,20 +16,7 @@ from rnnapps.datasets import load_splits as load
 from rnnapps.errors import UserError
 from rnnapps.options import as_json
 
-__all__ = [
-    "about",
-    "assess",
-    "batches",
-    "endpoints",
-    "load",
-    "make",
-    "objective",
-    "quantize",
-    "samples",
-    "start",
-    "summary",
-    "table",
-]
+Model = SpeechClassifier
 
 
 def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
@@ -39,13 +27,16 @@ def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
 
 
 def start(model: SpeechClassifier, config: RunConfig) -> None:
-    """Takes over what the run `--start-from` has learned."""
-    if config.training.start_from is None:
+    """Takes over what the model `--start-from` has learned to hear."""
+    origin = config.training.start_from
+    if origin is None:
         return
+    run = pretrained(origin, config) if origin in PRETRAINED and not Path(origin).exists() else Path(origin)
     try:
-        model.start_from(training.load_model(training.open_run(Path(config.training.start_from))))
+        model.start_from(training.load_model(training.open_run(run), Model))
     except ValueError as error:
-        raise UserError(f"--start-from {config.training.start_from}: {error}") from None
+        raise UserError(f"--start-from {origin}: {error}") from None
+    training.set_seed(config.source.seed)  # whether or not a model was trained just now
 
 
 def batches(model: SpeechClassifier, split: Recordings, config: RunConfig, seed: int | None = None) -> WaveformBatches:

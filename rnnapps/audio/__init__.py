@@ -1,4 +1,4 @@
-"""Audio: from files or WAV bytes to log-mel frames, with what makes a model robust on the way.
+"""Audio: from files or WAV bytes to log-mel frames, and augmentation that makes a model robust.
 
 Names are imported when they are first used: a command line must not wait for TensorFlow.
 """

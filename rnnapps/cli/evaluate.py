@@ -19,7 +19,9 @@ from rnnapps.cli.task import Task
 def evaluate_command(task: Task) -> click.Command:
     """The command `evaluate` of a task."""
 
-    def evaluate(run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any):
+    def evaluate(
+        run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any
+    ) -> None:
         from rnnapps import training
 
         folder = training.open_run(run)
@@ -27,7 +29,7 @@ def evaluate_command(task: Task) -> click.Command:
         given = {name: values[name] for name in options.names(task.source) if name in values}
         source = options.redirected(config.source, given)
         app = task.code()
-        model = training.load_model(folder)
+        model = training.load_model(folder, app.Model)
         chosen = split or getattr(source, "default_split", "test")
         examples = app.load(source, [chosen])[chosen]
         for line in app.summary([examples]):

@@ -54,7 +54,7 @@ def _export(task: Task, run: Path, output: Path, version: int | None, quantize: 
     app, asking = task.code(), task.asking()
     if hasattr(asking, "check"):
         asking.check(decoding, "run")
-    model = training.load_model(folder)
+    model = training.load_model(folder, app.Model)
     split = _held_out(app, config.source)
     measured: list[Any] = []
     if quantize and split is None:

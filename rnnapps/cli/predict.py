@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import click
@@ -198,15 +197,16 @@ def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str])
     folder = training.open_run(asked.path)
     read_config(asked.path, task)
     app = task.code()
-    model = training.load_model(folder)
+    model = training.load_model(folder, app.Model)
     return predictor.of_endpoint(app.endpoints(model, decoding)[task.signature], app.about(model), model)
 
 
-def _answer_rows(asking: ModuleType, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
+def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
     """An answer to each row, or why it gets none."""
     from rnnapps.prediction.files import Refused, one_by_one_if_need_be
     from rnnapps.prediction.predictor import batch, rows_of
 
+    asking = task.asking()
     answers: list[Any] = []
     requests = []
     for row in rows:
@@ -217,12 +217,16 @@ def _answer_rows(asking: ModuleType, predictor: Any, decoding: Any, rows: Sequen
             answers.append(Refused(str(error)))
 
     def ask(requests: list[Row]) -> list[Any]:
-        return [
-            asking.answer(outputs, predictor.about, decoding) for outputs in rows_of(predictor.ask(batch(requests)))
-        ]
+        outputs = predictor.ask(batch(requests))
+        return [asking.answer(row, predictor.about, decoding) for row in rows_of(outputs)]
 
     found = iter(one_by_one_if_need_be(ask, requests) if requests else [])
-    return [next(found) if answer is None else answer for answer in answers]
+    for number, row in enumerate(rows):
+        if answers[number] is None:
+            answers[number] = next(found)
+            if task.suffixes and isinstance(answers[number], Refused):  # a signature knows no names of files
+                answers[number] = Refused(f"{row[task.columns[0]]}: {answers[number].reason.removeprefix('audio: ')}")
+    return answers
 
 
 def _answer_file(
@@ -249,7 +253,7 @@ def _answer_file(
         inputs = [{column: row[name] for column, name in columns.items()} for row in found]
         if task.suffixes:
             inputs = [{column: str(folder / value) for column, value in row.items()} for row in inputs]
-        return _answer_rows(task.asking(), predictor, decoding, inputs)
+        return _answer_rows(task, predictor, decoding, inputs)
 
     source = f"{asked.name} {decoding}" if options.names(task.decoding) else asked.name
     predict_file(
@@ -280,9 +284,9 @@ def _answer_inputs(
     asking = task.asking()
     predictor = _predictor(task, asked, decoding, task.outputs)
     answered = refused = 0
-    drawn = []
+    drawn: list[tuple[Row, Any]] = []
     for batch in iter(lambda: list(islice(rows, batch_size)), []):
-        for row, answer in zip(batch, _answer_rows(asking, predictor, decoding, batch), strict=True):
+        for row, answer in zip(batch, _answer_rows(task, predictor, decoding, batch), strict=True):
             if isinstance(answer, Refused):
                 if strict or not task.suffixes:
                     raise UserError(answer.reason)

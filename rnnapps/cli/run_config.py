@@ -9,7 +9,7 @@ from typing import Any
 
 from rnnapps import options
 from rnnapps.cli.task import Task
-from rnnapps.cli.training_options import CHANGEABLE, TrainingOptions
+from rnnapps.cli.training_options import CHANGEABLE
 from rnnapps.errors import UserError
 
 FORMAT = 2  # 1 was a flat list of options; no release wrote it
@@ -27,7 +27,7 @@ class RunConfig:
 
     source: Any
     model: Any
-    training: TrainingOptions
+    training: Any
 
     def as_json(self, task: Task) -> dict[str, Any]:
         """The content of `config.json`."""

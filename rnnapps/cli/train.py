@@ -21,7 +21,7 @@ def train_command(task: Task) -> click.Command:
     def train(run_dir: Path, overwrite: bool, **values: Any) -> None:
         resume = click.get_current_context().meta.get("resume")
         config = RunConfig(*(collected(kind, values) for kind in (task.source, task.model, task.training)))
-        _train(task, config, run_dir, resume, overwrite)
+        train_run(task, config, run_dir, resumed=resume, overwrite=overwrite)
 
     def read_resumed(context: click.Context, parameter: click.Parameter, run: Path | None) -> None:
         if run is not None:
@@ -59,7 +59,21 @@ def train_command(task: Task) -> click.Command:
     )
 
 
-def _train(task: Task, config: RunConfig, run_dir: Path, resumed: RunConfig | None, overwrite: bool) -> None:
+def train_run(
+    task: Task, config: RunConfig, run_dir: Path, *, resumed: RunConfig | None = None, overwrite: bool = False
+) -> None:
+    """Trains and evaluates a model, and says what became of it.
+
+    Args:
+        task: The task.
+        config: What to train on, and how.
+        run_dir: The run folder.
+        resumed: What the run was started with, if it is to continue.
+        overwrite: Whether to replace a run in `run_dir`.
+
+    Raises:
+        UserError: A mistake in the data, the options or the folder.
+    """
     asking = task.asking()
     if hasattr(asking, "check_config"):
         asking.check_config(config)
@@ -113,7 +127,7 @@ def _fit(
     steps = how.epochs * batches.steps
     model.compile(
         training.optimizer(
-            learning_rate=how.learning_rate,
+            learning_rate=how.initial_learning_rate,
             schedule=how.schedule,
             total_steps=steps,
             warmup_steps=steps // 20 if how.schedule == "cosine" else 0,

@@ -55,8 +55,10 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> dict[str
     """
     if splits is not None and not splits:
         return {}
-    dataset, kind = dataset_of(source), kind_of(source)
-    own = dataset is None or is_path(dataset, kind)
+    dataset = dataset_of(source)
+    own = dataset is None or is_path(dataset, kind_of(source))
+    if not own:
+        _check_name(dataset or "")
     if dataset is not None:
         known = (*SPLITS, "all") if own else SPLITS
         if unknown := [split for split in splits or () if split not in known]:
@@ -65,7 +67,6 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> dict[str
         raise DataError(f"the split 'all' holds every other one; ask for it alone, got {', '.join(splits)}")
     if own:
         return _own(source, dataset, splits)
-    _check_name(dataset or "")
     return _named(source, dataset or "", splits)
 
 

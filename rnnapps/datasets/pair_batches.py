@@ -1,4 +1,4 @@
-"""Batches of sentence pairs: pairs of about the same two lengths together, so that little is padding."""
+"""Batches of sentence pairs: pairs of similar lengths on both sides together, so that little is padding."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.datasets.autotuning import without_autotuning
 from rnnapps.datasets.bucketing import boundaries_for
+from rnnapps.datasets.padding import padded_batches, padded_rows
 
 Segmented = tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]
 
@@ -17,24 +17,25 @@ class PairBatches:
     """Padded batches of ((source, target_in), target_out), epoch by epoch.
 
     Without `buckets` a batch is as long as its longest sentences and pairs are sorted by both lengths: the least
-    padding, but many shapes. With it there are at most so many shapes, which XLA compiles one by one.
+    padding, but many shapes. With `buckets` there are at most that many shapes, which XLA compiles one by one.
 
     What an epoch holds, and in which order, follows from the seed and the number of the epoch alone, so an interrupted
-    epoch is taken up again with `batches.epoch(n).skip(done)`.
+    epoch continues with `batches.epoch(n).skip(done)`.
 
     Args:
-      segmented: the pairs as ids in epoch n (from 0), ragged int32: source (pairs, None), and target_in and
-        target_out, of equal lengths. It must answer alike when asked again.
-      batch_size: pairs a batch.
-      buckets: how many padded shapes (S, T) at most; None for as many as there are.
-      max_length: where longer sentences are cut. A cut target has lost its end mark, so nobody learns to end there.
-      seed: shuffles pairs and batches anew each epoch; None keeps one fixed order, for validation and test.
+        segmented: The pairs as ids in epoch n (from 0), ragged int32: source (pairs, None), and target_in and
+            target_out, of equal lengths. The same n must give the same ids.
+        batch_size: The number of pairs in a batch.
+        buckets: The largest number of padded shapes (S, T); None for no limit.
+        max_length: The length at which longer sentences are cut. A cut target loses its end mark, so that a model does
+            not learn to end there.
+        seed: Shuffles pairs and batches anew each epoch; None keeps one fixed order, for validation and test.
 
     Attributes:
-      steps: batches an epoch, the same in all of them; all but one are full.
+        steps: The number of batches in every epoch; all but one are full.
 
     Raises:
-      ValueError: there are no pairs, or an argument is out of range.
+        ValueError: There are no pairs, or an argument is out of range.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class PairBatches:
     ):
         if batch_size < 1 or max_length < 1 or (buckets is not None and buckets < 1):
             raise ValueError(
-                f"batch_size, max_length and buckets must be at least 1, not {batch_size}, {max_length}, {buckets}"
+                f"batch_size, max_length and buckets must be at least 1, got {batch_size}, {max_length}, {buckets}"
             )
         lengths = _lengths(segmented(0), max_length)
         if not lengths.shape[1]:
@@ -66,34 +67,24 @@ class PairBatches:
             self._shapes = np.stack([np.pad(side, (longest - len(side), 0), mode="edge") for side in shapes])
 
     def order(self, epoch: int = 0) -> np.ndarray:
-        """Which pair stands where in an epoch: `losses[np.argsort(order)]` are in the order of the pairs."""
+        """The pair at each place of an epoch: `losses[np.argsort(order)]` are in the order of the pairs."""
         return np.concatenate(self._batches(epoch, _lengths(self._segmented(epoch), self._max_length))[0])
 
     def epoch(self, epoch: int) -> tf.data.Dataset:
         """The batches of an epoch, prefetched: int32 ((batch, S), (batch, T)), (batch, T), padded with 0.
 
         Args:
-          epoch: the number of the epoch, from 0. Without a seed the order of all epochs is alike.
+            epoch: The number of the epoch, from 0. Without a seed the order of all epochs is the same.
         """
         with tf.device("CPU:0"):  # batches are made beside the model's device
-            source, target_in, target_out = self._segmented(epoch)
-            batches, shapes = self._batches(epoch, _lengths((source, target_in, target_out), self._max_length))
-            sizes = np.array([len(batch) for batch in batches])
-            order = tf.constant(np.concatenate(batches))
-            table = tf.data.Dataset.from_tensor_slices((np.cumsum(sizes) - sizes, sizes, shapes))
+            source, target_in, target_out = segmented = self._segmented(epoch)
+            batches, shapes = self._batches(epoch, _lengths(segmented, self._max_length))
 
-            def pad(begin: tf.Tensor, size: tf.Tensor, shape: tf.Tensor):
-                chosen = order[begin : begin + size]
+        def pad(indices: tf.Tensor, shape: tf.Tensor) -> tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
+            inputs = padded_rows(source, indices, shape[0]), padded_rows(target_in, indices, shape[1])
+            return inputs, padded_rows(target_out, indices, shape[1])
 
-                def rows(column: tf.RaggedTensor, width: tf.Tensor) -> tf.Tensor:
-                    padded = tf.gather(column, chosen).to_tensor(shape=tf.stack([-1, width]))  # cuts longer rows, too
-                    return tf.ensure_shape(padded, [None, None])
-
-                return (rows(source, shape[0]), rows(target_in, shape[1])), rows(target_out, shape[1])
-
-            return without_autotuning(
-                table.map(pad, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
-            )
+        return padded_batches(batches, shapes, pad)
 
     def _batches(self, epoch: int, lengths: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """The pairs of each batch, and the padded lengths of each, int64 (batches, 2)."""

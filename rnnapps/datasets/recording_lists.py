@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rnnapps.audio import SUFFIXES as AUDIO_SUFFIXES
+from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
 from rnnapps.datasets.labels import label_of, value_of
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows

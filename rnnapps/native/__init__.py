@@ -1,7 +1,8 @@
 """The native engine: forward and backward loops of the cells as C++ CPU ops for TensorFlow.
 
-Compiled with the machine's C++ compiler on first use (`build.py`) and kept in the user's cache folder. What it cannot
-do, or where there is no compiler, the graph engine does. `python -m rnnapps.native` says what is in use.
+It is compiled with the machine's C++ compiler on first use (`build.py`) and kept in the user's cache folder
+(`cache.py`). The graph engine takes over whatever the native engine cannot do, and everything where there is no
+compiler. `python -m rnnapps.native` shows which engine is in use and why.
 
 The environment variable `RNNAPPS_ENGINE` decides for the whole process: "graph", "native" (an error where it cannot be
 built) or "auto".
@@ -27,22 +28,22 @@ def wanted() -> str:
     """The engine that `RNNAPPS_ENGINE` asks for: "graph", "native" or "auto", the default.
 
     Raises:
-        UserError: if the variable holds anything else.
+        UserError: If the variable holds anything else.
     """
     value = os.environ.get("RNNAPPS_ENGINE") or "auto"
     if value not in ENGINES:
-        raise UserError(f"RNNAPPS_ENGINE must be one of {', '.join(ENGINES)}; got {value!r}")
+        raise UserError(f"RNNAPPS_ENGINE must be one of {', '.join(ENGINES)}, got {value!r}")
     return value
 
 
 def library() -> ModuleType | None:
     """The ops, built on first use, or None where they cannot be built.
 
-    The first call may take some ten seconds and says so on stderr, once. If nothing can be built, it says that once too
-    and never tries again.
+    The first call may take about ten seconds and says so on stderr. If nothing can be built, that is said once as well,
+    and this process does not try again.
 
     Raises:
-        BuildError: if `RNNAPPS_ENGINE=native` and the ops cannot be built.
+        BuildError: If `RNNAPPS_ENGINE=native` and the ops cannot be built.
     """
     global _library, _reason
     with _lock:
@@ -51,21 +52,22 @@ def library() -> ModuleType | None:
             if _reason and wanted() == "auto":
                 print(f"rnnapps: {_reason}; using the graph engine, which is slower", file=sys.stderr, flush=True)
     if _reason and wanted() == "native":
-        from rnnapps.native.build import BuildError
+        from rnnapps.native.compiler import BuildError
 
         raise BuildError(f"RNNAPPS_ENGINE=native: {_reason}")
     return _library
 
 
 def missing() -> str | None:
-    """Why `library()` returned None; None while it was not asked or where there is one."""
+    """Why `library()` returned None; None before its first call, or if there is a library."""
     return _reason
 
 
 def _load() -> tuple[ModuleType | None, str | None]:
     import tensorflow as tf
 
-    from rnnapps.native.build import BuildError, build
+    from rnnapps.native.build import build
+    from rnnapps.native.compiler import BuildError
 
     try:
         return tf.load_op_library(str(build())), None

@@ -1,4 +1,4 @@
-"""`python -m rnnapps.native`: what the native engine is on this machine; builds and deletes it."""
+"""The native engine on this machine: shows which engine is in use and why, builds it, deletes its builds."""
 
 from __future__ import annotations
 
@@ -10,48 +10,64 @@ from rnnapps.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one of the commands info, build and clear; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rnnapps.native", description=__doc__)
+    """Runs one of the commands info, build and clear.
+
+    Args:
+        arguments: Command-line arguments; those of the process if None.
+
+    Returns:
+        The exit code: 0, or 2 after an error, which is one line on stderr.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m rnnapps.native",
+        description=__doc__,
+        epilog="Builds are kept in $RNNAPPS_CACHE, else $XDG_CACHE_HOME/rnnapps, else ~/.cache/rnnapps. "
+        "RNNAPPS_ENGINE=graph turns the native engine off; RNNAPPS_ENGINE=native makes it an error if it cannot run.",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("info", help="say what is in use and why (the default)")
+    commands.add_parser("info", help="show which engine is in use and why (the default)")
     again = commands.add_parser("build", help="build the engine now")
-    again.add_argument("--again", action="store_true", help="also if it is built already or failed before")
-    commands.add_parser("clear", help="delete all builds")
+    again.add_argument("--again", action="store_true", help="also if a build exists or failed before")
+    commands.add_parser("clear", help="delete all builds in the cache folder")
     command = parser.parse_args(arguments)
 
     from rnnapps.native import build  # TensorFlow takes seconds; --help should not
 
     try:
         if command.command == "clear":
-            print(f"builds deleted in {build.cache_folder()}: {build.clear()}")
+            print(f"builds deleted: {build.clear()}")
         elif command.command == "build":
-            if command.again:
-                build.clear()
-            print(build.build())
+            print(build.build(again=command.again))
         else:
-            _info(build)
+            print(_info())
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _info(build) -> None:
-    print(f"RNNAPPS_ENGINE  {native.wanted()}")
-    print(f"compiler        {build.compiler() or 'none on PATH'}")
-    print(f"cache folder    {build.cache_folder()}")
+def _info() -> str:
+    from rnnapps.native import build, cache, compiler
+
     try:
-        folder = build.folder()
-    except build.BuildError as error:
-        print(f"engine          graph: {error}")
-        return
-    if build.built():
-        state = f"native: {build.built()}"
-    elif (folder / build.LOG).exists():
-        state = f"graph: the build failed, see {folder / build.LOG}"
+        folder = str(cache.cache_folder())
+    except cache.UnusableCache as error:
+        folder = f"none: {error}"
+    if native.wanted() == "graph":
+        state = "graph: RNNAPPS_ENGINE says so"
+    elif build.built():
+        # Loading is the only proof; a library with the right checksum can be loaded without risk.
+        state = f"native: {build.built()}" if native.library() else f"graph: {native.missing()}"
     else:
-        state = "native, not built yet: `python -m rnnapps.native build`, or first use"
-    print(f"engine          {'graph: asked for' if native.wanted() == 'graph' else state}")
+        state = build.state()
+    return "\n".join(
+        (
+            f"RNNAPPS_ENGINE  {native.wanted()}",
+            f"compiler        {compiler.compiler() or 'none on PATH'}",
+            f"cache folder    {folder}",
+            f"engine          {state}",
+        )
+    )
 
 
 if __name__ == "__main__":

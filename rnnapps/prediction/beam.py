@@ -28,7 +28,8 @@ from rnnapps.datasets import json_lines
 from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, rows_of
 from rnnapps.errors import UserError
 from rnnapps.prediction.files import PREFIX, Refused, one_by_one_if_need_be
-from rnnapps.serving.clients.errors import BadRequest, reason as shortened
+from rnnapps.serving.clients.errors import BadRequest
+from rnnapps.serving.clients.errors import reason as shortened
 
 _BAD, _GOOD = "bad", "good"
 

@@ -120,6 +120,9 @@ def _run(rows, files, answer, outputs, source, batch_size) -> Summary:
         reading = rows.after(done.place)
         try:
             while batch := list(islice(reading, batch_size)):
+                for row in batch:
+                    if row.warning:
+                        click.echo(f"warning: {rows.path}: {row.warning}", err=True)
                 done = _answered(batch, rows.inputs[0], answer, write, answers, refused, done)
                 show(done)
                 if (begin := time.monotonic()) > save_at:

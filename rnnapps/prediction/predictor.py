@@ -94,9 +94,15 @@ def _of_graph(function: Callable[[Arrays], dict[str, Any]]) -> Callable[[Arrays]
         try:
             return {name: value.numpy() for name, value in function(inputs).items()}
         except tf.errors.InvalidArgumentError as error:
-            raise BadRequest(reason(error.message.rpartition("unavailable>\n")[2])) from None
+            raise BadRequest(_reason(error.message)) from None
 
     return ask
+
+
+def _reason(message: str) -> str:
+    """What a graph refused, without the places in the code that TensorFlow puts before it."""
+    assertion = message.rfind("assertion failed:")
+    return reason(message[assertion:] if assertion >= 0 else message.rpartition("unavailable>\n")[2])
 
 
 def batch(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:

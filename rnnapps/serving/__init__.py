@@ -9,7 +9,7 @@ _HOMES = {
     "BadAnswer": "clients.errors",
     "BadRequest": "clients.errors",
     "Client": "clients.client",
-    "Endpoint": "export",
+    "Endpoint": "endpoint",
     "ExportError": "versions",
     "Findings": "check",
     "Saved": "export",

@@ -13,18 +13,12 @@ import tensorflow as tf
 from rnnapps.recurrences import use_engine
 from rnnapps.serving import description, server_files
 from rnnapps.serving.check import Findings, check_export
+from rnnapps.serving.endpoint import Endpoint
 from rnnapps.serving.recorded_requests import Request, record, write_recordings, write_warm_up
 from rnnapps.serving.versions import ExportError, latest, next_version
 
 _WRITING = ".writing-"  # no number, so no server takes it for a version
 _ABANDONED_SECONDS = 24 * 3600  # no export takes a day: who wrote it was killed
-
-
-class Endpoint(NamedTuple):
-    """One signature of an export: a function of named tensors, and their specs, the batch first."""
-
-    function: Callable[..., dict[str, tf.Tensor]]
-    inputs: list[tf.TensorSpec]
 
 
 class Saved(NamedTuple):

@@ -9,6 +9,7 @@ import math
 import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.figure
@@ -18,7 +19,7 @@ import numpy as np
 from rnnapps.files import replacing
 
 TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
-STYLE = {
+STYLE: Any = {
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,

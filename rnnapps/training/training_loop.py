@@ -99,7 +99,7 @@ def fit(
         >>> model = keras.Sequential([keras.layers.Dense(1)])
         >>> model.compile(optimizer("sgd", 0.1), loss="mse")
         >>> data = tf.data.Dataset.from_tensor_slices((tf.zeros((8, 2)), tf.ones((8, 1)))).batch(4)
-        >>> fit(model, data, data, run_dir=run_dir, epochs=2, progress=False).best_epoch
+        >>> fit(model, data, data, run_dir="runs/first", epochs=2, progress=False).best_epoch
         2
     """
     if not model.compiled:

@@ -1,108 +1,152 @@
-"""Building, finding again, failing, and doing without: with a compiler that only pretends, so that it is quick."""
+"""Building, finding again, failing, and running without: with a compiler that only pretends, so that it is quick."""
 
 from __future__ import annotations
 
-import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from rnnapps import native
 from rnnapps.errors import UserError
 from rnnapps.native import __main__ as command
-from rnnapps.native import build
-
-PRETENDING_COMPILER = """#!/bin/sh
-if [ "$1" = --version ]; then echo "pretended {version}"; exit 0; fi
-echo "$@" >> {calls}
-{body}
-while [ $# -gt 0 ]; do
-  if [ "$1" = -o ]; then echo pretended > "$2"; fi
-  shift
-done
-"""
+from rnnapps.native import build, cache, compiler
 
 
-@pytest.fixture
-def machine(tmp_path, monkeypatch):
-    """A machine with an empty cache, no compiler, and an engine that nobody has asked for yet."""
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("RNNAPPS_ENGINE", raising=False)
-    monkeypatch.setattr(native, "_library", None)
-    monkeypatch.setattr(native, "_reason", None)
-    return tmp_path
-
-
-def install_compiler(machine, body="", version="1"):
-    """Puts a pretending c++ on PATH; returns the file in which it notes how it is called."""
-    calls = machine / "calls"
-    compiler = machine / "bin" / "c++"
-    real_path = "PATH=/usr/bin:/bin"
-    compiler.write_text(PRETENDING_COMPILER.format(version=version, calls=calls, body=f"{real_path}\n{body}"))
-    compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
-    build._compiler_version.cache_clear()
-    return calls
-
-
-def count(calls):
-    return len(calls.read_text().splitlines())
+def info(capsys):
+    assert command.main(["info"]) == 0
+    return capsys.readouterr().out.splitlines()[-1].removeprefix("engine").strip()
 
 
 def test_the_engine_is_built_once_and_found_again(machine, capsys):
-    calls = install_compiler(machine)
+    machine.install_compiler()
     library = build.build()
     assert library.read_text() == "pretended\n"
-    assert library.is_relative_to(machine / "cache" / "rnnapps")
+    assert library == machine.build_folder() / "librnnapps.so"
     assert capsys.readouterr().err == "rnnapps: building the native engine, about 10 s, once\n"
-    first = count(calls)
+    compilations = machine.compilations()
     assert build.build() == library == build.built()
-    assert count(calls) == first
+    assert machine.compilations() == compilations
     assert capsys.readouterr().err == ""
 
 
-def test_nothing_is_left_beside_a_finished_build(machine):
-    install_compiler(machine)
+def test_a_finished_build_is_a_library_its_checksum_and_a_lock(machine):
+    machine.install_compiler()
     library = build.build()
-    assert [path.name for path in library.parent.parent.iterdir()] == [library.parent.name]
+    assert {path.name for path in library.parent.iterdir()} == {cache.LIBRARY, cache.CHECKSUM, cache.LOCK}
+    assert [path.name for path in machine.cache.iterdir()] == [library.parent.name]
 
 
 def test_another_compiler_means_another_build(machine):
-    install_compiler(machine)
+    machine.install_compiler()
     library = build.build()
-    install_compiler(machine, version="2")
+    machine.install_compiler(version="2")
     assert build.built() is None
     assert build.build() != library
 
 
-def test_builds_at_the_same_time_end_with_one(machine):
-    install_compiler(machine, body="sleep 0.1")
+def test_of_builds_at_the_same_time_one_compiles(machine):
+    machine.install_compiler(body="sleep 0.05")
+    lines = []
     with ThreadPoolExecutor(4) as pool:
-        libraries = set(pool.map(lambda _: build.build(announce=lambda line: None), range(4)))
+        libraries = set(pool.map(lambda _: build.build(announce=lines.append), range(4)))
     assert len(libraries) == 1
-    assert len(list((machine / "cache" / "rnnapps").iterdir())) == 1
+    assert machine.compilations() == len(list(compiler.SOURCES.glob("*.cc"))) + 1
+    assert sum("building the native engine, about" in line for line in lines) == 1
+    assert sum("waiting for another process" in line for line in lines) == 3
 
 
-def test_a_failed_build_is_remembered_with_its_log(machine):
-    calls = install_compiler(machine, body="echo 'something is wrong'; exit 1")
-    with pytest.raises(build.BuildError, match=r"does not compile here, see .*failed\.log"):
+# ---- Failures -------------------------------------------------------------------------------------------------------
+
+REJECTIONS = {
+    "a mistake in a source": "echo 'lstm.cc:1:2: error: expected a declaration' >&2; exit 1",
+    "an option it does not know": "echo 'c++: error: unrecognized command-line option' >&2; exit 1",
+    "a library that is missing": (
+        'case "$*" in *-shared*) echo "ld: cannot find -ltensorflow_framework" >&2; exit 1;; esac'
+    ),
+    "a failure without a word": "exit 2",
+}
+PASSING = {
+    "killed": "kill -KILL $$",
+    "killed by Ctrl-C": "kill -INT $$",
+    "killed in a wrapper": "exit 137",
+    "its child killed": "echo 'c++: fatal error: Killed signal terminated program cc1plus' >&2; exit 1",
+    "clang's child killed": "echo 'clang++: error: unable to execute command: Killed' >&2; exit 254",
+    "no memory": "echo 'cc1plus: out of memory allocating 65536 bytes' >&2; exit 1",
+    "no memory for a process": "echo 'c++: fatal error: cannot execute as: vfork: Cannot allocate memory' >&2; exit 1",
+    "disk full": "echo 'as: /x/y.o: No space left on device' >&2; exit 1",
+    "quota": "echo 'ld: final link failed: Disk quota exceeded' >&2; exit 1",
+    "linker killed": "echo 'collect2: fatal error: ld terminated with signal 7 [Bus error]' >&2; exit 1",
+    "wrapper broken": "exit 127",
+}
+
+
+@pytest.mark.parametrize("body", REJECTIONS.values(), ids=REJECTIONS)
+def test_sources_that_the_compiler_rejects_are_compiled_once(machine, capsys, body):
+    machine.install_compiler(body=body)
+    with pytest.raises(build.BuildError, match=r"does not compile here \(.+\), see .*failed\.log"):
         build.build()
-    first = count(calls)
-    assert "something is wrong" in (build.folder() / build.LOG).read_text()
+    compilations = machine.compilations()
     with pytest.raises(build.BuildError, match=r"failed\.log"):
         build.build()
-    assert count(calls) == first
+    assert machine.compilations() == compilations
+    assert info(capsys).startswith("graph: the native engine does not compile here")
+    machine.install_compiler()
+    with pytest.raises(build.BuildError):  # the same compiler, as far as anybody can tell
+        build.build()
+    assert command.main(["build", "--again"]) == 0
+    assert build.built()
 
 
-def test_clear_forgets_a_failed_build(machine, capsys):
-    install_compiler(machine, body="exit 1")
+@pytest.mark.parametrize("body", PASSING.values(), ids=PASSING)
+def test_a_compiler_that_was_stopped_is_tried_again(machine, capsys, body):
+    machine.install_compiler(body=body)
+    with pytest.raises(build.BuildError, match=r"was not built: .*; the next process tries again"):
+        build.build()
+    assert "built on first use" in info(capsys)
+    machine.install_compiler()
+    assert build.build().exists()
+    assert {path.name for path in machine.build_folder().iterdir()} == {cache.LIBRARY, cache.CHECKSUM, cache.LOCK}
+
+
+def test_a_compiler_that_hangs_is_ended_and_tried_again(machine, monkeypatch):
+    machine.install_compiler(body=f"sleep 60 & echo $! >> {machine.folder / 'pids'}; wait")
+    monkeypatch.setattr(compiler, "BUILD_SECONDS", 0.3)
+    with pytest.raises(build.BuildError, match=r"did not finish in 0\.3 s; the next process tries again"):
+        build.build()
+    for pid in (machine.folder / "pids").read_text().split():  # its children as well
+        status = Path(f"/proc/{pid}/stat")
+        assert not status.exists() or status.read_text().split()[2] == "Z"
+    assert not (machine.build_folder() / build.LOG).exists()
+
+
+def test_the_log_says_what_the_compiler_said(machine):
+    machine.install_compiler(body="echo 'something is wrong'; exit 1")
+    with pytest.raises(build.BuildError, match="something is wrong"):
+        build.build()
+    assert "something is wrong" in (machine.build_folder() / build.LOG).read_text()
+
+
+@pytest.mark.parametrize("script", ["#!/bin/sh\nexit 3\n", "#!/no/such/interpreter\n"])
+def test_a_compiler_that_does_not_run_is_named(machine, capsys, script):
+    machine.install_compiler()
+    (machine.folder / "bin" / "c++").write_text(script)
+    with pytest.raises(build.BuildError, match=r"bin/c\+\+ --version` fails"):
+        build.build()
+    assert info(capsys).startswith("graph: the native engine needs a C++ compiler")
+
+
+def test_clear_forgets_a_failed_build_and_nothing_else(machine, capsys):
+    machine.install_compiler(body="exit 1")
     with pytest.raises(build.BuildError):
         build.build()
+    (machine.cache / "native-notes").mkdir()
     assert command.main(["clear"]) == 0
-    assert capsys.readouterr().out.endswith(": 1\n")
-    assert list((machine / "cache" / "rnnapps").iterdir()) == []
+    assert capsys.readouterr().out == "builds deleted: 1\n"
+    assert [path.name for path in machine.cache.iterdir()] == ["native-notes"]
+
+
+# ---- What users see -------------------------------------------------------------------------------------------------
 
 
 def test_without_a_compiler_the_graph_engine_is_used_and_said_once(machine, capsys):
@@ -131,23 +175,16 @@ def test_layers_run_without_a_compiler(machine):
     assert layer(np.zeros((2, 4, 5), "float32")).shape == (2, 3)
 
 
-def test_a_library_that_does_not_load_is_no_error(machine, capsys):
-    install_compiler(machine)
+def test_a_library_that_does_not_load_is_no_error_and_said(machine, capsys):
+    machine.install_compiler()
     assert native.library() is None
     assert "does not load" in capsys.readouterr().err
-
-
-def test_a_cache_that_cannot_be_written_is_a_clear_error(machine, monkeypatch):
-    install_compiler(machine)
-    (machine / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(machine / "file"))
-    with pytest.raises(build.BuildError, match="cannot be written"):
-        build.build()
+    assert info(capsys).startswith("graph: the native engine does not load")
 
 
 def test_a_wrong_engine_is_named(monkeypatch):
     monkeypatch.setenv("RNNAPPS_ENGINE", "fast")
-    with pytest.raises(UserError, match="RNNAPPS_ENGINE must be one of graph, native, auto; got 'fast'"):
+    with pytest.raises(UserError, match="RNNAPPS_ENGINE must be one of graph, native, auto, got 'fast'"):
         native.wanted()
 
 
@@ -157,16 +194,15 @@ def test_info_about_a_wrong_engine_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("error: RNNAPPS_ENGINE must be one of")
 
 
-def test_info_says_what_is_in_use(machine, capsys):
-    assert command.main(["info"]) == 0
-    assert "graph: the native engine needs a C++ compiler" in capsys.readouterr().out
-    install_compiler(machine)
-    assert command.main([]) == 0
-    assert "not built yet" in capsys.readouterr().out
+def test_info_says_what_is_in_use(machine, capsys, monkeypatch, real_library):
+    assert info(capsys).startswith("graph: the native engine needs a C++ compiler")
+    machine.install_compiler(output=f'cp {real_library} "$last"')
+    assert "built on first use" in info(capsys)
     assert command.main(["build"]) == 0
-    assert capsys.readouterr().out.strip().endswith(build.LIBRARY)
-    assert command.main(["info"]) == 0
-    assert f"native: {os.environ['XDG_CACHE_HOME']}" in capsys.readouterr().out
+    assert capsys.readouterr().out.strip() == str(machine.build_folder() / "librnnapps.so")
+    assert info(capsys) == f"native: {machine.build_folder() / 'librnnapps.so'}"
+    monkeypatch.setenv("RNNAPPS_ENGINE", "graph")
+    assert info(capsys) == "graph: RNNAPPS_ENGINE says so"
 
 
 def test_build_without_a_compiler_says_what_is_missing(machine, capsys):

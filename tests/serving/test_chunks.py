@@ -35,3 +35,12 @@ def test_a_function_that_cannot_bear_no_rows_is_spared_them(size):
 
     answer = tf.function(never_empty(touchy), autograph=False)
     assert answer(tf.zeros([size, 2]))["y"].numpy().tolist() == [[1, 1]] * size
+
+
+def test_strings_are_padded_as_numbers_are():
+    def first(numbers, text):
+        return {"text": tf.fill(tf.shape(text), text[0]), "sum": tf.reduce_sum(numbers, axis=[1, 2])}
+
+    answer = tf.function(never_empty(first), autograph=False)
+    assert answer(tf.zeros([0, 4, 2]), tf.constant([], tf.string))["text"].shape == (0,)
+    assert answer(tf.ones([1, 4, 2]), tf.constant(["a"]))["text"].numpy().tolist() == [b"a"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.printed_answers import assert_same_answers
 from tests.serving.model_server import serve
 
 PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
@@ -59,7 +60,7 @@ def test_every_command_of_the_page_works(folder):
     assert "AVAILABLE" in status
     assert '"label"' in answer and '"score"' in answer
     assert '"label"' in of_readme
-    assert over_rest == over_grpc
+    assert_same_answers(over_rest, over_grpc)
     assert "A lovely, moving film." in over_rest
     assert "as LiteRT" in quantized
     assert (folder / "exports/sentiment/2/assets.extra/model.tflite").exists()

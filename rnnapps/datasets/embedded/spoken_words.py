@@ -1,9 +1,9 @@
 """Words spoken by eSpeak NG: TFDS builders that need no network.
 
-`spoken_words` is the task of Speech Commands (ten words, other words, silence); `spoken_vocabulary` has a class for each
-of sixty words. The voices are those of a synthesiser: 84 of its variants, eight accents of English, with tempo, pitch,
-liveliness, background noise and loudness drawn for each clip. No voice speaks in two of the splits, nor do variants that
-share formants.
+`spoken_words` is the task of Speech Commands (ten words, other words, silence); `spoken_vocabulary` has a class for
+each of sixty words. The voices are those of a synthesiser: 84 of its variants, eight accents of English, with tempo,
+pitch, liveliness, background noise and loudness drawn for each clip. No voice speaks in two of the splits, nor do
+variants that share formants.
 """
 
 from __future__ import annotations

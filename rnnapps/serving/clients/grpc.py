@@ -157,7 +157,7 @@ class GrpcClient:
                 return target.unreachable(message, "is this a port without TLS?" if target.address.tls else "")
             return target.error(f"the server is unavailable now ({reason(message)}); try again later")
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
-            if message.startswith(("CLIENT: Received message", "Received message")):
+            if re.search(r"(CLIENT: Received|Decompressed) message larger than max", message):
                 return target.too_large()
             return target.error(f"too much for the server: {reason(message)}; use a smaller --batch-size")
         if code == grpc.StatusCode.UNIMPLEMENTED:

@@ -137,32 +137,34 @@ class _Differs(Exception):
 
 
 def _difference(where: str, answer: Tensors, expected: Tensors, tolerance: float) -> Iterator[float]:
-    """The largest difference of each output's numbers.
+    """The largest difference of each output's numbers; NaN equals NaN, and an infinity itself.
 
     Raises:
-        _Differs: if texts or shapes differ, or numbers by more than the tolerance.
+        _Differs: If strings or shapes differ, or numbers by more than the tolerance.
     """
     where = f"{where}: " if where else ""
     for name, wanted in expected.items():
-        found = answer[name]
-        if found.ndim != wanted.ndim or found.shape[:1] != wanted.shape[:1]:
-            raise _Differs(f"{where}output {name!r} has the shape {found.shape}, not {wanted.shape}")
-        # What is padded to the longest row of a batch is compared as far as both go.
-        common = tuple(slice(min(sizes)) for sizes in zip(found.shape, wanted.shape, strict=True))
-        found, wanted = found[common], wanted[common]
-        if found.dtype == object:
-            if wrong := np.argwhere(found != wanted).tolist():
-                place = tuple(wrong[0])
-                raise _Differs(
-                    f"{where}output {name!r} is {_shown(found[place])} where the run answered {_shown(wanted[place])}"
-                )
-            yield 0.0
-            continue
-        difference = np.abs(found.astype("float64") - wanted.astype("float64"))
-        if not np.all(difference <= tolerance * np.maximum(1, np.abs(wanted))):
-            raise _Differs(f"{where}output {name!r} differs from the run's by up to {difference.max():.2g}")
-        yield float(difference.max(initial=0))
+        given = answer[name]
+        if given.ndim != wanted.ndim or given.shape[:1] != wanted.shape[:1]:
+            raise _Differs(f"{where}output {name!r} has the shape {given.shape}, not {wanted.shape}")
+        # Outputs padded to the longest row of a batch are compared as far as both go.
+        common = tuple(slice(min(sizes)) for sizes in zip(given.shape, wanted.shape, strict=True))
+        given, wanted = given[common], wanted[common]
+        if given.dtype == object:
+            wrong, largest = given != wanted, 0.0
+        else:
+            given, wanted = given.astype("float64"), wanted.astype("float64")
+            same = (given == wanted) | (np.isnan(given) & np.isnan(wanted))
+            difference = np.abs(np.subtract(given, wanted, where=~same, out=np.zeros_like(given)))
+            wrong = ~same & ~(np.isfinite(wanted) & (difference <= tolerance * np.maximum(1, np.abs(wanted))))
+            largest = float(difference.max(initial=0))
+        if np.any(wrong):
+            place = tuple(np.argwhere(wrong)[0])
+            raise _Differs(
+                f"{where}output {name!r} is {_shown(given[place])} where the run answered {_shown(wanted[place])}"
+            )
+        yield largest
 
 
-def _shown(text: bytes) -> str:
-    return repr(text.decode(errors="replace")[:40])
+def _shown(value: bytes | np.floating) -> str:
+    return repr(value.decode(errors="replace")[:40]) if isinstance(value, bytes) else f"{value:.6g}"

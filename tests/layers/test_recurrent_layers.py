@@ -1,4 +1,4 @@
-"""What holds for every recurrent layer: serialisation, masks, dtypes, lengths nobody expects."""
+"""What holds for every recurrent layer: states, masks, lengths nobody expects; see also tests/test_every_layer.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnapps.layers import GRU, LSTM, Bidirectional, GRUCell, LSTMCell, Recurrent, SimpleRNN, SimpleRNNCell, Stacked
+from rnnapps.layers import GRU, LSTM, Bidirectional, GRUCell, Recurrent, SimpleRNN, Stacked
 from tests.layers.cases import randomise
 
 LAYERS: dict[str, Callable[..., keras.layers.Layer]] = {
@@ -40,17 +40,6 @@ def built(make: Callable[..., keras.layers.Layer], **options: object) -> keras.l
 
 
 @every_layer
-def test_config_makes_the_same_layer(make: Callable) -> None:
-    layer = built(make, return_sequences=True, return_state=True)
-    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert type(copy) is type(layer) and copy.get_config() == layer.get_config()
-    copy.build((None, None, 4))
-    copy.set_weights(layer.get_weights())
-    for a, b in zip(copy(SEQUENCES, mask=MASK), layer(SEQUENCES, mask=MASK), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@every_layer
 def test_returns_what_it_says(make: Callable) -> None:
     for return_sequences in (True, False):
         for return_state in (True, False):
@@ -64,19 +53,6 @@ def test_returns_what_it_says(make: Callable) -> None:
             masks = layer.compute_mask(SEQUENCES, MASK)
             masks = masks if return_state else [masks]
             assert masks[0] is (MASK if return_sequences else None) and not any(masks[1:])
-
-
-@every_layer
-@pytest.mark.parametrize("dtype", ["float32", "float64", "mixed_bfloat16"])
-def test_computes_in_its_dtype(make: Callable, dtype: str) -> None:
-    layer = built(make, dtype=dtype, return_sequences=True, return_state=True)
-    policy = keras.dtype_policies.get(dtype)
-    expected = built(make, dtype="float64", return_sequences=True, return_state=True)(SEQUENCES, mask=MASK)
-    tolerance = {"float32": 1e-5, "float64": 1e-12, "mixed_bfloat16": 0.15}[dtype]
-    assert {weight.dtype for weight in layer.weights} == {policy.variable_dtype}
-    for result, exact in zip(layer(SEQUENCES, mask=MASK), expected, strict=True):
-        assert result.dtype == policy.compute_dtype
-        np.testing.assert_allclose(tf.cast(result, "float64"), exact, atol=tolerance)
 
 
 @every_layer
@@ -178,14 +154,6 @@ def model_of_words(layer: keras.layers.Layer) -> keras.Model:
 TOKENS = np.array([[1, 2, 3, 4], [5, 6, 0, 0], [0, 0, 0, 0]], "int32")
 
 
-@every_layer
-def test_saves_and_loads(make: Callable, tmp_path: Path) -> None:
-    model = model_of_words(make())
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded(TOKENS), model(TOKENS), atol=1e-6)
-
-
 # The other layers export what these do.
 @pytest.mark.parametrize("name", ["SimpleRNN with output", "GRU", "LSTM on Keras's loop", "Stacked of Bidirectional"])
 def test_exports(name: str, tmp_path: Path) -> None:
@@ -194,14 +162,6 @@ def test_exports(name: str, tmp_path: Path) -> None:
     exported = tf.saved_model.load(tmp_path)
     np.testing.assert_allclose(exported.serve(TOKENS), model(TOKENS), atol=1e-6)
     assert exported.serve(np.zeros((2, 0), "int32")).shape == (2, 2)
-
-
-@pytest.mark.parametrize("cell", [SimpleRNNCell(4, output_units=2), GRUCell(4, seed=1), LSTMCell(4)])
-def test_cells_step_and_serialise(cell: keras.layers.Layer) -> None:
-    output, states = cell(SEQUENCES[:, 0].astype("float32"), cell.get_initial_state(3))
-    assert output.shape == (3, cell.output_size) and len(states) == cell.state_count
-    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cell))
-    assert copy.get_config() == cell.get_config()
 
 
 @pytest.mark.parametrize(

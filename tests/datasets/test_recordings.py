@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from rnnapps.datasets import DataError, load_splits
-from rnnapps.paths import RecordingSource
+from rnnapps.datasets import DataError, RecordingSource, load_splits, summary
 from tests.audio.recordings import RATE, tone
+from tests.datasets.door import recordings
 
 KINDS = ("high", "low", "rising")
 SPEAKERS = ("ann", "bob", "cem", "dee", "eva", "fay")
@@ -24,8 +24,7 @@ def folder(tmp_path):
 
 
 def load(path, split="all", **kwargs):
-    source = RecordingSource(dataset=str(path), sample_rate=RATE, **kwargs)
-    return load_splits(source, [split])[split]
+    return recordings(path, split, sample_rate=RATE, **kwargs)
 
 
 def names(split):
@@ -101,16 +100,15 @@ def test_a_manifest_names_paths_labels_splits_and_speakers(folder):
     reasons = [str(bad) for bad in load(manifest).rejected]
     assert len(reasons) == 4
     assert "data.csv:38: 'split' is 'somewhere'" in reasons[0]
-    assert "data.csv:39: path or label is empty" in reasons[1]
-    assert "data.csv:41: ./low/low_ann_0.wav stands in line" in reasons[2]
+    assert "data.csv:39: empty 'path'" in reasons[1]
+    assert "data.csv:41: ./low/low_ann_0.wav is listed in line" in reasons[2]
     assert "nowhere.wav: cannot be read: No such file" in reasons[3]
 
 
 BAD = {
     "empty.wav": (b"", "the file is empty"),
     "text.wav": (b"no sound\n" * 99, "not a recording in a known format"),
-    "notes.txt": (b"no sound\n" * 99, "not a recording in a known format"),
-    "one.wav": (np.array([0.5]), "0.125 ms long"),
+    "one.wav": (np.array([0.5]), "needs at least 50 ms, got 0.125 ms"),
     "silent.wav": (np.zeros(RATE), "no sound in it"),
 }
 
@@ -151,7 +149,7 @@ def test_other_formats_rates_and_channels_are_brought_to_one(folder):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"split_by": "[", "split": "train"}, "is not a regular expression"),
+        ({"split_by": "[", "split": "train"}, "must be a regular expression"),
         ({"split_by": "xyz", "split": "train"}, "--split-by 'xyz' is not found in 'high/high_ann_0.wav'"),
         ({"split_by": "wav", "split": "train"}, "1 groups .* cannot make train, test and validation"),
         ({"test_files": "xyz", "split": "test"}, "--test-files 'xyz' is found in no path"),
@@ -175,7 +173,117 @@ def test_data_that_are_none_are_named(folder, tmp_path):
         load(tmp_path / "hollow")
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("file,class\na.wav,b\n")
-    with pytest.raises(DataError, match=r"must name path and label .*, not file, class"):
+    with pytest.raises(DataError, match=r"there is no column 'path'; the columns are 'file', 'class'"):
         load(wrong)
     with pytest.raises(DataError, match="one recording alone is no data set"):
         load(folder / "high" / "high_ann_0.wav")
+
+
+def lines(path, splits=None, **options):
+    source = RecordingSource(dataset=str(path), sample_rate=RATE, **options)
+    return list(summary(load_splits(source, splits).values()))
+
+
+def test_speakers_in_file_names_stay_whole_and_the_summary_says_so(folder):
+    splits = load_splits(RecordingSource(dataset=str(folder), sample_rate=RATE))
+    heard = [speakers(split) for split in splits.values()]
+    assert sum(map(len, heard)) == len(set.union(*heard)) == len(SPEAKERS)
+    told = lines(folder)
+    assert told[0].startswith(f"{folder}: train 24 (") and told[0].endswith("; classes high, low, rising")
+    assert told[1].startswith("6 speakers by the file names ('ann' in 'high/high_ann_0.wav'); all recordings of a")
+    assert told[2].startswith("6 speakers are few") and "--start-from spoken_vocabulary" in told[2]
+    assert len(told) == 3
+    assert not any("--start-from" in line for line in lines(folder, ["test"]))
+
+
+def test_recordings_without_speakers_are_divided_by_class_and_the_summary_says_so(folder):
+    for number, file in enumerate(sorted(folder.rglob("*.wav"))):
+        file.rename(file.with_name(f"{number}.wav"))
+    splits = load_splits(RecordingSource(dataset=str(folder), sample_rate=RATE))
+    assert [np.bincount(split.labels).tolist() for split in splits.values()] == [[10, 10, 10], [1, 1, 1], [1, 1, 1]]
+    assert lines(folder)[1].startswith("speakers are not recognised in the file names")
+
+
+def test_two_speakers_are_too_few_to_hold_any_out(folder):
+    for file in folder.rglob("*.wav"):
+        if file.stem.split("_")[1] not in ("ann", "bob"):
+            file.unlink()
+    told = lines(folder)
+    assert told[1] == "2 speakers by the file names ('ann' in 'high/high_ann_0.wav')"
+    assert "are in several splits" in told[2] or "more are in several splits" in told[2]
+    assert "too few to hold any out" in told[2]
+
+
+def test_a_split_column_that_tears_a_speaker_apart_is_warned_of(folder):
+    rows = [
+        (file.relative_to(folder), file.parent.name, file.stem.split("_")) for file in sorted(folder.rglob("*.wav"))
+    ]
+    header = "path,label,split,speaker\n"
+    for where, expected in (("n", " and 5 more are in several splits; figures will look better"), ("s", None)):
+        table = [
+            f"{path},{label},{('test' if (n == '1' if where == 'n' else speaker == 'eva') else 'train')},{speaker}"
+            for path, label, (_, speaker, n) in rows
+        ]
+        (manifest := folder / f"{where}.csv").write_text(header + "\n".join(table) + "\n")
+        told = [line for line in lines(manifest) if line.startswith("warning")]
+        assert told == [] if expected is None else expected in told[0]
+        assert lines(manifest)[1].startswith("6 speakers by the column 'speaker'")
+
+
+def test_files_that_are_no_recordings_are_ignored(folder):
+    (folder / "low" / "notes.txt").write_text("not a recording")
+    (folder / "low" / "README").write_text("not a recording")
+    (folder / "high" / "clip.m4a").write_bytes(b"x")
+    found = load(folder, strict=True)
+    assert len(found) == 36 and not found.rejected
+    assert "ignored 3 files that are not recordings (.m4a, .txt, no suffix)" in lines(folder)
+
+
+def test_one_class_says_what_was_rejected(folder):
+    for kind in ("high", "rising"):
+        for file in (folder / kind).iterdir():
+            file.write_bytes(b"")
+    with pytest.raises(
+        DataError, match=r"one class, 'low'; a classifier needs two \(\d+ files or rows were rejected, the"
+    ):
+        load(folder, "train")
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Recordings in the layout of the archive of Speech Commands, as it unpacks."""
+    random = np.random.default_rng(0)
+    files = [
+        f"{word}/{speaker:08x}_nohash_{n}.wav" for word in ("yes", "no") for speaker in range(1, 9) for n in (0, 1)
+    ]
+    for name in [*files, "_background_noise_/pink.wav", "_background_noise_/tap.wav"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, tone("high", random), RATE)
+    (tmp_path / "_background_noise_" / "README.md").write_text("noise")
+    (tmp_path / "README.md").write_text("Speech Commands")
+    for name, speaker in (("validation", 3), ("testing", 5)):
+        listed = [file for file in files if f"{speaker:08x}" in file]
+        (tmp_path / f"{name}_list.txt").write_text("\n".join([*listed, "yes/gone_nohash_0.wav"]) + "\n")
+    return tmp_path
+
+
+def test_the_archive_of_speech_commands_is_read_as_it_unpacks(archive):
+    splits = load_splits(RecordingSource(dataset=str(archive), sample_rate=RATE))
+    assert {name: len(split) for name, split in splits.items()} == {"train": 24, "validation": 4, "test": 4}
+    assert splits["train"].classes == ("no", "yes")
+    for name, speaker in (("validation", 3), ("test", 5)):
+        assert {path.rsplit("/", 1)[1][:8] for path in splits[name].paths} == {f"{speaker:08x}"}
+    assert [len(split.noise) for split in splits.values()] == [2, 0, 0]
+    assert splits["train"].noise[0].dtype == np.int16
+    told = lines(archive)
+    assert "validation_list.txt: 1 of 5 recordings are not there" in told
+    assert any(line.startswith("8 speakers by the file names") for line in told)
+    assert not any(line.startswith("warning") for line in told)
+    assert len(load(archive)) == 32
+
+
+def test_the_split_that_no_list_names_is_held_out(archive):
+    (archive / "validation_list.txt").unlink()
+    splits = load_splits(RecordingSource(dataset=str(archive), sample_rate=RATE))
+    assert {name: len(split) for name, split in splits.items()} == {"train": 24, "validation": 4, "test": 4}
+    assert {path.rsplit("/", 1)[1][:8] for path in splits["test"].paths} == {f"{5:08x}"}
