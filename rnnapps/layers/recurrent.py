@@ -17,6 +17,8 @@ from rnnapps.layers.initial_states import broadcast_mask, broadcast_states, chec
 from rnnapps.layers.lstm_cell import LSTMCell
 from rnnapps.layers.recurrent_cell import RecurrentCell, Shape, Tensor, cell_arguments, freeze_sublayers
 from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
+from rnnapps.recurrences.cudnn import not_served
+from rnnapps.recurrences.engines import why_not_cudnn
 
 # A subclass of a cell may compute something else; what counts is whose step it runs.
 FUSED_STEPS = (SimpleRNNCell.call, GRUCell.call, LSTMCell.call)
@@ -49,6 +51,8 @@ class Recurrent(keras.layers.RNN):
             backward pass: less memory, more time, the same gradients. None to keep them all.
         gradient_clip: Bound on each element of the gradient that flows into a step's hidden state, against
             exploding gradients. None for no bound. All three need the fused loop, see `engine`.
+        use_cudnn: As for `keras.layers.LSTM`: "auto" uses cuDNN wherever it can run, False never does, and True makes
+            a call that cannot use it an error.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as for any Keras layer.
 
     Call arguments:
@@ -87,7 +91,7 @@ class Recurrent(keras.layers.RNN):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A layer made for one cell has the cell's arguments as attributes, as in Keras."""
         super().__init_subclass__(**kwargs)
-        if vars(cls).get("cell_class"):
+        if "cell_class" in vars(cls) and cls.cell_class is not None:
             for name in cell_arguments(cls.cell_class):
                 setattr(cls, name, property(attrgetter(f"cell.{name}")))
 
@@ -104,6 +108,7 @@ class Recurrent(keras.layers.RNN):
         truncate: int | None = None,
         checkpoint_every: int | None = None,
         gradient_clip: float | None = None,
+        use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
         for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
@@ -111,6 +116,8 @@ class Recurrent(keras.layers.RNN):
                 raise ValueError(f"`{name}` must be a positive number of steps or None, got {steps!r}")
         if gradient_clip is not None and not gradient_clip > 0:
             raise ValueError(f"`gradient_clip` must be a positive number or None, got {gradient_clip!r}")
+        if use_cudnn not in ("auto", True, False):
+            raise ValueError(f"`use_cudnn` must be 'auto', True or False, got {use_cudnn!r}")
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, **kwargs
         )
@@ -118,9 +125,10 @@ class Recurrent(keras.layers.RNN):
         self.truncate = truncate
         self.checkpoint_every = checkpoint_every
         self.gradient_clip = gradient_clip
+        self.use_cudnn = use_cudnn
         self._need_fused_loop("truncate", "checkpoint_every", "gradient_clip")
-        # As for cuDNN: with ops that XLA does not know in it, Keras must not compile a model of its own accord.
-        self.supports_jit = not self.engine.startswith("native")
+        # XLA knows the operations of neither, so Keras must not compile a model with them of its own accord.
+        self.supports_jit = not self.engine.startswith(("native", "cudnn"))
         if self.cell_class:
             self.input_spec = keras.InputSpec(ndim=3)
         freeze_sublayers(self)
@@ -175,17 +183,35 @@ class Recurrent(keras.layers.RNN):
             The output of the last step read, `(batch, output_size)`; the outputs of all steps, in the order of
             reading unless `keep_time_order` (of no meaning without `return_sequences`); the final states.
         """
-        if self._obstacle() is not None:
+        obstacle = self._obstacle()
+        if self.use_cudnn is True and (reason := obstacle or why_not_cudnn(self._not_served_by_cudnn())):
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} must use cuDNN and cannot: {reason}; "
+                "use_cudnn='auto' allows another loop, got use_cudnn=True"
+            )
+        if obstacle is not None:
             return self._keras_loop(sequences, initial_state, mask, training, keep_time_order)
         return self._fused_loop(sequences, initial_state, mask, training, keep_time_order)
 
     @property
     def engine(self) -> str:
-        """Which loop runs this layer, and why: "graph: ..." or "native: ..." (ours), or "keras loop: ..."."""
+        """Which loop runs this layer, and why: "graph: ...", "native: ...", "cudnn: ..." or "keras loop: ..."."""
         obstacle = self._obstacle()
         if obstacle is not None:
             return f"keras loop: {obstacle}"
-        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype))
+        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype, self._not_served_by_cudnn()))
+
+    def _not_served_by_cudnn(self) -> str | None:
+        """What keeps this layer from cuDNN where the fused loop runs; None if nothing does."""
+        if self.use_cudnn is False:
+            return "use_cudnn=False"
+        return not_served(
+            self.cell.recurrence,
+            use_bias=self.cell.use_bias,
+            recurrent_dropout=self.cell.recurrent_dropout > 0,
+            gradient_clip=self.gradient_clip,
+            norms=self.gradient_probe is not None,
+        )
 
     def _obstacle(self) -> str | None:
         """What keeps this layer from our recurrences; None if nothing does."""
@@ -240,6 +266,7 @@ class Recurrent(keras.layers.RNN):
             truncate=self.truncate,
             checkpoint_every=self.checkpoint_every,
             gradient_clip=self.gradient_clip,
+            use_cudnn=self.use_cudnn is not False,
             probe=None if self.gradient_probe is None else self.gradient_probe(sequences),
             return_sequences=self.return_sequences,
         )
@@ -327,8 +354,8 @@ class Recurrent(keras.layers.RNN):
         if self.cell_class:
             del config["cell"]
             config.update(self.cell.get_cell_config())
-        config.update(truncate=self.truncate, checkpoint_every=self.checkpoint_every, gradient_clip=self.gradient_clip)
-        return config
+        names = ("truncate", "checkpoint_every", "gradient_clip", "use_cudnn")
+        return {**config, **{name: getattr(self, name) for name in names}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Recurrent:
@@ -349,14 +376,3 @@ def _with_a_first_step(sequences: Tensor, mask: Tensor | None) -> tuple[Tensor, 
         blank = ops.zeros((batch, missing, *mask.shape[2:]), dtype="bool")
         mask = ops.concatenate([ops.cast(mask, "bool"), blank], axis=1)
     return sequences, mask
-
-
-def checked_use_cudnn(use_cudnn: str | bool) -> str | bool:
-    """The argument `use_cudnn` of a layer, if it is one of its three values.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if use_cudnn not in ("auto", True, False):
-        raise ValueError(f"`use_cudnn` must be 'auto', True or False, got {use_cudnn!r}")
-    return use_cudnn
