@@ -171,6 +171,8 @@ def test_no_circle_of_rooms():
 @pytest.mark.parametrize("name", sorted(name for name, path in MODULES.items() if path.name in WITHOUT_TENSORFLOW))
 def test_what_help_needs_loads_nothing_heavy(name):
     """Follows the imports of a module through all of ours, as Python does when it imports it."""
+    # Requests are made when a command runs, where a client of a server must not wait for TensorFlow.
+    heavy = {"tensorflow", "keras", "tensorflow_datasets"} if MODULES[name].name == "requests.py" else HEAVY
     seen, waiting = set(), [(name, name)]
     while waiting:
         module, way = waiting.pop()
@@ -178,6 +180,6 @@ def test_what_help_needs_loads_nothing_heavy(name):
             continue
         seen.add(module)
         for other in imports(module, top_only=True):
-            assert other.split(".")[0] not in HEAVY, f"{way} -> {other}"
+            assert other.split(".")[0] not in heavy, f"{way} -> {other}"
             parents = [".".join(other.split(".")[:n]) for n in range(1, other.count(".") + 2)]
             waiting += [(one, f"{way} -> {one}") for one in parents if one in MODULES]

@@ -5,11 +5,8 @@ from __future__ import annotations
 import pathlib
 import signal
 
-from rnnapps.errors import Stopped, UserError
-
-
-class RunError(UserError):
-    """A mistake that the user of a run can mend; the message is one line that says what is wrong and how to mend it."""
+from rnnapps.errors import Stopped
+from rnnapps.run_folder import RunError
 
 
 class Diverged(RunError):

@@ -140,6 +140,14 @@ class GradientFlow(keras.callbacks.Callback):
             plot_gradient_flow(flow, self.picture, title=title, backwards=backwards, before=self.first)
         self.first = self.first or flow
 
+    def get_state(self) -> dict[str, list[float]] | None:
+        """Returns the flow after the first epoch, so that a resumed run still draws it."""
+        return None if self.first is None else {name: norms.tolist() for name, norms in self.first.items()}
+
+    def set_state(self, state: dict[str, list[float]] | None) -> None:
+        """Takes back what `get_state` returned."""
+        self.first = None if state is None else {name: np.array(norms, "float32") for name, norms in state.items()}
+
     def _log(self, flow: Mapping[str, np.ndarray], norms: Mapping[str, float], epoch: int) -> None:
         values = {f"gradient_norm/{name}": norm for name, norm in norms.items()}
         for name, steps in flow.items():

@@ -12,9 +12,9 @@ import keras
 import tensorflow as tf
 
 from rnnapps.errors import UserError
+from rnnapps.run_folder import RunFolder
 from rnnapps.terminal import printable
 from rnnapps.training.model_archive import BadArchive, ModelArchive, elements, read_archive
-from rnnapps.training.run_folder import RunFolder
 
 SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
 SPARE = 3  # wrappers such as Bidirectional build the layer that they are given, and then copies of it
@@ -57,6 +57,23 @@ def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> 
     except Exception as error:  # whatever a class raises that is built from an edited or damaged configuration
         raise UserError(f"{path}: cannot be loaded{_as(model_class)}: {_one_line(error)}; {_REMEDY}") from error
     return model
+
+
+def load_weights(model: keras.Model, run: RunFolder) -> None:
+    """Puts the best weights of a run into its model, which is built.
+
+    Args:
+        model: The model.
+        run: The run folder.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another model.
+    """
+    try:
+        read_archive(run.model_file)
+        model.load_weights(run.model_file)
+    except Exception as error:
+        raise UserError(f"{run.model_file}: its weights cannot be loaded: {_one_line(error)}; {_REMEDY}") from error
 
 
 def _as(model_class: type[keras.Model]) -> str:

@@ -24,6 +24,7 @@ class State:
             None.
         best: The best epoch so far.
         plateau: The memory of `ReduceOnPlateau`.
+        callbacks: The states of callbacks that have one, by name.
         rows: One row of `history.csv` for every finished epoch.
     """
 
@@ -34,6 +35,7 @@ class State:
     train_logs: Row | None = None
     best: Best = dataclasses.field(default_factory=Best)
     plateau: Plateau = dataclasses.field(default_factory=Plateau)
+    callbacks: dict[str, Any] = dataclasses.field(default_factory=dict)
     rows: list[Row] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
