@@ -77,8 +77,8 @@ def read_texts(path: Path, source: TextSource, splits: Sequence[str]) -> dict[st
         if not len(chosen):
             raise DataError(f"{path}: the {split} split is empty: {len(labels)} examples are too few to divide")
         texts = [found.texts[index] for index in chosen]
-        rejected, notes = tuple(found.rejected), tuple(found.notes)
-        made[split] = LabelledTexts(texts, labels[chosen], classes, source.dataset, split, rejected, notes)
+        skipped, notes = tuple(found.rejected), tuple(found.notes)
+        made[split] = LabelledTexts(texts, labels[chosen], classes, source.dataset, split, skipped, notes)
     return made
 
 
@@ -87,7 +87,8 @@ def _read(path: Path, source: TextSource) -> _Read:
     try:
         parts = _part_paths(path) if path.is_dir() else {}
         if parts and "train" not in parts:
-            raise DataError(f"{path}: there is a {' and a '.join(parts)} part but no train part")
+            given = " and a ".join(map(str, parts))
+            raise DataError(f"{path}: there is a {given} part but no train part")
         for split, part in (parts or {None: path}).items():
             if part.is_dir():
                 _read_class_folders(part, source, split, found)
