@@ -130,6 +130,16 @@ def test_links_inside_the_project_lead_somewhere() -> None:
     assert not broken
 
 
+def test_files_that_pages_name_exist() -> None:
+    missing = []
+    named = re.compile(r"`((?:rnnapps|apps|tests|docs|benchmarks)/[\w./-]+)`")
+    for page in PAGES:
+        for path in named.findall(page.read_text(encoding="utf-8")):
+            if not re.search(r"foo|NAME", path) and not (ROOT / path).exists():
+                missing.append(f"{page.relative_to(ROOT)}: {path}")
+    assert not missing
+
+
 @pytest.mark.parametrize(
     "line",
     [

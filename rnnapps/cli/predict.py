@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,7 +19,7 @@ from rnnapps.cli.run_config import read_config
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
-from rnnapps.terminal import printable
+from rnnapps.terminal import printable, printable_json
 
 _DRAWN = 10  # inputs in a picture
 
@@ -72,7 +71,7 @@ def predict_command(task: Task) -> click.Command:
         if asked.kind != "run":
             _refuse_what_is_fixed(task, asked)
         if hasattr(asking, "check"):
-            asking.check(decoding, asked.kind)
+            asking.check(decoding, asked.kind, input)
         try:
             if input is not None and output is not None:
                 named = {column: values[option] for column, option in zip(task.columns, columns, strict=True)}
@@ -163,8 +162,9 @@ def _asked(arguments: Sequence[str], server: str | None, model: str, version: in
     if arguments and RunFolder(Path(arguments[0])).is_run():
         raise UserError(f"--server takes the place of RUN: leave out {arguments[0]}")
     from rnnapps.serving import connect
+    from rnnapps.serving.clients.address import without_password
 
-    name = f"{server} {model}" if version is None else f"{server} {model} {version}"
+    name = " ".join([without_password(server), model, *([] if version is None else [str(version)])])
     return _Asked(None, connect(server, model, version=version, timeout=timeout), name, "server")
 
 
@@ -185,11 +185,11 @@ def _refuse_what_is_fixed(task: Task, asked: _Asked) -> None:
         )
 
 
-def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str]) -> Any:
+def _predictor(task: Task, asked: _Asked, decoding: Any) -> Any:
     from rnnapps.prediction import predictor
 
     if asked.client is not None:
-        return predictor.of_server(asked.client, task.signature, outputs, asked.name)
+        return predictor.of_server(asked.client, task.signature)
     assert asked.path is not None
     if asked.kind == "export":
         return predictor.of_export(asked.path, task.signature)
@@ -204,8 +204,8 @@ def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str])
 
 def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
     """An answer to each row, or why it gets none."""
-    from rnnapps.prediction.files import Refused, one_by_one_if_need_be
-    from rnnapps.prediction.predictor import batch, rows_of
+    from rnnapps.prediction.answers import Refused, answer_each
+    from rnnapps.prediction.requests import ask_rows
 
     asking = task.asking()
     answers: list[Any] = []
@@ -218,10 +218,16 @@ def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row])
             answers.append(Refused(str(error)))
 
     def ask(requests: list[Row]) -> list[Any]:
-        outputs = predictor.ask(batch(requests))
-        return [asking.answer(row, predictor.about, decoding) for row in rows_of(outputs)]
+        outputs = ask_rows(predictor.ask, requests)
+        try:
+            return [asking.answer(row, predictor.about, decoding) for row in outputs]
+        except KeyError as missing:
+            raise UserError(
+                f"a model of another kind answers: it has no output {missing}; name an export of rnn-{task.name},"
+                " or the model with --model"
+            ) from None
 
-    found = iter(one_by_one_if_need_be(ask, requests) if requests else [])
+    found = iter(answer_each(ask, requests))
     for number, row in enumerate(rows):
         if answers[number] is None:
             answers[number] = next(found)
@@ -248,7 +254,7 @@ def _answer_file(
         folder = input if input.is_dir() else input.parent
     named = {name: f"--{column}-column" for column, name in columns.items()}
     rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
-    predictor = _predictor(task, asked, decoding, task.outputs)
+    predictor = _predictor(task, asked, decoding)
 
     def answer(found: list[Row]) -> list[Any]:
         inputs = [{column: row[name] for column, name in columns.items()} for row in found]
@@ -277,13 +283,13 @@ def _answer_inputs(
     batch_size: int,
     as_json: bool,
 ) -> None:
-    from rnnapps.prediction.files import Refused
+    from rnnapps.prediction.answers import Refused
 
     (column,) = task.columns
     inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
     rows: Iterator[Row] = ({column: value} for value in inputs)
     asking = task.asking()
-    predictor = _predictor(task, asked, decoding, task.outputs)
+    predictor = _predictor(task, asked, decoding)
     answered = refused = 0
     drawn: list[tuple[Row, Any]] = []
     for batch in iter(lambda: list(islice(rows, batch_size)), []):
@@ -296,7 +302,7 @@ def _answer_inputs(
                 continue
             answered += 1
             if as_json:
-                click.echo(json.dumps({**row, **answer}, ensure_ascii=False))
+                click.echo(printable_json({**row, **answer}))
             else:
                 for cells in asking.lines(answered + refused, row, answer, decoding):
                     click.echo("\t".join(map(printable, cells)))

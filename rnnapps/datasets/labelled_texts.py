@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnapps.datasets.examples import LabelledTexts
 from rnnapps.datasets.labels import label_of, natural_order, value_of
+from rnnapps.datasets.lines import foreign_byte
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.sources import TextSource
@@ -155,8 +156,8 @@ def _read_class_folders(folder: Path, source: TextSource, split: str | None, fou
             documents += 1
             try:
                 text = file.read_bytes().decode("utf-8-sig").encode()
-            except UnicodeDecodeError:
-                found.reject(None, "not UTF-8", file, source.strict)
+            except UnicodeDecodeError as error:
+                found.reject(None, f"not UTF-8 ({foreign_byte(error)})", file, source.strict)
             except OSError as error:
                 found.reject(None, f"cannot be read: {error.strerror}", file, source.strict)
             else:
