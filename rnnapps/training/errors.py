@@ -1,4 +1,4 @@
-"""What a training run says when it cannot start, or stops before its end."""
+"""The exceptions of a training run that stops before its end."""
 
 from __future__ import annotations
 

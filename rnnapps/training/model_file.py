@@ -108,7 +108,7 @@ def _no_more_variables_than(archive: ModelArchive) -> Iterator[None]:
         with tf.variable_creator_scope(create):
             yield
     finally:
-        if exceeded:  # said here, since Keras catches what build() raises
+        if exceeded:  # raised here, since Keras catches what build() raises
             raise BadArchive("its configuration asks for more weights than the file holds")
 
 
@@ -122,8 +122,8 @@ def _shape(initial_value: Any) -> tuple[int, ...]:
 def _one_line(error: Exception) -> str:
     """What an exception says, without the configurations and advice that Keras puts around it."""
     text = str(error)
-    if said := re.search(r"Example error message for object .*?:\n\n(.*?)\n\n", text, re.DOTALL):
-        text = f"its weights do not fit its configuration: {said[1]}"
+    if first := re.search(r"Example error message for object .*?:\n\n(.*?)\n\n", text, re.DOTALL):
+        text = f"its weights do not fit its configuration: {first[1]}"
     text = re.split(r"Exception encountered: |Error encountered during deserialization: ", text)[-1]
     text = " ".join(printable(text).split()) or type(error).__name__
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"

@@ -31,7 +31,7 @@ def build_all(
 
 @contextlib.contextmanager
 def kept_state(model: keras.Model) -> Iterator[None]:
-    """Puts random generators and states of layers back after evaluation: Keras moves some on even then.
+    """Restores random generators and states of layers after the block: Keras changes some even in evaluation.
 
     So validation leaves no trace in training, and a run that is stopped in it can do it again.
     """
@@ -52,6 +52,7 @@ def averages(model: keras.Model, logs: Mapping[str, Any] | None) -> Row:
 
 
 def numbers(logs: Mapping[str, Any]) -> Row:
+    """The values of metrics as Python numbers."""
     return {name: float(value) for name, value in logs.items()}
 
 

@@ -1,4 +1,4 @@
-"""Where a run stands: everything that is not a variable of TensorFlow's and that a resumed run must know."""
+"""Where a run stands: everything that a resumed run needs beside TensorFlow's variables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = dict[str, float]
 
 @dataclasses.dataclass
 class State:
-    """The position in the data and what has been found so far.
+    """The position in the data and the results so far.
 
     Attributes:
         epoch: The epoch that is being trained, from 0; equal to the number of finished epochs.
