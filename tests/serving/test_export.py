@@ -290,3 +290,36 @@ def test_a_missing_signature_is_named(saved):
 def test_importing_serving_loads_no_tensorflow():
     code = "import sys, rnnapps.serving, rnnapps.serving.check; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_export_that_is_asked_to_stop_leaves_nothing(tmp_path, number):
+    script = (
+        "import sys, time; from pathlib import Path; from tests.serving.models import make, save\n"
+        "import rnnapps.serving.export as export\n"
+        "export.check_export = lambda folder: (print('checking', flush=True), time.sleep(60))\n"
+        "save(Path(sys.argv[1]), make())\n"
+    )
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout.readline() == "checking\n"
+    assert len(list(tmp_path.iterdir())) == 1
+    process.send_signal(number)
+    assert process.wait(60) != 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_handler_of_sigterm_that_is_there_stays(tmp_path, model, quick):  # noqa: F811
+    def own(number, frame):
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        save(tmp_path, model)
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    save(tmp_path, model)
+    assert signal.getsignal(signal.SIGTERM) is before
