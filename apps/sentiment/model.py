@@ -77,29 +77,29 @@ class SentimentClassifier(keras.Model):
         )
         return Bidirectional(layer, name=f"bidirectional_{number}") if options.bidirectional else layer
 
-    def build(self, tokens_shape=None):
+    def build(self, tokens_shape: Any = None) -> None:
         # A real call builds every layer; two steps keep the n-gram part's shapes general.
         self.call(tf.zeros((1, 2), tf.int64))
         self.built = True
 
-    def call(self, tokens, training=False):
+    def call(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         logits = self._read(self._embed(tokens, training), self.embedding.compute_mask(tokens), training)
         return (logits + self.ngrams(tokens)) / 2 if self.ngrams else logits
 
-    def _embed(self, tokens, training):
+    def _embed(self, tokens: tf.Tensor, training: bool) -> tf.Tensor:
         if training and self.options.word_dropout:
             dropped = keras.random.uniform(tf.shape(tokens), seed=self.seed_generator) < self.options.word_dropout
             tokens = tf.where(dropped & (tokens > 0), tf.cast(UNKNOWN, tokens.dtype), tokens)
         return self.embedding(tokens)
 
-    def _read(self, embedded, mask, training):
+    def _read(self, embedded: tf.Tensor, mask: tf.Tensor, training: bool) -> tf.Tensor:
         sequence = embedded
         for layer in self.recurrent:
             sequence = layer(sequence, mask=mask, training=training)
         pooled = self.pooling(sequence, mask=mask)
         return self.head(self.head_dropout(pooled, training=training))
 
-    def train_step(self, data):
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, Any]:
         tokens, labels = data
         with tf.GradientTape() as tape:
             logits, loss = self._training_loss(tokens, labels)
@@ -114,7 +114,7 @@ class SentimentClassifier(keras.Model):
                 metric.update_state(labels, logits)
         return self.get_metrics_result()
 
-    def _training_loss(self, tokens, labels):
+    def _training_loss(self, tokens: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits and the sum of the parts' own losses: each part learns as if it were alone."""
         mask = self.embedding.compute_mask(tokens)
         with tf.GradientTape(watch_accessed_variables=False) as embedding_tape:
@@ -135,15 +135,15 @@ class SentimentClassifier(keras.Model):
             logits = (logits + linear) / 2
         return logits, loss
 
-    def tokens(self, texts) -> tf.RaggedTensor:
+    def tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Word ids of strings, string (batch,) -> ragged int64 (batch, time), the last `max_length` of each."""
         return self.words(texts)[:, -self.options.max_length :]
 
-    def probabilities(self, texts) -> tf.Tensor:
+    def probabilities(self, texts: tf.Tensor) -> tf.Tensor:
         """Class probabilities of strings: string (batch,) -> float32 (batch, classes)."""
         return tf.nn.softmax(self(self.tokens(texts).to_tensor()))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "words": list(self.vocabulary),

@@ -75,7 +75,7 @@ def quantize(model: SentimentClassifier, file: Path, split: LabelledTexts) -> tu
     litert.convert(read, spec, file)
     words = ["", "[UNK]", *model.vocabulary]
     file.with_name("vocabulary.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-    ids = [np.int32([row or [UNKNOWN]]) for row in model.tokens(tf.constant(texts)).to_list()]
+    ids = [np.array([row or [UNKNOWN]], np.int32) for row in model.tokens(tf.constant(texts)).to_list()]
     before = tf.function(read, input_signature=[spec], autograph=False)
     original, quantized = (
         litert.accuracy(answer, ids, labels) for answer in (lambda row: before(row).numpy(), litert.Interpreter(file))

@@ -12,21 +12,6 @@ from rnnapps.datasets import load_splits as load
 from rnnapps.options import as_json
 from rnnapps.text import vocabulary
 
-__all__ = [
-    "Model",
-    "about",
-    "assess",
-    "batches",
-    "endpoints",
-    "load",
-    "make",
-    "objective",
-    "quantize",
-    "samples",
-    "summary",
-    "table",
-]
-
 Model = SentimentClassifier
 
 

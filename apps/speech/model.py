@@ -17,6 +17,7 @@ from rnnapps.audio import (
 )
 from rnnapps.layers import Bidirectional, MaskedPooling, Stacked, recurrent_layer
 from rnnapps.options import as_json
+from rnnapps.training import Batches
 
 # The options that decide which weights there are and what they mean.
 SHAPING = ("cell", "units", "layers", "causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds")
@@ -58,28 +59,28 @@ class SpeechClassifier(keras.Model):
         **options: Any,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.options = options = Options(**options)
-        if options.causal and options.pooling != "attention":
-            raise ValueError(f"a causal model streams with attention pooling, got {options.pooling!r}")
+        self.options = chosen = Options(**options)
+        if chosen.causal and chosen.pooling != "attention":
+            raise ValueError(f"a causal model streams with attention pooling, got {chosen.pooling!r}")
         self.classes = tuple(classes)
         self.sample_rate = sample_rate
         self.augmentation = WaveformAugmentation(
-            options.speed, round(options.shift_seconds * sample_rate), options.gain, options.noise
+            chosen.speed, round(chosen.shift_seconds * sample_rate), chosen.gain, chosen.noise
         )
-        self.log_mel = LogMel(sample_rate, options.bands, options.window_seconds, options.hop_seconds, name="log_mel")
-        self.voices = VoiceAugmentation(options.tempo, options.warp, options.channel)
-        self.masks = SpecAugment(round(options.mask_seconds / options.hop_seconds), options.mask_bands)
+        self.log_mel = LogMel(sample_rate, chosen.bands, chosen.window_seconds, chosen.hop_seconds, name="log_mel")
+        self.voices = VoiceAugmentation(chosen.tempo, chosen.warp, chosen.channel)
+        self.masks = SpecAugment(round(chosen.mask_seconds / chosen.hop_seconds), chosen.mask_bands)
         self.convolutions = [
             TimeConvolution(channels, name=f"convolution_{number}")
-            for number, channels in enumerate(options.convolutions, start=1)
+            for number, channels in enumerate(chosen.convolutions, start=1)
         ]
         self.recurrent = Stacked(
-            [self._recurrent_layer(number) for number in range(1, options.layers + 1)], name="recurrent"
+            [self._recurrent_layer(number) for number in range(1, chosen.layers + 1)], name="recurrent"
         )
-        step_seconds = options.hop_seconds * 2 ** len(options.convolutions)
-        half_life = options.memory_seconds / step_seconds if options.causal else None
-        self.pooling = AttentionPooling(half_life) if options.pooling == "attention" else MaskedPooling(options.pooling)
-        self.head_dropout = keras.layers.Dropout(options.dropout)
+        step_seconds = chosen.hop_seconds * 2 ** len(chosen.convolutions)
+        half_life = chosen.memory_seconds / step_seconds if chosen.causal else None
+        self.pooling = AttentionPooling(half_life) if chosen.pooling == "attention" else MaskedPooling(chosen.pooling)
+        self.head_dropout = keras.layers.Dropout(chosen.dropout)
         self.head = keras.layers.Dense(len(classes), dtype="float32", name="head")
 
     def _recurrent_layer(self, number: int) -> keras.layers.Layer:
@@ -97,12 +98,12 @@ class SpeechClassifier(keras.Model):
         )
         return layer if options.causal else Bidirectional(layer, name=f"bidirectional_{number}")
 
-    def build(self, inputs_shape=None):
+    def build(self, inputs_shape: Any = None) -> None:
         # A real call builds every layer.
         self.call(tf.zeros((1, self.sample_rate // 2)))
         self.built = True
 
-    def adapt(self, batches) -> None:
+    def adapt(self, batches: Batches) -> None:
         """Learns the normalisation of the log-mel frames from training batches, and builds the model."""
         self.log_mel.adapt(inputs for inputs, _ in batches.epoch(0))
         self.build()
@@ -120,10 +121,10 @@ class SpeechClassifier(keras.Model):
         for mine, theirs in zip(self._hearing(), other._hearing(), strict=True):
             mine.set_weights(theirs.get_weights())
 
-    def _hearing(self):
+    def _hearing(self) -> list[keras.layers.Layer]:
         return [*self.convolutions, self.recurrent, self.pooling]
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         waveform, lengths = inputs if isinstance(inputs, (tuple, list)) else (inputs, None)
         if lengths is None:
             lengths = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
@@ -136,11 +137,11 @@ class SpeechClassifier(keras.Model):
         sequence = self.recurrent(_merged(sequence), mask=mask, training=training)[0]
         return self.head(self.head_dropout(self.pooling(sequence, mask=mask), training=training))
 
-    def probabilities(self, waveform, lengths=None) -> tf.Tensor:
+    def probabilities(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tf.Tensor:
         """Class probabilities of waveforms: float (batch, samples) -> float32 (batch, classes)."""
         return tf.nn.softmax(self((waveform, lengths)))
 
-    def initial_states(self, batch_size) -> dict[str, tf.Tensor]:
+    def initial_states(self, batch_size: int | tf.Tensor) -> dict[str, tf.Tensor]:
         """The states of a stream that has not begun, by name; see `stream`.
 
         Raises:
@@ -156,7 +157,7 @@ class SpeechClassifier(keras.Model):
         states["heard"], states["weight"] = self.pooling.initial_state(batch_size)
         return states
 
-    def stream(self, chunk, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    def stream(self, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Goes on listening: the probabilities after a chunk, and the new states.
 
         Args:
@@ -175,7 +176,7 @@ class SpeechClassifier(keras.Model):
         pooled, (new["heard"], new["weight"]) = self.pooling.stream(sequence, (states["heard"], states["weight"]))
         return tf.nn.softmax(self.head(pooled)), new
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "classes": list(self.classes),

@@ -69,18 +69,18 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
     states = model.initial_states(1)
     names = list(states)
 
-    def stream(chunk, *values):
+    def stream(chunk: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities, new = model.stream(chunk, dict(zip(names, values, strict=True)))
         return _named(model, probabilities) | {name: new[name] for name in names}
 
-    def start(batch):
+    def start(batch: tf.Tensor) -> dict[str, tf.Tensor]:
         # A number takes no bandwidth, its states memory: without a bound one request could stop the server.
         allowed = (batch >= 0) & (batch <= _STREAMS)
         return model.initial_states(
             asserted(batch, allowed, "batch: from 0 to", _STREAMS, "streams a request, got", batch)
         )
 
-    def spec(name):
+    def spec(name: str) -> tf.TensorSpec:
         shape = [None, *states[name].shape[1:]]
         if name == "samples" or name.startswith("frames_"):
             shape[1] = None  # what has come in without filling a frame or a step

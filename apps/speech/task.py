@@ -10,27 +10,12 @@ from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.apps.speech.pretraining import PRETRAINED, pretrained
 from rnnapps.apps.speech.report import assess, table
 from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
+from rnnapps.apps.speech.streaming import follow
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.datasets import Recordings, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.errors import UserError
 from rnnapps.options import as_json
-
-__all__ = [
-    "Model",
-    "about",
-    "assess",
-    "batches",
-    "endpoints",
-    "load",
-    "make",
-    "objective",
-    "quantize",
-    "samples",
-    "start",
-    "summary",
-    "table",
-]
 
 Model = SpeechClassifier
 

@@ -1,5 +1,6 @@
 """The translator: subwords -> bidirectional encoder -> attention decoder -> subwords, with the vocabularies inside."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,10 @@ from rnnapps.training import apply_gradients
 Tensors = tuple[tf.Tensor, ...]
 LONGEST = 1000  # subwords of a source that are read, so that no request takes all memory
 # Unscaled, a product of so many units picks one step for sure before anything is learnt, and never looks again.
-ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": partial(MultiplicativeAttention, scale=True)}
+ATTENTIONS: dict[str, Callable[..., keras.layers.Layer]] = {
+    "additive": AdditiveAttention,
+    "multiplicative": partial(MultiplicativeAttention, scale=True),
+}
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -69,11 +73,11 @@ class Translator(keras.Model):
         **options: Any,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.options = options = Options(**options)
+        self.options = chosen = Options(**options)
         self.subword_texts = {"source_subwords": source_subwords, "target_subwords": target_subwords}
         self.source_subwords = Subwords.from_text(source_subwords)
         self.target_subwords = Subwords.from_text(target_subwords) if target_subwords else self.source_subwords
-        units, layers, width = options.units, options.layers, options.embedding_units
+        units, layers, width = chosen.units, chosen.layers, chosen.embedding_units
         self.target_embedding = _embedding(self.target_subwords, width, "target_embedding")
         self.source_embedding = (
             _embedding(self.source_subwords, width, "source_embedding") if target_subwords else self.target_embedding
@@ -83,16 +87,16 @@ class Translator(keras.Model):
                 Bidirectional(self._recurrent_layer(units, f"encoder_{number}"), name=f"encoder_{number}")
                 for number in range(1, layers + 1)
             ],
-            dropout=options.dropout,
+            dropout=chosen.dropout,
             name="encoder",
         )
         self.decoder = [self._recurrent_layer(2 * units, f"decoder_{n}") for n in range(1, layers + 1)]
         self.states_a_layer = len(self.decoder[0].state_size)
         self.bridge = keras.layers.Dense(2 * units * self.states_a_layer * layers, activation="tanh", name="bridge")
-        attend = ATTENTIONS.get(options.attention)
+        attend = ATTENTIONS.get(chosen.attention)
         self.attention = attend(2 * units, name="attention") if attend else None
         self.combine = keras.layers.Dense(width, activation="tanh", name="combine")
-        self.dropout = keras.layers.Dropout(options.dropout)
+        self.dropout = keras.layers.Dropout(chosen.dropout)
 
     def _recurrent_layer(self, width: int, name: str) -> keras.layers.Layer:
         options = self.options
@@ -136,7 +140,7 @@ class Translator(keras.Model):
     def decode(self, target: tf.Tensor, constants: Tensors, states: Tensors, training: bool = False) -> tf.Tensor:
         """What the softmax reads at each step, (batch, T, embedding_units), when `target` (batch, T) is given."""
 
-        def run(layer, steps, own):
+        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> Any:
             return layer(steps, initial_state=own, training=training)
 
         steps = self.dropout(_embed(self.target_embedding, target), training=training)
@@ -145,7 +149,7 @@ class Translator(keras.Model):
     def step(self, ids: tf.Tensor, states: Tensors, constants: Tensors) -> tuple[tf.Tensor, Tensors]:
         """One step of the decoder, as `rnnapps.decoding` wants it: logits (rows, width, subwords), and new states."""
 
-        def run(layer, steps, own):
+        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> Any:
             outputs, own = layer.cell(steps, own)
             return outputs, *own
 
@@ -164,7 +168,9 @@ class Translator(keras.Model):
         table = tf.cast(self.target_embedding.embeddings, outputs.dtype)
         return tf.cast(tf.einsum("bte,ve->btv", outputs, table), tf.float32)
 
-    def _decode(self, steps, constants, states, run, training=False):
+    def _decode(
+        self, steps: tf.Tensor, constants: Tensors, states: Tensors, run: Callable[..., Any], training: bool = False
+    ) -> tuple[tf.Tensor, Tensors]:
         """The equations of the class; `run` is one step or all steps of a layer."""
         new_states = []
         for number, layer in enumerate(self.decoder):
@@ -179,7 +185,7 @@ class Translator(keras.Model):
         seen = self.dropout(tf.concat([steps, context], -1), training=training)
         return self.dropout(self.combine(seen), training=training), tuple(new_states)
 
-    def _look(self, query, constants):
+    def _look(self, query: tf.Tensor, constants: Tensors) -> tuple[tf.Tensor, tf.Tensor | None]:
         """What the decoder sees of the source at each step, and the weights of the attention if there is one."""
         if self.attention:
             memory, keys, mask = constants
@@ -187,7 +193,7 @@ class Translator(keras.Model):
         (fixed,) = constants
         return tf.broadcast_to(fixed[:, None], tf.shape(query)), None
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Any]:
         (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             cross_entropy, smoothing = self.costs(source, target_in, target_out, training=True)
@@ -196,11 +202,11 @@ class Translator(keras.Model):
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
         return self._measured(cross_entropy, target_out)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Any]:
         (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._measured(self.costs(source, target_in, target_out)[0], target_out)
 
-    def _measured(self, cross_entropy, target_out):
+    def _measured(self, cross_entropy: tf.Tensor, target_out: tf.Tensor) -> dict[str, Any]:
         """The mean over subwords, without smoothing and penalties, so that exp(loss) is the perplexity."""
         (loss,) = (metric for metric in self.metrics if metric.name == "loss")
         loss.update_state(cross_entropy, sample_weight=tf.math.count_nonzero(target_out))

@@ -114,7 +114,9 @@ def draw_attention(model: Translator, sources: Sequence[str], translations: Sequ
     return bool(panels)
 
 
-def _panels(model, sources, translations) -> Iterator[tuple[np.ndarray, list[str], list[str]]]:
+def _panels(
+    model: Translator, sources: Sequence[str], translations: Sequence[str]
+) -> Iterator[tuple[np.ndarray, list[str], list[str]]]:
     for source, translation in zip(sources, translations, strict=True):
         read = model.source_ids(tf.constant([source]))[:, :_SHOWN]
         written = model.target_subwords.encode(tf.constant([translation])).to_tensor()[:, :_SHOWN]
@@ -137,7 +139,7 @@ def _loss(model: Translator, pairs: Pairs, batch_size: int) -> float:
     return total / count
 
 
-def _score(metric, translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+def _score(metric: Any, translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     score = metric.corpus_score(list(translations), [list(references)]).score
     return score, str(metric.get_signature())
 

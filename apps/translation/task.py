@@ -16,22 +16,6 @@ from rnnapps.datasets import load_splits as load
 from rnnapps.options import as_json
 from rnnapps.text import Subwords, train_subwords
 
-__all__ = [
-    "Model",
-    "about",
-    "assess",
-    "batches",
-    "draw",
-    "endpoints",
-    "finish",
-    "load",
-    "make",
-    "objective",
-    "samples",
-    "summary",
-    "table",
-]
-
 Model = Translator
 _DRAWN = 3  # sentences in the picture of a run
 

@@ -19,7 +19,9 @@ from rnnapps.cli.task import Task
 def evaluate_command(task: Task) -> click.Command:
     """The command `evaluate` of a task."""
 
-    def evaluate(run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any):
+    def evaluate(
+        run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any
+    ) -> None:
         from rnnapps import training
 
         folder = training.open_run(run)

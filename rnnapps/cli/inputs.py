@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -21,7 +22,8 @@ def input_texts(arguments: Sequence[str]) -> Iterator[str]:
         return
     if sys.stdin.isatty():
         raise UserError('no input: give texts as arguments ("..."), or lines on standard input')
-    for line in click.get_binary_stream("stdin"):
+    lines: BinaryIO = click.get_binary_stream("stdin")  # type: ignore[operator]
+    for line in lines:
         yield line.rstrip(b"\r\n").decode("utf-8", errors="replace")
 
 

@@ -124,7 +124,7 @@ def _type(one: type, limits: options.Limits) -> click.ParamType:
         limits.maximum if limits.below is None else limits.below,
     )
     if one is int:
-        return _Whole(least, most)
+        return _Whole(least if least is None else int(least), most if most is None else int(most))
     return _Finite(least, most, min_open=limits.above is not None, max_open=limits.below is not None)
 
 

@@ -11,7 +11,9 @@ class TrainingOptions:
 
     epochs: int = option(10, "Most epochs to train; early stopping may end sooner.", minimum=1)
     batch_size: int = option(32, "Examples in a training step.", minimum=1)
-    learning_rate: float = option(1e-3, "Learning rate of Adam; 1e-3 to 1e-2 is usual.", above=0)
+    learning_rate: float | None = option(
+        None, "Learning rate of Adam; 1e-3 to 1e-2 is usual.", above=0, missing="0.001"
+    )
     schedule: str = option(
         "cosine",
         "Learning rate over time: constant, cosine decay after a warm-up, or halved when validation stalls.",
@@ -30,7 +32,7 @@ class TrainingOptions:
     @property
     def initial_learning_rate(self) -> float:
         """The learning rate that training begins with; a task may choose it by its other options."""
-        return self.learning_rate
+        return self.learning_rate or 1e-3
 
 
 # Options that change no result: a resumed run may change them.

@@ -38,7 +38,7 @@ sys.exit(f"imported {heavy}" if heavy else 0)
 def invoke(main: click.Group, *arguments: object, code: int = 0, **others: object) -> Result:
     """Runs a command in this process and checks its exit code."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], **others)
-    assert result.exit_code == code, result.output
+    assert result.exit_code == code, (result.output, result.stderr, result.exception)
     return result
 
 
