@@ -80,6 +80,7 @@ def metadata(export: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ExportError(f"{path}: damaged, not valid JSON; copy the export again, or export the run again") from None
     if not isinstance(described, dict):
-        found = type(described).__name__
-        raise ExportError(f"{path}: not written by export: expected a JSON object, got a {found}")
+        raise ExportError(
+            f"{path}: damaged: must be a JSON object, got {type(described).__name__}; export the run again"
+        )
     return described
