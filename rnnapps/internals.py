@@ -11,6 +11,7 @@ import contextlib
 import functools
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from tensorflow.python.eager import context, record
 from tensorflow.python.framework.func_graph import FuncGraph
 from tensorflow.python.ops import control_flow_util
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
-from tensorflow.python.saved_model import save_context
+from tensorflow.python.saved_model import fingerprinting_utils, save_context
 
 from rnnapps.errors import UserError
 
@@ -34,6 +35,7 @@ __all__ = [
     "stop_recording",
     "tape_may_record",
     "traced_without_a_call",
+    "write_fingerprint",
 ]
 
 
@@ -129,3 +131,8 @@ class _NeverSaved(ResourceVariable):
     def numpy(self) -> NoReturn:
         """What freezing a function calls."""
         self._refuse()
+
+
+def write_fingerprint(folder: Path) -> None:
+    """Writes `fingerprint.pb` of a SavedModel anew, after its graph has been changed."""
+    fingerprinting_utils.write_fingerprint(str(folder))

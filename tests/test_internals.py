@@ -125,3 +125,15 @@ def test_keras_draws_the_dropout_masks_of_cells_that_are_dropout_cells():
     for masks in zip(*cell.masks, strict=True):
         assert len(masks) == 3
         assert all(mask is masks[0] for mask in masks), "one mask serves every step of a sequence"
+
+
+def test_a_fingerprint_written_anew_is_that_of_the_changed_graph(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path))
+    before = tf.saved_model.experimental.read_fingerprint(str(tmp_path))
+    internals.write_fingerprint(tmp_path)
+    assert tf.saved_model.experimental.read_fingerprint(str(tmp_path)) == before
+    graph = tmp_path / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes() + b"\x08\x02")  # the field of the version once more
+    internals.write_fingerprint(tmp_path)
+    after = tf.saved_model.experimental.read_fingerprint(str(tmp_path))
+    assert after.saved_model_checksum != before.saved_model_checksum
