@@ -4,7 +4,8 @@ from rnnapps.layers.attention import AdditiveAttention, MultiplicativeAttention
 from rnnapps.layers.attention_cell import AttentionCell
 from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.by_name import CELLS, recurrent_layer
-from rnnapps.layers.conversion import from_keras, from_torch, to_keras
+from rnnapps.layers.conversion import from_keras, to_keras
+from rnnapps.layers.from_pytorch import from_torch
 from rnnapps.layers.gru import GRU
 from rnnapps.layers.gru_cell import GRUCell
 from rnnapps.layers.lstm import LSTM

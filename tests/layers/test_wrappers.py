@@ -47,13 +47,17 @@ def test_bidirectional_is_that_of_keras(name: str, merge_mode: str | None) -> No
 
 
 def test_bidirectional_takes_a_backward_layer_and_layers_of_keras() -> None:
-    layer = Bidirectional(keras.layers.GRU(3, return_sequences=True), LSTM(2, return_sequences=True, go_backwards=True))
+    layer = Bidirectional(
+        keras.layers.GRU(3, return_sequences=True),
+        backward_layer=LSTM(2, return_sequences=True, go_backwards=True),
+    )
     outputs = layer(SEQUENCES)
     assert outputs.shape == layer.compute_output_shape(SEQUENCES.shape) == (3, 4, 5)
     backward = layer.backward_layer(SEQUENCES)  # called by itself: in the order of reading
     np.testing.assert_allclose(outputs[..., 3:], backward[:, ::-1], atol=1e-6)
     swapped = Bidirectional(
-        LSTM(2, return_sequences=True), keras.layers.GRU(3, return_sequences=True, go_backwards=True)
+        LSTM(2, return_sequences=True),
+        backward_layer=keras.layers.GRU(3, return_sequences=True, go_backwards=True),
     )
     outputs = swapped(SEQUENCES)
     np.testing.assert_allclose(outputs[..., 2:], swapped.backward_layer(SEQUENCES)[:, ::-1], atol=1e-6)
@@ -123,15 +127,17 @@ def test_wrappers_compute_in_the_dtype_of_what_they_wrap() -> None:
 
 def test_misuse_is_explained() -> None:
     with pytest.raises(ValueError, match=r"`backward_layer`.*'sum'"):
-        Bidirectional(GRU(2), "sum")
+        Bidirectional(GRU(2), backward_layer="sum")
+    with pytest.raises(ValueError, match=r"`merge_mode`.*`backward_layer=`"):
+        Bidirectional(GRU(2), GRU(2, go_backwards=True))
     with pytest.raises(ValueError, match=r"`layer`.*Dense"):
         Bidirectional(keras.layers.Dense(2))
     with pytest.raises(ValueError, match=r"merge_mode.*'plus'"):
         Bidirectional(GRU(2), merge_mode="plus")
     with pytest.raises(ValueError, match="go_backwards=False and False"):
-        Bidirectional(GRU(2), GRU(2))
+        Bidirectional(GRU(2), backward_layer=GRU(2))
     with pytest.raises(ValueError, match="return_sequences"):
-        Bidirectional(GRU(2), GRU(2, go_backwards=True, return_sequences=True))
+        Bidirectional(GRU(2), backward_layer=GRU(2, go_backwards=True, return_sequences=True))
     with pytest.raises(ValueError, match="backwards"):
         Bidirectional(Stacked([Bidirectional(GRU(2))]))
     with pytest.raises(ValueError, match="at least one"):
