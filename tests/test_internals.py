@@ -125,3 +125,12 @@ def test_keras_draws_the_dropout_masks_of_cells_that_are_dropout_cells():
     for masks in zip(*cell.masks, strict=True):
         assert len(masks) == 3
         assert all(mask is masks[0] for mask in masks), "one mask serves every step of a sequence"
+
+
+def test_an_object_serialised_twice_is_read_as_one():
+    layer = keras.layers.Dense(2)
+    with internals.object_sharing():
+        configs = [keras.saving.serialize_keras_object(layer) for _ in range(2)]
+        first, second = map(keras.saving.deserialize_keras_object, configs)
+    assert first is second
+    assert keras.saving.deserialize_keras_object(configs[0]) is not first
