@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 # ECMA-48: control sequences (CSI), strings that run to a terminator (OSC, DCS, SOS, PM, APC), and two- or three-byte
 # escapes. The eight-bit forms (C1, such as U+009B for CSI) start the same sequences.
@@ -47,3 +49,23 @@ def printable(text: str, *, multiline: bool = False) -> str:
         return text
     text = _SEQUENCE.sub("", text.replace("\r\n", "\n"))
     return text.translate(_MULTILINE if multiline else _ONE_LINE)
+
+
+def printable_json(value: Any) -> str:
+    r"""JSON on one line that means the same as any other, in which what a terminal would obey is written as `\u....`.
+
+    Args:
+        value: What JSON can hold.
+
+    Returns:
+        The JSON.
+
+    Example:
+        >>> printable_json({"label": "größe \x9b2J"})
+        '{"label": "größe \\u009b2J"}'
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else text.translate(_ESCAPED)
+
+
+_ESCAPED = {character: f"\\u{character:04x}" for character in _ONE_LINE}

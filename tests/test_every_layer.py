@@ -238,8 +238,9 @@ def real_steps(layer: keras.layers.Layer, inputs: Sequence[Any], results: Any) -
 
 @masked_layer
 def test_what_is_masked_does_not_count(case: Case) -> None:
-    if isinstance(layer := case.built(), SpecAugment):
-        pytest.skip("passes frames and their mask on")
+    layer = case.built()
+    if isinstance(layer, SpecAugment):
+        pytest.skip("passes frames on as they are")
     garbage = list(case.inputs)
     where = np.reshape(MASK, (*MASK.shape, *[1] * (garbage[case.masked].ndim - 2)))
     garbage[case.masked] = np.where(where, garbage[case.masked], np.float32(1e3))

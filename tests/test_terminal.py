@@ -1,12 +1,13 @@
 """Nothing that `printable` returns makes a terminal do anything but show characters."""
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnapps.terminal import printable
+from rnnapps.terminal import printable, printable_json
 
 BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 ANY_CHARACTER = st.characters(codec=None, exclude_categories=())
@@ -75,3 +76,10 @@ def test_an_unfinished_sequence_loses_its_escape(end):
 
 def test_white_space_controls_become_spaces():
     assert printable("a\tb\nc\rd\r\ne\u2028f\x85g\vh\fi") == "a b c d e f g h i"
+
+
+@given(st.text(ANY_CHARACTER | st.sampled_from("\x7f\x9b\u202e\u2028\ud800")))
+def test_json_for_a_terminal_means_the_same_and_commands_nothing(text):
+    shown = printable_json({"label": text})
+    assert json.loads(shown) == {"label": text}
+    assert printable(shown) == shown

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rnnapps.prediction.requests import TEXT, as_input
+
 
 def request(row: Mapping[str, Any]) -> dict[str, Any]:
     """The input of `serving_default`: a text."""
-    return {"text": row["text"]}
+    return {"text": as_input(row, "text", TEXT)}
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: object) -> dict[str, Any]:

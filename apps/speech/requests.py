@@ -44,7 +44,7 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
     yield row["path"], *(cell for label, score in answer["top"].items() for cell in (label, f"{score:.3f}"))
 
 
-def check(decoding: Shown, asked: str) -> None:
+def check(decoding: Shown, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
     if asked == "server" and decoding.top > 1:
         raise UserError(f"--top {decoding.top}: a server names the best class only; ask the run or the export")

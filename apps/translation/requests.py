@@ -1,17 +1,19 @@
 """What the signature `nbest` of a translator is asked, and what its answer says. No TensorFlow."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rnnapps.apps.translation.cli import Search
 from rnnapps.errors import UserError
+from rnnapps.prediction.requests import TEXT, as_input
 
 NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
 
 
 def request(row: Mapping[str, Any]) -> dict[str, Any]:
     """The input: a text."""
-    return {"text": row["text"]}
+    return {"text": as_input(row, "text", TEXT)}
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
@@ -33,10 +35,12 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
         yield str(number), f"{candidate['score']:.4f}", candidate["translation"]
 
 
-def check(decoding: Search, asked: str) -> None:
+def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
         raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
     plot = decoding.attention_plot
     if plot is not None and plot.suffix.lower() != ".png":
         raise UserError(f"--attention-plot must end in .png, got {plot}")
+    if plot is not None and input is not None:
+        raise UserError("--attention-plot is for texts on the command line or standard input; leave out --input")

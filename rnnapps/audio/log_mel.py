@@ -72,6 +72,11 @@ class LogMel(keras.layers.Layer):
         if not 1 <= self.hop <= self.window:
             raise ValueError(f"`hop_seconds` must be from one sample to `window_seconds`, got {hop_seconds}")
         self.fft_length = 2 ** math.ceil(math.log2(self.window))
+        if bands * self.fft_length > 2**24:
+            raise ValueError(
+                f"sample_rate, window_seconds and bands ask for a filter bank of {bands} x {self.fft_length} values: "
+                f"reduce one of them, got {sample_rate}, {window_seconds} and {bands}"
+            )
         self.top = min(7600.0, sample_rate / 2) if highest is None else highest
         if not 0 <= lowest < self.top <= sample_rate / 2:
             raise ValueError(

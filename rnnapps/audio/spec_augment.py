@@ -47,6 +47,7 @@ class SpecAugment(keras.layers.Layer):
             )
         self.time, self.frequency, self.masks, self.seed = time, frequency, masks, seed
         self.random = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
 
     def call(self, frames: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:

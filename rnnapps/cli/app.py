@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from rnnapps.errors import Stopped, UserError
+from rnnapps.terminal import printable
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
@@ -82,7 +83,7 @@ class App(click.Group):
 def _fail(message: str, debug: bool, code: int) -> NoReturn:
     if debug:
         traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
+    click.echo(printable(f"error: {message}"), err=True)
     sys.exit(code)
 
 

@@ -53,7 +53,7 @@ def _export(task: Task, run: Path, output: Path, version: int | None, quantize: 
     config = read_config(run, task)
     app, asking = task.code(), task.asking()
     if hasattr(asking, "check"):
-        asking.check(decoding, "run")
+        asking.check(decoding, "run", None)
     model = training.load_model(folder, app.Model)
     split = _held_out(app, config.source)
     measured: list[Any] = []

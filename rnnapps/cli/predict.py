@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import click
@@ -20,7 +18,8 @@ from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_config
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
-from rnnapps.terminal import printable
+from rnnapps.run_folder import RunFolder
+from rnnapps.terminal import printable, printable_json
 
 _DRAWN = 10  # inputs in a picture
 
@@ -72,7 +71,7 @@ def predict_command(task: Task) -> click.Command:
         if asked.kind != "run":
             _refuse_what_is_fixed(task, asked)
         if hasattr(asking, "check"):
-            asking.check(decoding, asked.kind)
+            asking.check(decoding, asked.kind, input)
         try:
             if input is not None and output is not None:
                 named = {column: values[option] for column, option in zip(task.columns, columns, strict=True)}
@@ -158,19 +157,20 @@ def _asked(arguments: Sequence[str], server: str | None, model: str, version: in
         from rnnapps import serving
 
         path = Path(arguments[0])
-        kind = "export" if not (path / "config.json").exists() and serving.is_export(path) else "run"
+        kind = "export" if not RunFolder(path).is_run() and serving.is_export(path) else "run"
         return _Asked(path, None, f"{path.resolve()}{_state(path)}", kind)
-    if arguments and (Path(arguments[0]) / "config.json").is_file():
+    if arguments and RunFolder(Path(arguments[0])).is_run():
         raise UserError(f"--server takes the place of RUN: leave out {arguments[0]}")
     from rnnapps.serving import connect
+    from rnnapps.serving.clients.address import without_password
 
-    name = f"{server} {model}" if version is None else f"{server} {model} {version}"
+    name = " ".join([without_password(server), model, *([] if version is None else [str(version)])])
     return _Asked(None, connect(server, model, version=version, timeout=timeout), name, "server")
 
 
 def _state(run: Path) -> str:
     """When a run's model was written; a version of an export never changes, but a newer one may come."""
-    model = run / "model.keras"
+    model = RunFolder(run).model_file
     if model.is_file():
         return f" {model.stat().st_mtime_ns}"
     versions = [int(folder.name) for folder in run.glob("[0-9]*") if folder.name.isdecimal()]
@@ -185,11 +185,11 @@ def _refuse_what_is_fixed(task: Task, asked: _Asked) -> None:
         )
 
 
-def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str]) -> Any:
+def _predictor(task: Task, asked: _Asked, decoding: Any) -> Any:
     from rnnapps.prediction import predictor
 
     if asked.client is not None:
-        return predictor.of_server(asked.client, task.signature, outputs, asked.name)
+        return predictor.of_server(asked.client, task.signature)
     assert asked.path is not None
     if asked.kind == "export":
         return predictor.of_export(asked.path, task.signature)
@@ -202,11 +202,12 @@ def _predictor(task: Task, asked: _Asked, decoding: Any, outputs: Sequence[str])
     return predictor.of_endpoint(app.endpoints(model, decoding)[task.signature], app.about(model), model)
 
 
-def _answer_rows(asking: ModuleType, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
+def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
     """An answer to each row, or why it gets none."""
-    from rnnapps.prediction.files import Refused, one_by_one_if_need_be
-    from rnnapps.prediction.predictor import batch, rows_of
+    from rnnapps.prediction.answers import Refused, answer_each
+    from rnnapps.prediction.requests import ask_rows
 
+    asking = task.asking()
     answers: list[Any] = []
     requests = []
     for row in rows:
@@ -217,12 +218,22 @@ def _answer_rows(asking: ModuleType, predictor: Any, decoding: Any, rows: Sequen
             answers.append(Refused(str(error)))
 
     def ask(requests: list[Row]) -> list[Any]:
-        return [
-            asking.answer(outputs, predictor.about, decoding) for outputs in rows_of(predictor.ask(batch(requests)))
-        ]
+        outputs = ask_rows(predictor.ask, requests)
+        try:
+            return [asking.answer(row, predictor.about, decoding) for row in outputs]
+        except KeyError as missing:
+            raise UserError(
+                f"a model of another kind answers: it has no output {missing}; name an export of rnn-{task.name},"
+                " or the model with --model"
+            ) from None
 
-    found = iter(one_by_one_if_need_be(ask, requests) if requests else [])
-    return [next(found) if answer is None else answer for answer in answers]
+    found = iter(answer_each(ask, requests))
+    for number, row in enumerate(rows):
+        if answers[number] is None:
+            answers[number] = next(found)
+            if task.suffixes and isinstance(answers[number], Refused):  # a signature knows no names of files
+                answers[number] = Refused(f"{row[task.columns[0]]}: {answers[number].reason.removeprefix('audio: ')}")
+    return answers
 
 
 def _answer_file(
@@ -243,13 +254,13 @@ def _answer_file(
         folder = input if input.is_dir() else input.parent
     named = {name: f"--{column}-column" for column, name in columns.items()}
     rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
-    predictor = _predictor(task, asked, decoding, task.outputs)
+    predictor = _predictor(task, asked, decoding)
 
     def answer(found: list[Row]) -> list[Any]:
         inputs = [{column: row[name] for column, name in columns.items()} for row in found]
         if task.suffixes:
             inputs = [{column: str(folder / value) for column, value in row.items()} for row in inputs]
-        return _answer_rows(task.asking(), predictor, decoding, inputs)
+        return _answer_rows(task, predictor, decoding, inputs)
 
     source = f"{asked.name} {decoding}" if options.names(task.decoding) else asked.name
     predict_file(
@@ -272,17 +283,17 @@ def _answer_inputs(
     batch_size: int,
     as_json: bool,
 ) -> None:
-    from rnnapps.prediction.files import Refused
+    from rnnapps.prediction.answers import Refused
 
     (column,) = task.columns
     inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
     rows: Iterator[Row] = ({column: value} for value in inputs)
     asking = task.asking()
-    predictor = _predictor(task, asked, decoding, task.outputs)
+    predictor = _predictor(task, asked, decoding)
     answered = refused = 0
     drawn: list[tuple[Row, Any]] = []
     for batch in iter(lambda: list(islice(rows, batch_size)), []):
-        for row, answer in zip(batch, _answer_rows(asking, predictor, decoding, batch), strict=True):
+        for row, answer in zip(batch, _answer_rows(task, predictor, decoding, batch), strict=True):
             if isinstance(answer, Refused):
                 if strict or not task.suffixes:
                     raise UserError(answer.reason)
@@ -291,7 +302,7 @@ def _answer_inputs(
                 continue
             answered += 1
             if as_json:
-                click.echo(json.dumps({**row, **answer}, ensure_ascii=False))
+                click.echo(printable_json({**row, **answer}))
             else:
                 for cells in asking.lines(answered + refused, row, answer, decoding):
                     click.echo("\t".join(map(printable, cells)))

@@ -30,8 +30,9 @@ and, where the task has them, `start(model, config)` (weights that a new run sta
 | `answer(outputs, about, decoding) -> dict` | what the signature says about one row, as JSON can hold it |
 | `lines(number, row, answer, decoding) -> Iterable[Sequence[str]]` | lines that `predict` prints, as columns |
 
-and, where the task has them, `check(decoding, asked)`, which refuses options of `predict` that do not go together
-(`asked` is "run", "export" or "server"), and `check_config(config)`, which refuses those of `train`.
+and, where the task has them, `check(decoding, asked, input)`, which refuses options of `predict` that do not go
+together (`asked` is "run", "export" or "server", and `input` the file of `--input` or None), and
+`check_config(config)`, which refuses those of `train`.
 """
 
 from __future__ import annotations

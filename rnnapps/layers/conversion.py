@@ -32,7 +32,7 @@ OURS = {
     keras.layers.LSTMCell: LSTMCell,
 }
 KERAS = {ours: theirs for theirs, ours in OURS.items()}
-NOT_KERASS = ("truncate", "checkpoint_every", "gradient_clip", "output_units")
+OURS_ONLY = ("output_units", "truncate", "checkpoint_every", "gradient_clip", "engine")
 
 
 def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -65,7 +65,7 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
 def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Replaces the recurrent layers of this package by Keras's, with the same arguments, names and weights.
 
-    `truncate`, `checkpoint_every` and `gradient_clip`, which concern only the gradient, are left out.
+    `truncate`, `checkpoint_every` and `gradient_clip`, which concern only the gradient, are left out, as is `engine`.
 
     Args:
         layer: A `SimpleRNN`, `GRU`, `LSTM`, `Recurrent` or `Bidirectional` of this package, or a layer or model that
@@ -146,7 +146,7 @@ def _replaced(config: Any, names: dict[tuple[str, str], type], replaced: list[st
         return config
     replaced.append(counterpart.__name__)
     module, class_name = _class_name(counterpart)
-    without = NOT_KERASS if "use_cudnn" in signature(counterpart).parameters else (*NOT_KERASS, "use_cudnn")
+    without = OURS_ONLY if "use_cudnn" in signature(counterpart).parameters else (*OURS_ONLY, "use_cudnn")
     return {
         **config,
         "module": module,

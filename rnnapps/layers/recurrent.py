@@ -17,8 +17,6 @@ from rnnapps.layers.initial_states import broadcast_mask, broadcast_states, chec
 from rnnapps.layers.lstm_cell import LSTMCell
 from rnnapps.layers.recurrent_cell import RecurrentCell, Shape, Tensor, cell_arguments, freeze_sublayers
 from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
-from rnnapps.recurrences.cudnn import not_served
-from rnnapps.recurrences.engines import why_not_cudnn
 
 # A subclass of a cell may compute something else; what counts is whose step it runs.
 FUSED_STEPS = (SimpleRNNCell.call, GRUCell.call, LSTMCell.call)
@@ -50,7 +48,9 @@ class Recurrent(keras.layers.RNN):
         checkpoint_every: Keep the states of every so many steps only and compute the others once more in the
             backward pass: less memory, more time, the same gradients. None to keep them all.
         gradient_clip: Bound on each element of the gradient that flows into a step's hidden state, against
-            exploding gradients. None for no bound. All three need the fused loop, see `engine`.
+            exploding gradients. None for no bound. All three need the fused loop.
+        engine: Which loop runs the layer: "auto" for the fastest that can (the property `engine` says which, and why),
+            "keras" for Keras's own loop.
         use_cudnn: As for `keras.layers.LSTM`: "auto" uses cuDNN wherever it can run, False never does, and True makes
             a call that cannot use it an error.
         **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as for any Keras layer.
@@ -108,9 +108,14 @@ class Recurrent(keras.layers.RNN):
         truncate: int | None = None,
         checkpoint_every: int | None = None,
         gradient_clip: float | None = None,
+        engine: str = "auto",
         use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
+        if engine not in ("auto", "keras"):
+            raise ValueError(
+                f"`engine` must be 'auto' or 'keras' (`rnnapps.recurrences.use_engine` takes others), got {engine!r}"
+            )
         for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
             if steps is not None and (not isinstance(steps, Integral) or steps <= 0):
                 raise ValueError(f"`{name}` must be a positive number of steps or None, got {steps!r}")
@@ -125,10 +130,11 @@ class Recurrent(keras.layers.RNN):
         self.truncate = truncate
         self.checkpoint_every = checkpoint_every
         self.gradient_clip = gradient_clip
+        self._engine = engine
         self.use_cudnn = use_cudnn
         self._need_fused_loop("truncate", "checkpoint_every", "gradient_clip")
-        # XLA knows the operations of neither, so Keras must not compile a model with them of its own accord.
-        self.supports_jit = not self.engine.startswith(("native", "cudnn"))
+        # As for cuDNN: with ops that XLA does not know in it, Keras must not compile a model of its own accord.
+        self.supports_jit = not self.engine.startswith(("cudnn", "native"))
         if self.cell_class:
             self.input_spec = keras.InputSpec(ndim=3)
         freeze_sublayers(self)
@@ -183,39 +189,44 @@ class Recurrent(keras.layers.RNN):
             The output of the last step read, `(batch, output_size)`; the outputs of all steps, in the order of
             reading unless `keep_time_order` (of no meaning without `return_sequences`); the final states.
         """
-        obstacle = self._obstacle()
-        if self.use_cudnn is True and (reason := obstacle or why_not_cudnn(self._not_served_by_cudnn())):
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r} must use cuDNN and cannot: {reason}; "
-                "use_cudnn='auto' allows another loop, got use_cudnn=True"
-            )
-        if obstacle is not None:
+        self._check_use_cudnn()
+        if self._obstacle() is not None:
             return self._keras_loop(sequences, initial_state, mask, training, keep_time_order)
         return self._fused_loop(sequences, initial_state, mask, training, keep_time_order)
 
     @property
     def engine(self) -> str:
-        """Which loop runs this layer, and why: "graph: ...", "native: ...", "cudnn: ..." or "keras loop: ..."."""
+        """Which loop runs this layer, and why: "cudnn: ...", "graph: ..." or "native: ...", or "keras loop: ..."."""
         obstacle = self._obstacle()
         if obstacle is not None:
             return f"keras loop: {obstacle}"
-        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype, self._not_served_by_cudnn()))
+        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype, self._no_cudnn()))
 
-    def _not_served_by_cudnn(self) -> str | None:
-        """What keeps this layer from cuDNN where the fused loop runs; None if nothing does."""
+    def _no_cudnn(self) -> str | None:
+        """What keeps this layer from cuDNN on a GPU, by the rules of Keras's layers; None if nothing does."""
         if self.use_cudnn is False:
             return "use_cudnn=False"
-        return not_served(
-            self.cell.recurrence,
-            use_bias=self.cell.use_bias,
-            recurrent_dropout=self.cell.recurrent_dropout > 0,
+        cell = self.cell
+        return recurrences.not_served_by_cudnn(
+            cell.recurrence,
+            use_bias=cell.use_bias,
+            recurrent_dropout=cell.recurrent_dropout > 0,
             gradient_clip=self.gradient_clip,
             norms=self.gradient_probe is not None,
         )
 
+    def _check_use_cudnn(self) -> None:
+        if self.use_cudnn is True:
+            obstacle = self._obstacle()
+            reason = recurrences.why_not_cudnn(self._no_cudnn()) if obstacle is None else obstacle
+            if reason is not None:
+                raise ValueError(f"use_cudnn=True, but {reason}: use_cudnn='auto' lets another engine run")
+
     def _obstacle(self) -> str | None:
         """What keeps this layer from our recurrences; None if nothing does."""
         cell = self.cell
+        if self._engine == "keras":
+            return "engine='keras'"
         if keras.backend.backend() != "tensorflow":
             return f"the backend is {keras.backend.backend()}"
         if not isinstance(cell, RecurrentCell) or type(cell).call not in FUSED_STEPS:
@@ -266,7 +277,7 @@ class Recurrent(keras.layers.RNN):
             truncate=self.truncate,
             checkpoint_every=self.checkpoint_every,
             gradient_clip=self.gradient_clip,
-            use_cudnn=self.use_cudnn is not False,
+            use_cudnn=self._no_cudnn() is None,
             probe=None if self.gradient_probe is None else self.gradient_probe(sequences),
             return_sequences=self.return_sequences,
         )
@@ -355,7 +366,7 @@ class Recurrent(keras.layers.RNN):
             del config["cell"]
             config.update(self.cell.get_cell_config())
         names = ("truncate", "checkpoint_every", "gradient_clip", "use_cudnn")
-        return {**config, **{name: getattr(self, name) for name in names}}
+        return {**config, **{name: getattr(self, name) for name in names}, "engine": self._engine}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Recurrent:

@@ -98,7 +98,7 @@ def forward(
 ) -> tuple[tf.Tensor, States, tuple[tf.Tensor, ...]]:
     """Runs a cell over the steps of a sequence; arguments and results as of `graph.forward`.
 
-    The outputs come whether `keep_outputs` or not: the kernel writes them in any case.
+    It returns the outputs even without `keep_outputs`, since the kernel writes them in any case.
     """
     count = len(states)
     saved_by_graph = len(CELLS[cell].SAVED)

@@ -1,12 +1,12 @@
 """GRU with the reset gate before the product, one step forward and one step back (Cho et al. 2014).
 
-    z_t = σ(x_t W_z + h_{t-1} U_z + b_z)                update gate
     r_t = σ(x_t W_r + h_{t-1} U_r + b_r)                reset gate
-    g_t = tanh(x_t W_h + (r_t ⊙ h_{t-1}) U_h + b_h)     candidate
-    h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ g_t               hidden state
+    z_t = σ(x_t W_z + h_{t-1} U_z + b_z)                update gate
+    n_t = tanh(x_t W_n + (r_t * h_{t-1}) U_n + b_n)     candidate
+    h_t = z_t * h_{t-1} + (1 - z_t) * n_t               hidden state
 
 Recurrent dropout reaches h_{t-1} where it enters a product, not where the update gate carries it over.
-`gru_reset_after.py` has the variant that Keras builds by default.
+Keras stores the gates as z, r, n. `gru_reset_after.py` has the variant that Keras builds by default.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate; r_t ⊙ h_{t-1}
-LOCAL = (2, 1)  # the gradient that a backward step leaves behind: of the pre-activations z, r; candidate
+SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate n; r_t * h_{t-1}
+LOCAL = (2, 1)  # the gradient that a backward step leaves behind: of the pre-activations of z, r; of n
 
 
 def to_loop(weights: Weights) -> Weights:
-    """Splits the recurrent kernel once into that of the gates and that of the candidate, since two products use it."""
+    """Splits the recurrent kernel once into those of the gates and of the candidate, which two products use."""
     gates, candidate = _split_2_1(weights.recurrent_kernel)
     return Weights(weights.kernel, (gates, candidate), weights.bias)
 
@@ -58,11 +58,11 @@ def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
     return step(x, states, weights, recurrent_dropout_mask)[0]
 
 
-def slopes(saved, outputs, mask):
-    """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
+def local_derivatives(saved, outputs, mask):
+    """The derivatives along the edges of several steps at once; as in `lstm.local_derivatives`."""
     gates, candidate, reset_h = saved
     update, reset = tf.split(gates, 2, axis=-1)
-    # z (h_{t-1} - g) = h_t - g, so the state before the step is not needed.
+    # z (h_{t-1} - n) = h_t - n, so the state before the step is not needed.
     local_update = (outputs - candidate) * (1 - update)
     local_candidate = (1 - update) * (1 - candidate * candidate)
     local_reset = reset_h * (1 - reset)
@@ -77,9 +77,9 @@ def slopes(saved, outputs, mask):
     )
 
 
-def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
+def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
     """One step back; as in `lstm.step_back`."""
-    local_update, local_candidate, local_reset, reset = slopes_t
+    local_update, local_candidate, local_reset, reset = derivatives_t
     from_gates, from_candidate = transposed_recurrent_kernel
     d_candidate = d_h * local_candidate
     d_reset_h = tf.matmul(d_candidate, from_candidate)

@@ -2,13 +2,13 @@
 
     i_t = σ(x_t W_i + h_{t-1} U_i + b_i)        input gate
     f_t = σ(x_t W_f + h_{t-1} U_f + b_f)        forget gate
+    g_t = tanh(x_t W_g + h_{t-1} U_g + b_g)     candidate
     o_t = σ(x_t W_o + h_{t-1} U_o + b_o)        output gate
-    g_t = tanh(x_t W_c + h_{t-1} U_c + b_c)     candidate
-    c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t             cell state
-    h_t = o_t ⊙ tanh(c_t)                       hidden state
+    c_t = f_t * c_{t-1} + i_t * g_t             cell state
+    h_t = o_t * tanh(c_t)                       hidden state
 
-Keras stores the gates as i, f, c, o. Inside the loop they lie as o, i, f, c: the three sigmoids side by side, so that
-one op computes them.
+Keras stores the gates as i, f, g, o. Inside the loop they are o, i, f, g: the three sigmoids side by side, so that one
+operation computes them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-SAVED = (3, 1, 1)  # what a step keeps for the backward pass, widths in units: gates o, i, f; candidate; c_{t-1}
-LOCAL = (4,)  # the gradient that a backward step leaves behind: of the pre-activations o, i, f, c
+SAVED = (3, 1, 1)  # what a step keeps for the backward pass, widths in units: gates o, i, f; candidate g; c_{t-1}
+LOCAL = (4,)  # the gradient that a backward step leaves behind: of the pre-activations of o, i, f, g
 
 
 def to_loop(weights: Weights) -> Weights:
@@ -61,7 +61,10 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
 
 
 def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
-    """The new states alone. Gates in equal parts: to split unequally, as training gains from, takes longer here."""
+    """The new states alone.
+
+    All gates are split into equal parts: unequal parts, which make training faster, take longer here.
+    """
     h, c = states
     if recurrent_dropout_mask is not None:
         h = h * recurrent_dropout_mask
@@ -71,7 +74,7 @@ def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
     return output * tf.tanh(new_c), new_c
 
 
-def slopes(saved, outputs, mask):
+def local_derivatives(saved, outputs, mask):
     """The derivatives along the edges of several steps at once: what `step_back` multiplies with.
 
     Args:
@@ -102,7 +105,7 @@ def slopes(saved, outputs, mask):
     return held, tf.where(mask, c_from_h, 0), tf.where(mask, local, 0), tf.where(mask, forget, 1)
 
 
-def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
+def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
     """One step back: from ∂L/∂h_t (complete) and ∂L/∂c_t (from later steps) to the step before.
 
     The recurrent kernel comes transposed, made so once for all steps.
@@ -110,7 +113,7 @@ def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
     Returns:
         ∂L/∂h_{t-1} through the matrix product, ∂L/∂c_{t-1} in a tuple, and the gradients of the pre-activations.
     """
-    c_from_h, local, forget = slopes_t
+    c_from_h, local, forget = derivatives_t
     (d_c,) = d_states
     d_c = d_c + d_h * c_from_h
     d_local = tf.concat([d_h, d_c, d_c, d_c], axis=-1) * local

@@ -41,17 +41,17 @@ def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
     return step(x, states, weights, recurrent_dropout_mask)[0]
 
 
-def slopes(saved, outputs, mask):
-    """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
+def local_derivatives(saved, outputs, mask):
+    """The derivatives along the edges of several steps at once; as in `lstm.local_derivatives`."""
     local = 1 - outputs * outputs
     if mask is None:
         return None, local
     return tf.cast(tf.logical_not(mask), local.dtype), tf.where(mask, local, 0)
 
 
-def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
+def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
     """One step back; as in `lstm.step_back`."""
-    (local,) = slopes_t
+    (local,) = derivatives_t
     d_local = d_h * local
     return tf.matmul(d_local, transposed_recurrent_kernel), (), (d_local,)
 

@@ -51,8 +51,8 @@ class HashedNgrams(keras.layers.Layer):
 
     def __init__(self, classes: int, order: int = 3, bins: int = 2**21, scale: float = 2.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if order < 1:
-            raise ValueError(f"`order` must be at least 1, got {order}")
+        if not 1 <= order <= 8:
+            raise ValueError(f"`order` must be from 1 to 8, got {order}")
         self.classes = classes
         self.order = order
         self.bins = bins

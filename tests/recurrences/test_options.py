@@ -176,7 +176,7 @@ def test_the_probe_in_segments_and_backwards():
     (
         ({"truncate": 0}, "truncate must be a positive number"),
         ({"checkpoint_every": 2.5}, "checkpoint_every must be a positive number"),
-        ({"truncate": 6, "checkpoint_every": 4}, "make one a multiple"),
+        ({"truncate": 6, "checkpoint_every": 4}, "must be a multiple of the other"),
         ({"gradient_clip": -1.0}, "gradient_clip must be a positive"),
         ({"engine": "fast"}, "engine must be one of"),
     ),

@@ -77,5 +77,5 @@ def test_it_is_saved_with_its_ratios(tmp_path):
 
 
 def test_an_order_below_1_is_refused():
-    with pytest.raises(ValueError, match="`order` must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="`order` must be from 1 to 8, got 0"):
         HashedNgrams(classes=2, order=0)

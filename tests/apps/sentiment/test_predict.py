@@ -63,8 +63,8 @@ def refused(*arguments):
 
 def test_mistakes_are_one_line(folder, server, tmp_path):
     for url in server:
-        assert "no model 'typo'" in refused("predict", "--server", url, "--model", "typo", "text")
-        assert "of version 7" in refused("predict", "--server", url, "--model-version", 7, "text")
+        assert "model 'typo'" in refused("predict", "--server", url, "--model", "typo", "text")
+        assert "no version 7" in refused("predict", "--server", url, "--model-version", 7, "text")
     assert "no model server answers there" in refused("predict", "--server", "http://localhost:1", "text")
     assert "not an address" in refused("predict", "--server", "localhost:8500", "text")
     assert "leave out" in refused("predict", "--server", server.grpc, folder / "run", "text")

@@ -73,7 +73,7 @@ def test_files_that_are_no_recordings_are_named_and_the_others_answered(folder, 
         assert count == "2 answered, 6 skipped"
         assert len(complaints) == 6 and all(line.startswith(f"skipped: {tmp_path}") for line in complaints)
         assert "nowhere.wav: cannot be read: No such file" in complaints[-1]
-        assert "not a WAV file" in result.stderr
+        assert "text.wav: not a recording" in result.stderr
         strict = run("predict", "--server", url, "--strict", tmp_path / "text.wav", good, code=2)
         assert (strict.stdout, strict.stderr.count("\n")) == ("", 1)
 
