@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import tensorflow as tf
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+from keras.src.saving.serialization_lib import ObjectSharingScope
 from tensorflow.python.eager import context, forwardprop_util, record
 from tensorflow.python.framework.func_graph import FuncGraph
 from tensorflow.python.ops import control_flow_util
@@ -33,12 +34,18 @@ __all__ = [
     "in_function",
     "in_save_context",
     "in_xla",
+    "object_sharing",
     "refuse_to_be_saved",
     "stop_recording",
     "tape_may_record",
     "traced_without_a_call",
     "write_fingerprint",
 ]
+
+
+def object_sharing() -> contextlib.AbstractContextManager[None]:
+    """A context in which an object that is serialised at several places is one object again when it is read."""
+    return ObjectSharingScope()
 
 
 def in_xla() -> bool:

@@ -192,3 +192,12 @@ def test_a_function_that_refuses_to_be_saved_runs_but_is_neither_saved_nor_froze
             "archive": lambda: archive.write_out(tmp_path / "out", verbose=False),
         }[how]()
     assert not list(tmp_path.rglob("*.pb"))
+
+
+def test_an_object_serialised_twice_is_read_as_one():
+    layer = keras.layers.Dense(2)
+    with internals.object_sharing():
+        configs = [keras.saving.serialize_keras_object(layer) for _ in range(2)]
+        first, second = map(keras.saving.deserialize_keras_object, configs)
+    assert first is second
+    assert keras.saving.deserialize_keras_object(configs[0]) is not first
