@@ -20,7 +20,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.io import fileio
-from apache_beam.ml.inference.base import PredictionResult, RunInference
+from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from rnnapps.datasets import json_lines
@@ -71,7 +71,7 @@ def read_rows(file: fileio.ReadableFile, columns: Sequence[str]) -> Iterator[Any
             yield beam.pvalue.TaggedOutput(_BAD, _bad_line(path, str(error)))
 
 
-def write_result(result: PredictionResult) -> Iterator[Any]:
+def write_result(result: Any) -> Iterator[Any]:
     """A row and its answers as a JSON line; a refused one goes to the output `bad`."""
     if isinstance(result.inference, Refused):
         yield beam.pvalue.TaggedOutput(_BAD, _bad_line(result.example, result.inference.reason))
