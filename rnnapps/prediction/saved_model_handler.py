@@ -32,7 +32,7 @@ class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Signature
     """Lets `RunInference` run a signature whose inputs are batches.
 
     An element is a row, a dictionary; its result is the row with an answer by output, as JSON has it, or with a
-    `Refused`. The values of the row become the dtypes that the signature takes; see `rnnapps.prediction.requests.as_input`.
+    `Refused`. The values of the row become the dtypes that the signature takes; `as_input` says how.
 
     Args:
         export: The folder of an export or of a version, on any file system that TensorFlow reads.
