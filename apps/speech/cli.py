@@ -111,6 +111,4 @@ main = command_group(TASK)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line.")
 def stream(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
     """Label a recording over time, chunk by chunk, with a RUN that was trained with --causal."""
-    from rnnapps.apps.speech.streaming import follow
-
-    follow(TASK, run, file, every, plot, as_json)
+    TASK.code().follow(TASK, run, file, every, plot, as_json)

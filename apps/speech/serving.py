@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
+from rnnapps.assertions import asserted
 from rnnapps.audio import decode_wav
 from rnnapps.datasets import Recordings
 from rnnapps.serving import litert
@@ -36,9 +37,7 @@ def answers(model: SpeechClassifier, audio: tf.Tensor) -> dict[str, tf.Tensor]:
     """
     waveforms = decode_wav(audio, model.sample_rate)
     hop, shortest = model.log_mel.hop, tf.reduce_min(waveforms.row_lengths())
-    enough = tf.debugging.Assert(shortest >= hop, ["audio: too short:", shortest, "of at least", hop, "samples"])
-    with tf.control_dependencies([enough]):
-        waveforms = tf.identity(waveforms)
+    waveforms = asserted(waveforms, shortest >= hop, "audio: too short:", shortest, "of at least", hop, "samples")
     return _named(model, model.probabilities(waveforms.to_tensor(), waveforms.row_lengths()))
 
 
@@ -76,9 +75,10 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
 
     def start(batch: tf.Tensor) -> dict[str, tf.Tensor]:
         # A number takes no bandwidth, its states memory: without a bound one request could stop the server.
-        refusal = ["batch: from 0 to", _STREAMS, "streams a request, not", batch]
-        with tf.control_dependencies([tf.debugging.Assert((batch >= 0) & (batch <= _STREAMS), refusal)]):
-            return model.initial_states(tf.identity(batch))
+        allowed = (batch >= 0) & (batch <= _STREAMS)
+        return model.initial_states(
+            asserted(batch, allowed, "batch: from 0 to", _STREAMS, "streams a request, got", batch)
+        )
 
     def spec(name: str) -> tf.TensorSpec:
         shape = [None, *states[name].shape[1:]]

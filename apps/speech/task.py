@@ -10,6 +10,7 @@ from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.apps.speech.pretraining import PRETRAINED, pretrained
 from rnnapps.apps.speech.report import assess, table
 from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
+from rnnapps.apps.speech.streaming import follow
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.datasets import Recordings, summary
 from rnnapps.datasets import load_splits as load

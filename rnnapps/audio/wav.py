@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rnnapps.assertions import asserted
 from rnnapps.audio.audio_files import HIGHEST_RATE, LOWEST_RATE
 from rnnapps.audio.resampling import resample
 
@@ -51,28 +52,19 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
     data = tf.io.decode_raw(content, tf.uint8)
     begin = tf.gather(tf.pad(data, [[0, 12]]), [*range(4), *range(8, 12)])
     is_wav = tf.reduce_all(tf.equal(begin, list(b"RIFFWAVE")))
-    checks = [tf.debugging.Assert(is_wav, ["audio: not a WAV file (no RIFF WAVE header)"])]
-    with tf.control_dependencies(checks):
-        data = tf.identity(data)
+    data = asserted(data, is_wav, "audio: not a WAV file (no RIFF WAVE header)")
     form_at, data_at, data_size = _chunks(data)
-    checks = [tf.debugging.Assert((form_at > 0) & (data_at > 0), ["audio: a WAV file without a fmt or data chunk"])]
-    with tf.control_dependencies(checks):
-        header = tf.pad(data[form_at : form_at + 26], [[0, 26]])  # a plain header has 16 bytes, an extensible one 40
+    form_at = asserted(form_at, (form_at > 0) & (data_at > 0), "audio: a WAV file without a fmt or data chunk")
+    header = tf.pad(data[form_at : form_at + 26], [[0, 26]])  # a plain header has 16 bytes, an extensible one 40
     form, channels, rate, bits = (_number(header, *place) for place in ((0, 2), (2, 2), (4, 4), (14, 2)))
     form = tf.where(tf.equal(form, EXTENSIBLE), _number(header, 24, 2), form)
     known = [tf.equal(form, known_form) & tf.equal(bits, known_bits) for known_form, known_bits in _READERS]
-    checks = [
-        tf.debugging.Assert(
-            tf.reduce_any(known),
-            ["audio: WAV format", form, "of", bits, "bits; PCM of 8, 16, 24, 32 bits and floats can be read"],
-        ),
-        tf.debugging.Assert(
-            (rate >= LOWEST_RATE) & (rate <= HIGHEST_RATE) & (channels > 0),
-            ["audio: a WAV header of", rate, "Hz and", channels, "channels; 1 to 768 kHz can be read"],
-        ),
-    ]
-    with tf.control_dependencies(checks):
-        width = bits // 8
+    readable = "bits; PCM of 8, 16, 24, 32 bits and floats can be read"
+    bits = asserted(bits, tf.reduce_any(known), "audio: WAV format", form, "of", bits, readable)
+    possible = (rate >= LOWEST_RATE) & (rate <= HIGHEST_RATE) & (channels > 0)
+    readable = "channels; 1 to 768 kHz can be read"
+    bits = asserted(bits, possible, "audio: a WAV header of", rate, "Hz and", channels, readable)
+    width = bits // 8
     frames = data_size // (width * channels)
     samples = tf.reshape(data[data_at : data_at + frames * channels * width], [-1, width])
 
@@ -83,9 +75,7 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
         tf.argmax(known, output_type=tf.int32), [read(reader, bits_) for (_, bits_), reader in _READERS.items()]
     )
     mono = tf.reduce_mean(tf.reshape(values, [-1, channels]), axis=1)
-    check = tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(mono)), ["audio: some samples are NaN or infinite"])
-    with tf.control_dependencies([check]):
-        mono = tf.identity(mono)
+    mono = asserted(mono, tf.reduce_all(tf.math.is_finite(mono)), "audio: some samples are NaN or infinite")
     return tf.cond(tf.equal(rate, sample_rate), lambda: mono, lambda: resample(mono, rate, sample_rate))
 
 

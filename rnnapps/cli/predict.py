@@ -18,6 +18,7 @@ from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_config
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
+from rnnapps.run_folder import RunFolder
 from rnnapps.terminal import printable, printable_json
 
 _DRAWN = 10  # inputs in a picture
@@ -156,9 +157,9 @@ def _asked(arguments: Sequence[str], server: str | None, model: str, version: in
         from rnnapps import serving
 
         path = Path(arguments[0])
-        kind = "export" if not (path / "config.json").exists() and serving.is_export(path) else "run"
+        kind = "export" if not RunFolder(path).is_run() and serving.is_export(path) else "run"
         return _Asked(path, None, f"{path.resolve()}{_state(path)}", kind)
-    if arguments and (Path(arguments[0]) / "config.json").is_file():
+    if arguments and RunFolder(Path(arguments[0])).is_run():
         raise UserError(f"--server takes the place of RUN: leave out {arguments[0]}")
     from rnnapps.serving import connect
     from rnnapps.serving.clients.address import without_password
@@ -169,7 +170,7 @@ def _asked(arguments: Sequence[str], server: str | None, model: str, version: in
 
 def _state(run: Path) -> str:
     """When a run's model was written; a version of an export never changes, but a newer one may come."""
-    model = run / "model.keras"
+    model = RunFolder(run).model_file
     if model.is_file():
         return f" {model.stat().st_mtime_ns}"
     versions = [int(folder.name) for folder in run.glob("[0-9]*") if folder.name.isdecimal()]

@@ -11,6 +11,7 @@ from rnnapps import options
 from rnnapps.cli.task import Task
 from rnnapps.cli.training_options import CHANGEABLE
 from rnnapps.errors import UserError
+from rnnapps.run_folder import RunFolder
 
 FORMAT = 2  # 1 was a flat list of options; no release wrote it
 
@@ -46,7 +47,7 @@ def read_config(run: Path, task: Task) -> RunConfig:
     Raises:
         UserError: There is no run, it is one of another task or of another format, or `config.json` is damaged.
     """
-    path = run / "config.json"
+    path = RunFolder(run).config_file
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -13,6 +13,7 @@ from rnnapps.cli.options import PATH, click_options, collected
 from rnnapps.cli.output import say
 from rnnapps.cli.run_config import RunConfig, check_unchanged, read_config
 from rnnapps.cli.task import Objective, Task
+from rnnapps.cli.training_options import CHANGEABLE
 
 
 def train_command(task: Task) -> click.Command:
@@ -81,8 +82,7 @@ def train_run(
 
     app = task.code()
     resume = resumed is not None
-    if resume or not overwrite:
-        training.check_run_dir(run_dir, resume=resume)
+    training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     config = RunConfig(datasets.absolute(config.source), config.model, config.training)
     if resumed is not None:
         check_unchanged(run_dir, resumed, config)
@@ -142,7 +142,7 @@ def _fit(
     callbacks = []
     if how.gradient_flow:
         one_batch = next(iter(validation.epoch(0)))
-        callbacks.append(training.GradientFlow(one_batch, run.logs, run.report / "gradient_flow.png"))
+        callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))
     if overwrite and not resume:
         training.remove_run(run_dir)  # not before everything else has gone well
     return training.fit(
@@ -152,6 +152,7 @@ def _fit(
         run_dir=run_dir,
         epochs=how.epochs,
         config=config.as_json(task),
+        changeable=CHANGEABLE,
         resume=resume,
         checkpoint_every_steps=how.checkpoint_every,
         patience=how.patience,

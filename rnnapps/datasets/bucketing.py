@@ -7,13 +7,14 @@ rounded up to a handful of boundaries, and a batch holds examples of similar len
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from rnnapps.datasets.padding import padded_batches, padded_rows
 
-Column = tf.Tensor | tf.RaggedTensor
+Column: TypeAlias = tf.Tensor | tf.RaggedTensor
 
 
 def boundaries_for(lengths: Sequence[int], buckets: int = 5, *, max_length: int | None = None) -> list[int]:
@@ -44,20 +45,21 @@ def boundaries_for(lengths: Sequence[int], buckets: int = 5, *, max_length: int 
     up_to = np.concatenate([[0], np.cumsum(counts)])
     # steps[j]: the fewest padded steps that hold the sequences of the j shortest lengths with the boundaries so far.
     steps = np.concatenate([[0.0], np.full(len(values), np.inf)])
-    cuts = []
+    cuts: list[np.ndarray] = []
     for _ in range(min(buckets, len(values))):
-        best, cut = np.zeros_like(steps), np.zeros(len(steps), np.int64)
+        best = np.zeros_like(steps)
+        cut: np.ndarray = np.zeros(len(steps), np.int64)
         for j in range(1, len(steps)):
             totals = steps[:j] + values[j - 1] * (up_to[j] - up_to[:j])
             cut[j] = np.argmin(totals)
             best[j] = totals[cut[j]]
         steps = best
         cuts.append(cut)
-    boundaries, j = [], len(values)
+    boundaries, left = [], len(values)
     for cut in reversed(cuts):
-        if j:
-            boundaries.append(int(values[j - 1]))
-            j = cut[j]
+        if left:
+            boundaries.append(int(values[left - 1]))
+            left = int(cut[left])
     return boundaries[::-1]
 
 
@@ -116,7 +118,7 @@ def bucket(
         raise ValueError(
             "max_length needs a number of boundaries; with given boundaries, the last is the longest length"
         )
-    if len(boundaries) == 0 or boundaries[0] < 1 or any(np.diff(boundaries) <= 0):
+    if len(boundaries) == 0 or boundaries[0] < 1 or np.any(np.diff(np.asarray(boundaries)) <= 0):
         raise ValueError(f"boundaries must be positive and ascending, got {boundaries}")
     if drop_remainder and len(lengths) < batch_size:
         raise ValueError(f"{len(lengths)} examples fill no batch of {batch_size}; drop_remainder would leave nothing")
@@ -149,8 +151,8 @@ class BucketedBatches:
         self.boundaries = tuple(int(boundary) for boundary in boundaries)
         self.steps = len(lengths) // batch_size if drop_remainder else -(-len(lengths) // batch_size)
         self._columns = columns
-        self._cut = np.clip(lengths, 1, self.boundaries[-1])
-        self._bucket = np.searchsorted(self.boundaries, self._cut)
+        self._cut: np.ndarray = np.clip(lengths, 1, self.boundaries[-1])
+        self._bucket: np.ndarray = np.searchsorted(np.asarray(self.boundaries), self._cut)
         self._batch_size = batch_size
         self._seed = seed
         self._pad_to_boundary = pad_to_boundary

@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnapps.datasets.examples import LabelledTexts
 from rnnapps.datasets.labels import label_of, natural_order, value_of
+from rnnapps.datasets.lines import foreign_byte
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.sources import TextSource
@@ -76,8 +77,8 @@ def read_texts(path: Path, source: TextSource, splits: Sequence[str]) -> dict[st
         if not len(chosen):
             raise DataError(f"{path}: the {split} split is empty: {len(labels)} examples are too few to divide")
         texts = [found.texts[index] for index in chosen]
-        rejected, notes = tuple(found.rejected), tuple(found.notes)
-        made[split] = LabelledTexts(texts, labels[chosen], classes, source.dataset, split, rejected, notes)
+        skipped, notes = tuple(found.rejected), tuple(found.notes)
+        made[split] = LabelledTexts(texts, labels[chosen], classes, source.dataset, split, skipped, notes)
     return made
 
 
@@ -86,7 +87,8 @@ def _read(path: Path, source: TextSource) -> _Read:
     try:
         parts = _part_paths(path) if path.is_dir() else {}
         if parts and "train" not in parts:
-            raise DataError(f"{path}: there is a {' and a '.join(parts)} part but no train part")
+            given = " and a ".join(map(str, parts))
+            raise DataError(f"{path}: there is a {given} part but no train part")
         for split, part in (parts or {None: path}).items():
             if part.is_dir():
                 _read_class_folders(part, source, split, found)
@@ -155,8 +157,8 @@ def _read_class_folders(folder: Path, source: TextSource, split: str | None, fou
             documents += 1
             try:
                 text = file.read_bytes().decode("utf-8-sig").encode()
-            except UnicodeDecodeError:
-                found.reject(None, "not UTF-8", file, source.strict)
+            except UnicodeDecodeError as error:
+                found.reject(None, f"not UTF-8 ({foreign_byte(error)})", file, source.strict)
             except OSError as error:
                 found.reject(None, f"cannot be read: {error.strerror}", file, source.strict)
             else:

@@ -109,7 +109,7 @@ def decoded(line: Line) -> tuple[str, str]:
     try:
         return line.content.decode(), ""
     except UnicodeDecodeError as error:
-        return line.content.decode(errors="surrogateescape"), f"not UTF-8 ({_byte(error)})"
+        return line.content.decode(errors="surrogateescape"), f"not UTF-8 ({foreign_byte(error)})"
 
 
 def without_line_end(text: str) -> str:
@@ -163,7 +163,7 @@ def _check_encoding(head: bytes, path: Path | str, layout: Layout) -> None:
         except UnicodeDecodeError as error:
             foreign += 1
             probable += not _DAMAGE.search(line)
-            first = first or f"line {number} has the {_byte(error)}"
+            first = first or f"line {number} has the {foreign_byte(error)}"
         else:
             if not line.isascii():  # so the file is UTF-8, and single rows of it are damaged
                 return
@@ -173,8 +173,8 @@ def _check_encoding(head: bytes, path: Path | str, layout: Layout) -> None:
         raise DataError(f"{path}: the file is not UTF-8: {first}; save it as UTF-8")
 
 
-def _byte(error: UnicodeDecodeError) -> str:
-    """The byte that is not UTF-8, and what it stands for in the encoding that such files mostly have."""
+def foreign_byte(error: UnicodeDecodeError) -> str:
+    """Names the byte that is not UTF-8, and what it stands for in the encoding that such files mostly have."""
     byte = error.object[error.start : error.start + 1]
     try:
         return f"byte 0x{byte.hex()}, which is {byte.decode('cp1252')!r} in Windows-1252"

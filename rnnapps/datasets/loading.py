@@ -21,6 +21,8 @@ from rnnapps.datasets.sources import (
 )
 from rnnapps.datasets.splits import SPLITS
 
+Splits = dict[str, LabelledTexts] | dict[str, Pairs] | dict[str, Recordings]
+
 
 @overload
 def load_splits(source: TextSource, splits: Sequence[str] | None = None) -> dict[str, LabelledTexts]: ...
@@ -30,7 +32,7 @@ def load_splits(source: PairSource, splits: Sequence[str] | None = None) -> dict
 def load_splits(source: RecordingSource, splits: Sequence[str] | None = None) -> dict[str, Recordings]: ...
 
 
-def load_splits(source: Source, splits: Sequence[str] | None = None) -> dict[str, Split]:
+def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     """Loads splits of a data set. Every file is read once.
 
     A validation or test split that the data do not name (by a folder, a file, a list or a column `split`) is held out
@@ -100,13 +102,13 @@ def _about(split: Split) -> str:
 # Readers are imported when they are needed: TFDS takes seconds, and is not needed for one's own data.
 
 
-def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> dict[str, Split]:
-    path = None if dataset is None else Path(dataset).expanduser()
+def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> Splits:
     if isinstance(source, PairSource):
         from rnnapps.datasets.pairs import read_pairs
 
         _check_files(source, dataset)
-        return read_pairs(source, path, splits)
+        return read_pairs(source, None if dataset is None else Path(dataset).expanduser(), splits)
+    path = Path(source.dataset).expanduser()
     if isinstance(source, TextSource):
         from rnnapps.datasets.labelled_texts import read_texts
 
@@ -116,7 +118,7 @@ def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> d
     return read_recordings(path, source, SPLITS if splits is None else splits)
 
 
-def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> dict[str, Split]:
+def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits:
     if isinstance(source, PairSource):
         from rnnapps.datasets.tfds_pairs import read_tfds_pairs
 

@@ -136,7 +136,7 @@ def _parts_of_lines(files: Mapping[str, Path]) -> dict[str, Files]:
                 raise DataError(f"--{here} {files[here]} needs --{there} FILE, the other side of the pairs")
     if "source" not in files:
         raise DataError("no data: name a set with --dataset, or two files of lines with --source and --target")
-    parts = {"train": (files["source"], files["target"])}
+    parts: dict[str, Files] = {"train": (files["source"], files["target"])}
     if "validation-source" in files:
         parts["validation"] = (files["validation-source"], files["validation-target"])
     return parts
@@ -172,12 +172,11 @@ def _check_any(good: GoodPairs, name: str) -> None:
         raise DataError(f"{name}: there are no pairs ({why})")
 
 
-def _read(files: Files) -> tuple[tuple[Path, Path], list[bytes], list[bytes | None]]:
+def _read(files: Files) -> tuple[tuple[Path, Path], Sequence[bytes], Sequence[bytes | None]]:
     """The file of the sources and that of the targets, and both sides line by line; None where a line has no tab."""
     if len(files) == 1:
         fields = [line.split(b"\t") for line in _lines(files[0])]
-        targets = [row[1] if len(row) > 1 else None for row in fields]
-        return (files[0], files[0]), [row[0] for row in fields], targets
+        return (files[0], files[0]), [row[0] for row in fields], [row[1] if len(row) > 1 else None for row in fields]
     sources, targets = (list(_lines(file)) for file in files)
     if len(sources) != len(targets):
         raise DataError(

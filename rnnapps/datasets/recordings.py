@@ -157,7 +157,7 @@ def _parts(
                 f"{path}: {len(groups)} groups ({', '.join(groups[:5])}) cannot make train, {' and '.join(missing)}"
                 " splits; widen --split-by, or leave it out"
             )
-        contents = [listed[index].name.encode(errors="surrogateescape") for index in train]
+        contents = [listed[index].name.encode(errors="surrogateescape") for index in train.tolist()]
         parts[train] = hold_out(contents, labels[train], missing, source.seed)
     return parts, _remarks(speakers, parts, missing if whole else [], missing, advise)
 
@@ -189,7 +189,7 @@ def _remarks(
             "speakers are not recognised in the file names, so a speaker may be in several splits;"
             " --split-by PATTERN keeps them apart"
         ]
-    remarks = [f"{speakers.count:,} speakers by {speakers.rule}"]
+    remarks = [f"{speakers.number:,} speakers by {speakers.rule}"]
     if shared := torn(speakers.of, parts):
         speaker, splits = shared[0]
         others = f" and {len(shared) - 1:,} more are" if len(shared) > 1 else " is"
@@ -200,9 +200,9 @@ def _remarks(
         )
     elif whole:
         remarks[0] += "; all recordings of a speaker are in one split"
-    if advise and speakers.count <= FEW:
+    if advise and speakers.number <= FEW:
         remarks.append(
-            f"{speakers.count} speakers are few to learn voices from: --start-from spoken_vocabulary helps with new"
+            f"{speakers.number} speakers are few to learn voices from: --start-from spoken_vocabulary helps with new"
             " speakers"
         )
     return remarks

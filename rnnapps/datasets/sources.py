@@ -160,15 +160,14 @@ def absolute(source: AnySource) -> AnySource:
 
     The name of a named set stays a name, whatever files there are.
     """
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"dataset": dataset_of(source)}
     for field in dataclasses.fields(source):
         value = getattr(source, field.name)
         if isinstance(value, Path):
             changes[field.name] = value.expanduser().resolve()
-    dataset = dataset_of(source)
-    if dataset is not None and is_path(dataset, kind_of(source)):
-        dataset = str(Path(dataset).expanduser().resolve())
-    return dataclasses.replace(source, dataset=dataset, **changes)
+    if changes["dataset"] is not None and is_path(changes["dataset"], kind_of(source)):
+        changes["dataset"] = str(Path(changes["dataset"]).expanduser().resolve())
+    return dataclasses.replace(source, **changes)
 
 
 def kind_of(source: Source) -> named_sets.Kind:

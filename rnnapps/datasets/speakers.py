@@ -34,7 +34,7 @@ class Speakers(NamedTuple):
     rule: str
 
     @property
-    def count(self) -> int:
+    def number(self) -> int:
         """The number of speakers."""
         return len(set(self.of))
 

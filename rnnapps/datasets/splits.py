@@ -76,14 +76,14 @@ def divide(
     Returns:
         int array (examples,) of indices into `SPLITS`.
     """
-    hashes, labels = np.asarray(hashes, np.uint64), np.asarray(labels, np.int64)
-    counts = np.bincount(labels)
+    places, classes = np.asarray(hashes, np.uint64), np.asarray(labels, np.int64)
+    counts = np.bincount(classes)
     to_test = quotas(counts, test)
     to_validation = quotas(counts - to_test, validation)
-    parts = np.full(len(labels), SPLITS.index("train"))
+    parts = np.full(len(classes), SPLITS.index("train"))
     for label in range(len(counts)):
-        members = np.flatnonzero(labels == label)
-        members = members[np.argsort(hashes[members], kind="stable")]
+        members = np.flatnonzero(classes == label)
+        members = members[np.argsort(places[members], kind="stable")]
         cut = to_test[label]
         parts[members[:cut]] = SPLITS.index("test")
         parts[members[cut : cut + to_validation[label]]] = SPLITS.index("validation")

@@ -60,7 +60,7 @@ def _decoded(builder: tfds.core.DatasetBuilder, part: str, text: str, label: str
     examples = builder.as_dataset(split=part, shuffle_files=False)
     examples = examples.map(lambda example: (example[text], example[label]), num_parallel_calls=2, deterministic=True)
     texts: list[bytes] = []
-    labels = [np.zeros(0, np.int64)]
+    labels: list[np.ndarray] = [np.zeros(0, np.int64)]
     for batch_of_texts, batch_of_labels in examples.batch(_BATCH).as_numpy_iterator():
         texts.extend(batch_of_texts.tolist())
         labels.append(batch_of_labels)

@@ -106,8 +106,9 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
 
     def build(self, input_shape: Shape) -> None:
         memory_size = self._known_memory_size()
+        features: Any = input_shape[-1]
         if not self.cell.built:
-            self.cell.build((None, input_shape[-1] + self._fed_size()))
+            self.cell.build((None, features + self._fed_size()))
         self.build_attention(memory_size)
         if not self.combine.built:
             self.combine.build((None, memory_size + self.cell_output_size))

@@ -14,7 +14,7 @@ from rnnapps.layers.time_order import deserialized
 class AttentionStates(keras.layers.Layer):
     """Calls `AttentionCell.get_initial_state` in a Functional model; that method makes this layer where it is needed.
 
-    The layer shares the cell with the recurrent layer that runs it, also after saving and loading a model.
+    The layer shares the cell with the recurrent layer that runs it, also after a model is saved and loaded.
 
     Args:
         cell: The `AttentionCell`.
@@ -45,6 +45,9 @@ class AttentionStates(keras.layers.Layer):
         return None  # the mask of the memory is one of the states
 
     def get_config(self) -> dict[str, Any]:
+        # Keras marks an object as shared from the second time on that it meets it while a model is saved. Here, the
+        # first of the two layers that share the cell needs the mark too.
+        keras.saving.serialize_keras_object(self.cell)
         return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
 
     @classmethod

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 import warnings
 from copy import deepcopy
+from inspect import signature
 from typing import Any
 
 import keras
 
+from rnnapps import internals
 from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.gru import GRU
 from rnnapps.layers.gru_cell import GRUCell
@@ -95,21 +97,23 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 def _converted(layer: keras.layers.Layer, classes: dict[type, type], package: str) -> keras.layers.Layer:
     names = {_class_name(cls): counterpart for cls, counterpart in classes.items()}
-    found: list[str] = []
+    replaced: list[str] = []
     try:
-        config = _replaced(keras.saving.serialize_keras_object(layer), names, found)
+        with internals.object_sharing():
+            config = _replaced(keras.saving.serialize_keras_object(layer), names, replaced)
     except NotImplementedError:  # a class without `get_config`
-        found.clear()
-    if not found:
+        replaced.clear()
+    if not replaced:
         raise TypeError(_nothing_to_replace(layer, classes, package))
     config.pop("compile_config", None)
-    # Classes that were never registered are found by their name as well.
+    # Classes that were never registered are looked up by their name.
     custom_objects = {
         type(part).__name__: type(part)
         for part in layer._flatten_layers()
         if _class_name(type(part))[0] != "keras.layers" and type(part) not in KERAS
     }
-    converted = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=False)
+    with internals.object_sharing():
+        converted = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=False)
     left = _names(converted, classes)
     if left:
         warnings.warn(
@@ -123,31 +127,32 @@ def _converted(layer: keras.layers.Layer, classes: dict[type, type], package: st
     return converted
 
 
-def _replaced(config: Any, names: dict[tuple[str, str], type], found: list[str]) -> Any:
+def _replaced(config: Any, names: dict[tuple[str, str], type], replaced: list[str]) -> Any:
     """A copy of a serialised object in which the classes in `names` are replaced, at any depth.
 
     Args:
         config: The serialised object, or a part of it.
         names: From the module and name of a class to the class that takes its place.
-        found: Filled with the names of the classes that were replaced.
+        replaced: Filled with the names of the classes that were replaced.
     """
     if isinstance(config, (list, tuple)):
-        return type(config)(_replaced(item, names, found) for item in config)
+        return type(config)(_replaced(item, names, replaced) for item in config)
     if not isinstance(config, dict):
         return deepcopy(config)
     # Built on its own, an inner layer would not know its place, which is part of the names of its weights.
-    config = {key: _replaced(value, names, found) for key, value in config.items() if key != "build_config"}
+    config = {key: _replaced(value, names, replaced) for key, value in config.items() if key != "build_config"}
     counterpart = names.get((config.get("module"), config.get("class_name")))
     if counterpart is None:
         return config
-    found.append(counterpart.__name__)
+    replaced.append(counterpart.__name__)
     module, class_name = _class_name(counterpart)
+    without = OURS_ONLY if "use_cudnn" in signature(counterpart).parameters else (*OURS_ONLY, "use_cudnn")
     return {
         **config,
         "module": module,
         "class_name": class_name,
         "registered_name": None if module == "keras.layers" else keras.saving.get_registered_name(counterpart),
-        "config": {name: value for name, value in config["config"].items() if name not in OURS_ONLY},
+        "config": {name: value for name, value in config["config"].items() if name not in without},
     }
 
 

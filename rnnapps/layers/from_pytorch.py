@@ -94,4 +94,4 @@ def _torch_weights(module: Any, kind: str, suffix: str) -> list[np.ndarray]:
     if not module.bias:
         return kernels
     biases = [read("bias_ih"), read("bias_hh")]
-    return [*kernels, np.stack(biases) if kind == "GRU" else sum(biases)]
+    return [*kernels, np.stack(biases) if kind == "GRU" else np.add(*biases)]

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from rnnapps.layers.lstm_cell import LSTMCell
-from rnnapps.layers.recurrent import Recurrent, checked_use_cudnn
+from rnnapps.layers.recurrent import Recurrent
 from rnnapps.layers.recurrent_cell import Activation, Constraint, Initializer, Regularizer, shared_with_cell
 
 
@@ -124,9 +124,6 @@ class LSTM(Recurrent):
             stateful,
             unroll,
             activity_regularizer=activity_regularizer,
+            use_cudnn=use_cudnn,
             **kwargs,
         )
-        self.use_cudnn = checked_use_cudnn(use_cudnn)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "use_cudnn": self.use_cudnn}

@@ -51,7 +51,9 @@ class Recurrent(keras.layers.RNN):
             exploding gradients. None for no bound. All three need the fused loop.
         engine: Which loop runs the layer: "auto" for the fastest that can (the property `engine` says which, and why),
             "keras" for Keras's own loop.
-        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as of any Keras layer.
+        use_cudnn: As for `keras.layers.LSTM`: "auto" uses cuDNN wherever it can run, False never does, and True makes
+            a call that cannot use it an error.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as for any Keras layer.
 
     Call arguments:
         sequences: `(batch, time, features)`.
@@ -89,7 +91,7 @@ class Recurrent(keras.layers.RNN):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A layer made for one cell has the cell's arguments as attributes, as in Keras."""
         super().__init_subclass__(**kwargs)
-        if vars(cls).get("cell_class"):
+        if "cell_class" in vars(cls) and cls.cell_class is not None:
             for name in cell_arguments(cls.cell_class):
                 setattr(cls, name, property(attrgetter(f"cell.{name}")))
 
@@ -107,6 +109,7 @@ class Recurrent(keras.layers.RNN):
         checkpoint_every: int | None = None,
         gradient_clip: float | None = None,
         engine: str = "auto",
+        use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
         if engine not in ("auto", "keras"):
@@ -118,6 +121,8 @@ class Recurrent(keras.layers.RNN):
                 raise ValueError(f"`{name}` must be a positive number of steps or None, got {steps!r}")
         if gradient_clip is not None and not gradient_clip > 0:
             raise ValueError(f"`gradient_clip` must be a positive number or None, got {gradient_clip!r}")
+        if use_cudnn not in ("auto", True, False):
+            raise ValueError(f"`use_cudnn` must be 'auto', True or False, got {use_cudnn!r}")
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, **kwargs
         )
@@ -126,6 +131,7 @@ class Recurrent(keras.layers.RNN):
         self.checkpoint_every = checkpoint_every
         self.gradient_clip = gradient_clip
         self._engine = engine
+        self.use_cudnn = use_cudnn
         self._need_fused_loop("truncate", "checkpoint_every", "gradient_clip")
         # As for cuDNN: with ops that XLA does not know in it, Keras must not compile a model of its own accord.
         self.supports_jit = not self.engine.startswith(("cudnn", "native"))
@@ -198,7 +204,7 @@ class Recurrent(keras.layers.RNN):
 
     def _no_cudnn(self) -> str | None:
         """What keeps this layer from cuDNN on a GPU, by the rules of Keras's layers; None if nothing does."""
-        if getattr(self, "use_cudnn", "auto") is False:
+        if self.use_cudnn is False:
             return "use_cudnn=False"
         cell = self.cell
         return recurrences.not_served_by_cudnn(
@@ -210,7 +216,7 @@ class Recurrent(keras.layers.RNN):
         )
 
     def _check_use_cudnn(self) -> None:
-        if getattr(self, "use_cudnn", "auto") is True:
+        if self.use_cudnn is True:
             obstacle = self._obstacle()
             reason = recurrences.why_not_cudnn(self._no_cudnn()) if obstacle is None else obstacle
             if reason is not None:
@@ -359,9 +365,8 @@ class Recurrent(keras.layers.RNN):
         if self.cell_class:
             del config["cell"]
             config.update(self.cell.get_cell_config())
-        config.update(truncate=self.truncate, checkpoint_every=self.checkpoint_every, gradient_clip=self.gradient_clip)
-        config["engine"] = self._engine
-        return config
+        names = ("truncate", "checkpoint_every", "gradient_clip", "use_cudnn")
+        return {**config, **{name: getattr(self, name) for name in names}, "engine": self._engine}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Recurrent:
@@ -382,14 +387,3 @@ def _with_a_first_step(sequences: Tensor, mask: Tensor | None) -> tuple[Tensor, 
         blank = ops.zeros((batch, missing, *mask.shape[2:]), dtype="bool")
         mask = ops.concatenate([ops.cast(mask, "bool"), blank], axis=1)
     return sequences, mask
-
-
-def checked_use_cudnn(use_cudnn: str | bool) -> str | bool:
-    """The argument `use_cudnn` of a layer, if it is one of its three values.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if use_cudnn not in ("auto", True, False):
-        raise ValueError(f"`use_cudnn` must be 'auto', True or False, got {use_cudnn!r}")
-    return use_cudnn

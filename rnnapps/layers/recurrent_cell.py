@@ -49,6 +49,18 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     gates: ClassVar[int] = 1
     state_count: ClassVar[int] = 1
+    units: int
+    output_size: int
+    activation: Callable[..., Tensor]
+    use_bias: bool
+    kernel_initializer: Callable[..., Tensor]
+    recurrent_initializer: Callable[..., Tensor]
+    bias_initializer: Callable[..., Tensor]
+    dropout: float
+    recurrent_dropout: float
+    kernel: Any  # keras.Variable, as the two below
+    recurrent_kernel: Any
+    bias: Any  # None without `use_bias`
 
     def __init__(
         self,
@@ -108,7 +120,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             self.bias = self._add_cell_weight("bias", self._bias_shape(), "bias", self._start_bias)
 
     def _add_cell_weight(
-        self, name: str, shape: tuple[int, ...], kind: str, initializer: Callable[..., Tensor]
+        self, name: str, shape: Shape, kind: str, initializer: Callable[..., Tensor]
     ) -> keras.Variable:
         return self.add_weight(
             name=name,
@@ -178,7 +190,7 @@ def cell_arguments(cell: type[RecurrentCell]) -> tuple[str, ...]:
 
 def shared_with_cell(arguments: dict[str, Any]) -> dict[str, Any]:
     """What a layer's keyword arguments mean for its cell: `dtype`, `trainable` and, taken out, `implementation`."""
-    cell = {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}
+    cell: dict[str, Any] = {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}
     if "implementation" in arguments:
         cell["implementation"] = arguments.pop("implementation")
     return cell

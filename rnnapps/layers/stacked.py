@@ -192,7 +192,8 @@ class Stacked(keras.layers.Layer):
     def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         if initial_state_shape is not None:
             check_state_shapes(self, initial_state_shape, sequences_shape[0])
-        shape, states = sequences_shape, []
+        shape: Any = sequences_shape
+        states: list[Any] = []
         for layer in self.layers:
             last = layer.compute_output_shape(shape)
             shape = self._first(last)
@@ -203,7 +204,8 @@ class Stacked(keras.layers.Layer):
         return (*outputs, *states)
 
     def _first(self, shape: Any) -> Shape:
-        return shape[0] if isinstance(shape[0], (list, tuple)) else shape
+        first: Any = shape[0]
+        return tuple(first) if isinstance(first, (list, tuple)) else shape
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = keras.tree.flatten(mask)[0] if self.return_sequences else None

@@ -33,7 +33,7 @@ KERNEL_FLAGS = ("-std=c++17", "-O3")
 # Their Eigen does not compile where it sees 16-bit floats of AVX-512 (Sapphire Rapids and later), which nothing here
 # uses.
 OPS_FLAGS = ("-O1", "-w", "-U__AVX512FP16__")
-OPS = ("ops.cc",)
+OPS = ("ops.cc", "shapes.cc")
 # Variables that change what a compiler finds.
 VARIABLES = ("CPATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX")
 # What compilers, assemblers and linkers print when the machine, not the source, stopped them.

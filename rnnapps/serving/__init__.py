@@ -1,4 +1,4 @@
-"""SavedModels for TensorFlow Serving: written whole or not at all, checked without our Python, and asked.
+"""SavedModels for TensorFlow Serving: written completely or not at all, checked without Keras and rnnapps, and asked.
 
 TensorFlow is imported with the names that need it, so that clients and the check start at once.
 """
@@ -19,7 +19,7 @@ _HOMES = {
     "connect": "clients.client",
     "is_export": "versions",
     "latest": "versions",
-    "load": "export",
+    "load": "loading",
     "metadata": "versions",
     "never_empty": "chunks",
     "save": "export",

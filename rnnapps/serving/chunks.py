@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from rnnapps.assertions import asserted
+
 Outputs = dict[str, tf.Tensor]
 
 
@@ -80,6 +82,4 @@ def _with_equal_rows(inputs: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
         return inputs
     counts = [tf.shape(tensor)[0] for tensor in inputs]
     equal = tf.reduce_all(tf.equal(counts, counts[0]))
-    refusal = tf.debugging.Assert(equal, ["the inputs have different numbers of rows:", *counts])
-    with tf.control_dependencies([refusal]):
-        return [tf.identity(tensor) for tensor in inputs]
+    return asserted(list(inputs), equal, "the inputs have different numbers of rows:", *counts)

@@ -12,9 +12,9 @@ import keras
 import tensorflow as tf
 
 from rnnapps.errors import UserError
+from rnnapps.run_folder import RunFolder
 from rnnapps.terminal import printable
 from rnnapps.training.model_archive import BadArchive, ModelArchive, elements, read_archive
-from rnnapps.training.run_folder import RunFolder
 
 SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
 SPARE = 3  # wrappers such as Bidirectional build the layer that they are given, and then copies of it
@@ -59,6 +59,23 @@ def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> 
     return model
 
 
+def load_weights(model: keras.Model, run: RunFolder) -> None:
+    """Puts the best weights of a run into its model, which is built.
+
+    Args:
+        model: The model.
+        run: The run folder.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another model.
+    """
+    try:
+        read_archive(run.model_file)
+        model.load_weights(run.model_file)
+    except Exception as error:
+        raise UserError(f"{run.model_file}: its weights cannot be loaded: {_one_line(error)}; {_REMEDY}") from error
+
+
 def _as(model_class: type[keras.Model]) -> str:
     return "" if model_class is keras.Model else f" as a {model_class.__name__}"
 
@@ -91,7 +108,7 @@ def _no_more_variables_than(archive: ModelArchive) -> Iterator[None]:
         with tf.variable_creator_scope(create):
             yield
     finally:
-        if exceeded:  # said here, since Keras catches what build() raises
+        if exceeded:  # raised here, since Keras catches what build() raises
             raise BadArchive("its configuration asks for more weights than the file holds")
 
 
@@ -105,8 +122,8 @@ def _shape(initial_value: Any) -> tuple[int, ...]:
 def _one_line(error: Exception) -> str:
     """What an exception says, without the configurations and advice that Keras puts around it."""
     text = str(error)
-    if said := re.search(r"Example error message for object .*?:\n\n(.*?)\n\n", text, re.DOTALL):
-        text = f"its weights do not fit its configuration: {said[1]}"
+    if first := re.search(r"Example error message for object .*?:\n\n(.*?)\n\n", text, re.DOTALL):
+        text = f"its weights do not fit its configuration: {first[1]}"
     text = re.split(r"Exception encountered: |Error encountered during deserialization: ", text)[-1]
     text = " ".join(printable(text).split()) or type(error).__name__
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"

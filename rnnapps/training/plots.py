@@ -91,7 +91,7 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
     counts = np.asarray(counts)
     n = len(classes)
     if counts.shape != (n, n):
-        raise ValueError(f"counts must have the shape ({n}, {n}) for {n} classes; it is {counts.shape}")
+        raise ValueError(f"counts must have the shape ({n}, {n}) for {n} classes, got {counts.shape}")
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     cell, font, decimals = (1.15, 11, 1) if n <= 6 else (0.72, 8.5, 1) if n <= 14 else (0.48, 6.5, 0)  # cell in inches

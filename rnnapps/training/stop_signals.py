@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that the training loop asks, so that it stops between two steps."""
+"""Ctrl-C and SIGTERM as a flag that the training loop reads, so that it stops between two steps."""
 
 from __future__ import annotations
 

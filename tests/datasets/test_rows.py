@@ -15,7 +15,7 @@ from rnnapps.datasets.lines import START
 from rnnapps.datasets.rows import open_rows, rows_of
 
 NUL_IS_TEXT = sys.version_info >= (3, 11)  # Python's csv module refuses it before
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=80, deadline=None)
 
 
 def rows(content, columns="text", name="in.csv", quoting="standard"):
@@ -83,7 +83,7 @@ JUNK = st.sampled_from(
 @QUICK
 @given(st.lists(st.sampled_from(["plain", "two, words", 'a "quote" within', "größe"]), max_size=12), st.data())
 def test_a_damaged_line_costs_at_most_itself(contents, data):
-    """Whatever stands in one line, all other rows of one line come back."""
+    """Whatever one line holds, all rows of other lines come back."""
     place = data.draw(st.integers(0, len(contents)))
     junk = data.draw(JUNK)
     good = [written([[text, "label"]], ",", "\n").encode() for text in contents]

@@ -49,7 +49,7 @@ def names(pattern, people=PEOPLE, labels=LABELS, takes=range(2)):
 def test_speakers_are_recognised(pattern, people):
     found, labels, speakers = names(pattern, people)
     who = recognised(found, labels)
-    assert who is not None and who.count == 3
+    assert who is not None and who.number == 3
     pairs = set(zip(who.of, speakers, strict=True))
     assert len(pairs) == 3  # one name for each
 

@@ -103,7 +103,7 @@ def test_a_changed_file_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_hold_the_data_is_named(tmp_path):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("a file")
     with pytest.raises(DataError, match=r"movie_sentences: cannot be prepared in .*file") as error:
         load("movie_sentences", "train", data_dir=tmp_path / "file")
     assert "\n" not in str(error.value)

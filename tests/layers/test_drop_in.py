@@ -203,3 +203,20 @@ def test_use_cudnn_and_the_options_of_a_run_are_attributes(name: str) -> None:
     layer = getattr(ours, name)(2)
     assert layer.return_sequences is layer.go_backwards is layer.stateful is layer.unroll is False
     assert getattr(layer, "use_cudnn", "auto") == "auto"
+
+
+def test_use_cudnn_true_is_an_error_where_cudnn_cannot_run() -> None:
+    """On a CPU for every layer, as in Keras; the reason is named."""
+    if tf.config.list_logical_devices("GPU"):
+        pytest.skip("there is a GPU")
+    for name in ("GRU", "LSTM"):
+        with pytest.raises(ValueError, match="use_cudnn"):
+            getattr(keras.layers, name)(2, use_cudnn=True)(SEQUENCES)
+        with pytest.raises(
+            ValueError, match=rf"{name} .* must use cuDNN and cannot: there is no GPU.*got use_cudnn=True"
+        ):
+            getattr(ours, name)(2, use_cudnn=True)(SEQUENCES)
+    with pytest.raises(ValueError, match="cannot: activation is softsign"):
+        ours.LSTM(2, "softsign", use_cudnn=True)(SEQUENCES)
+    copy = ours.Bidirectional.from_config(ours.Bidirectional(ours.LSTM(2, use_cudnn=False)).get_config())
+    assert copy.forward_layer.use_cudnn is copy.backward_layer.use_cudnn is False

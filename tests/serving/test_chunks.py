@@ -20,11 +20,11 @@ def test_chunks_are_bounded_and_answers_joined_in_order(size, chunks):
     answer, sizes = spied(3)
     x = tf.reshape(tf.range(2 * size), [size, 2])
     text = tf.strings.as_string(x[:, 0])
-    found = answer(x, text)
+    joined = answer(x, text)
     assert sizes.numpy().tolist() == chunks
-    assert found["y"].numpy().tolist() == (2 * x).numpy().tolist()
-    assert found["y"].shape == (size, 2)
-    assert found["text"].numpy().tolist() == text.numpy().tolist()
+    assert joined["y"].numpy().tolist() == (2 * x).numpy().tolist()
+    assert joined["y"].shape == (size, 2)
+    assert joined["text"].numpy().tolist() == text.numpy().tolist()
 
 
 @pytest.mark.parametrize("size", [0, 1, 3])

@@ -200,10 +200,7 @@ def nested(depth: int) -> bytes:
         (lambda config: config["config"].update(unheard_of=1), "unheard_of"),
         (lambda config: config["config"].pop("vocabulary") and None, "vocabulary"),
         (lambda config: config.update(config=[]), "does not describe a model"),
-        (
-            lambda config: config.update(registered_name="rnnapps>Translator", class_name="Translator"),
-            "rnnapps>Translator",
-        ),
+        (lambda config: config.update(registered_name="a>Parser", class_name="Parser"), "unknown class 'a>Parser'"),
         (lambda config: config.update(registered_name=None, class_name="Tagger", module="os"), "Tagger"),
         (lambda config: config["config"].update(cell={"class_name": "LSTN", "config": {}}), "unknown class 'LSTN'"),
         (

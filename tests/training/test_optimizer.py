@@ -37,11 +37,11 @@ def test_every_optimizer_survives_serialisation(name):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"name": "adma"}, "adam, adamw, rmsprop, sgd; it is 'adma'"),
+        ({"name": "adma"}, "adam, adamw, rmsprop, sgd, got 'adma'"),
         ({"clip_norm": 0.0}, "clip_norm must be above 0"),
         ({"weight_averaging": 1.0}, "between 0 and 1"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
-        ({"schedule": "linear"}, "constant, cosine, plateau; it is 'linear'"),
+        ({"schedule": "linear"}, "constant, cosine, plateau, got 'linear'"),
         ({"schedule": "cosine"}, "needs total_steps"),
         ({"schedule": "cosine", "total_steps": 5, "warmup_steps": 5}, "above warmup_steps"),
         ({"warmup_steps": 5}, "needs schedule 'cosine'"),

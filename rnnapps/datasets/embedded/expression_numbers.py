@@ -138,12 +138,11 @@ def spoken_price(draw: random.Random) -> Tell:
 def measure(units: tuple[str, ...]) -> Callable[[random.Random], Tell]:
     def measure(draw: random.Random) -> Tell:
         unit, manner = draw.choice(units), draw.choice(("whole", "decimal", "short", "words"))
-        number = _whole(draw, 2, 9999)
-        if manner == "decimal":
-            number = number / 10 if number % 10 else (number + 5) / 10
+        whole = _whole(draw, 2, 9999)
         if manner == "words":
-            number = _whole(draw, 2, 999)
-            return lambda language: {"measure": say.measure_words(number, unit, language)}
+            small = _whole(draw, 2, 999)
+            return lambda language: {"measure": say.measure_words(small, unit, language)}
+        number = whole if manner != "decimal" else whole / 10 if whole % 10 else (whole + 5) / 10
         return lambda language: {"measure": say.measure(number, unit, language, short=manner == "short")}
 
     return measure

@@ -189,7 +189,7 @@ def percent(number: float, language: str) -> str:
 
 
 @functools.cache
-def _pattern(pattern: str):
+def _pattern(pattern: str) -> babel.dates.DateTimePattern:
     return babel.dates.parse_pattern(pattern)
 
 

@@ -4,7 +4,6 @@ The package holds the 25,000 labelled training reviews of the Large Movie Review
 sentences of the Rotten Tomatoes sentence polarity data. Its CSV is read as a file; its Python code is never imported.
 """
 
-import collections
 import csv
 import hashlib
 import importlib.metadata
@@ -72,7 +71,7 @@ class _Reviews(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        labels = collections.OrderedDict()  # by text: a repeat falls away, the first stays
+        labels: dict[str, int] = {}  # by text: the first of several equal texts is kept
         with open(csv_path(), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row["source"] == self.SOURCE:
