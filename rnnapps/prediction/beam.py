@@ -33,15 +33,6 @@ from rnnapps.terminal import printable
 _BAD, _GOOD = "bad", "good"
 
 
-def _json(value: Any) -> Any:
-    """An output as JSON has it: text for bytes, and six digits after the point, as `predict` prints them."""
-    if isinstance(value, list):
-        return [_json(part) for part in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return round(value, 6) if isinstance(value, float) else value
-
-
 def read_row(line: bytes, columns: Sequence[str], is_json: bool) -> Iterator[Any]:
     """A line as a row; a bad one goes, with the reason, to the output `bad`. A blank line of JSON lines is nothing."""
     if is_json and not line.strip():
@@ -76,7 +67,7 @@ def write_result(result: Any) -> Iterator[Any]:
     if isinstance(result.inference, Refused):
         yield beam.pvalue.TaggedOutput(_BAD, _bad_line(result.example, result.inference.reason))
     else:
-        answers = {PREFIX + name: _json(value) for name, value in result.inference.items()}
+        answers = {PREFIX + name: value for name, value in result.inference.items()}
         yield json.dumps(result.example | answers, ensure_ascii=False)
 
 
