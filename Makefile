@@ -9,7 +9,7 @@ REVIEW ?= Funny, moving and beautifully acted, from the first scene to the last.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint format bench sanitize clean
+.PHONY: demo test test-fast coverage lint format hooks bench sanitize clean
 
 demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
 	$(BIN)/rnn-sentiment train --run-dir $(RUN) --overwrite
@@ -18,24 +18,54 @@ demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, a
 	$(BIN)/rnn-sentiment predict $(EXPORT) "$(REVIEW)"
 	@echo "Plots: $(RUN)/report/   Try: $(BIN)/rnn-sentiment predict $(RUN) \"your own sentence\""
 
-test: $(READY)  ## the whole test suite
+test: $(READY)  ## the whole test suite, the examples in docstrings included
 	$(BIN)/python -m pytest
+
+test-fast: $(READY)  ## the tests that are not marked slow, in about two minutes
+	$(BIN)/python -m pytest -m "not slow"
+
+coverage: $(READY)  ## the whole test suite, and how much of the library it runs
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## every benchmark behind a figure in the README; an hour or more
+hooks: $(READY)  ## lint before every commit
+	$(BIN)/pre-commit install
+
+# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, a run of rnn-translation.
+DIGITS ?=
+MULTI30K ?=
+TRANSLATION ?=
+bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/sentiment.py
 	$(BIN)/python benchmarks/gradient_flow.py --picture docs/gradient_flow.png
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/streaming_audio.py
+ifneq ($(DIGITS),)
+	$(BIN)/python benchmarks/spoken_digits.py $(DIGITS)
+	$(BIN)/python benchmarks/spoken_digits.py $(DIGITS) --leave-out
+else
+	@echo "left out: make bench DIGITS=FOLDER measures spoken digits"
+endif
+ifneq ($(MULTI30K),)
+	$(BIN)/python benchmarks/translation.py $(MULTI30K) --config apps/translation/captions.toml
+else
+	@echo "left out: make bench MULTI30K=FOLDER measures translation beside PyTorch"
+endif
+ifneq ($(TRANSLATION),)
+	$(BIN)/python benchmarks/serving.py --translation $(TRANSLATION)
+else
+	@echo "left out: make bench TRANSLATION=RUN measures the export of a translator"
+endif
 
 $(READY): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -9,6 +9,7 @@ first step helps. The LSTM starts with forget gates that remember for about as l
 
 import argparse
 import pathlib
+from collections.abc import Callable
 
 import keras
 import matplotlib
@@ -17,7 +18,7 @@ import numpy as np
 
 from rnnapps.layers import LSTM, SimpleRNN
 from rnnapps.training.gradient_flow import draw_gradient_flow, gradient_flow
-from rnnapps.training.plots import _STYLE
+from rnnapps.training.plots import STYLE
 
 SYMBOLS = 4
 
@@ -31,7 +32,7 @@ def examples(count: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]
     return sequences, symbols
 
 
-def remembering_bias(steps: int):
+def remembering_bias(steps: int) -> Callable[..., object]:
     """Biases of an LSTM whose forget gates start with time constants from 1 to `steps`, input gates the opposite."""
 
     def bias(shape, dtype=None):
@@ -48,16 +49,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="length of a sequence (default: %(default)s)")
     parser.add_argument("--updates", type=int, default=600, help="training steps (default: %(default)s)")
     parser.add_argument("--units", type=int, default=64, help="(default: %(default)s)")
+    parser.add_argument("--test", type=int, default=512, help="sequences to test on (default: %(default)s)")
     options = parser.parse_args()
 
     batch = 32
     train = examples(batch * options.updates, options.steps, seed=1)
-    test = examples(512, options.steps, seed=2)
+    test = examples(options.test, options.steps, seed=2)
     contenders = {
         "SimpleRNN": SimpleRNN(options.units),
         "LSTM": LSTM(options.units, unit_forget_bias=False, bias_initializer=remembering_bias(options.steps)),
     }
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(10.5, 4), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for axes, (name, layer) in zip(panels, contenders.items(), strict=True):

@@ -4,16 +4,16 @@
     python benchmarks/sentiment.py --config apps/sentiment/best.toml --only ours linear
 
 Each contender runs in a process of its own, from the texts to the accuracy on the test split; its seconds include the
-vocabulary and the evaluation, but neither imports nor the making of the data set.
+vocabulary and the evaluation, but neither imports nor the preparation of the data set.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
+
+from measuring import cores, in_a_process, print_header, print_row, write_figures
 
 CONTENDERS = {
     "ours": "rnn-sentiment train",
@@ -22,21 +22,22 @@ CONTENDERS = {
 }
 
 
-def texts_of(split: str) -> tuple[list[str], list[int]]:
-    from rnnapps.apps.sentiment.data import reviews
+def texts_of(dataset: str, split: str) -> tuple[list[str], list[int]]:
+    from rnnapps.apps.sentiment.cli import Source
+    from rnnapps.datasets import load_splits
 
-    found = reviews("movie_reviews", split)
-    return [text.decode() for text in found.texts], found.labels
+    part = load_splits(Source(dataset=dataset), [split])[split]
+    return [text.decode() for text in part.texts], part.labels.tolist()
 
 
-def ours(config: str | None) -> dict:
+def ours(dataset: str, config: str | None) -> dict[str, float]:
     from click.testing import CliRunner
 
     import rnnapps.training
-    from rnnapps.apps.sentiment import cli, model, report  # noqa: F401 - imported here so that they are not timed
+    from rnnapps.apps.sentiment import cli, task  # noqa: F401 - imported here so that they are not timed
 
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--config", config] if config else []
+        options = ["--dataset", dataset, *(["--config", config] if config else [])]
         started = time.perf_counter()
         result = CliRunner().invoke(cli.main, ["train", "--run-dir", f"{folder}/run", *options])
         seconds = time.perf_counter() - started
@@ -46,12 +47,12 @@ def ours(config: str | None) -> dict:
     return {"accuracy": metrics["test"]["accuracy"], "seconds": seconds, "epochs": metrics["epochs"]}
 
 
-def keras_example() -> dict:
+def keras_example(dataset: str) -> dict[str, float]:
     import keras
     import tensorflow as tf
 
     keras.utils.set_random_seed(0)
-    data = {split: texts_of(split) for split in ("train", "validation", "test")}
+    data = {split: texts_of(dataset, split) for split in ("train", "validation", "test")}
     started = time.perf_counter()
     words = keras.layers.TextVectorization(max_tokens=20_000, output_sequence_length=200)
     words.adapt(tf.data.Dataset.from_tensor_slices(data["train"][0]).batch(1024))
@@ -71,12 +72,12 @@ def keras_example() -> dict:
     return {"accuracy": accuracy, "seconds": time.perf_counter() - started, "epochs": 2}
 
 
-def linear() -> dict:
+def linear(dataset: str) -> dict[str, float]:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import LinearSVC
 
-    train, test = texts_of("train"), texts_of("test")
+    train, test = texts_of(dataset, "train"), texts_of(dataset, "test")
     started = time.perf_counter()
     model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LinearSVC()).fit(*train)
     return {"accuracy": model.score(*test), "seconds": time.perf_counter() - started}
@@ -85,30 +86,26 @@ def linear() -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--dataset", default="movie_reviews", help="a name or a path (default: %(default)s)")
     parser.add_argument("--config", help="TOML file with options for rnn-sentiment train; its defaults otherwise")
-    parser.add_argument("--json", help="file to write the figures to")
+    parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.contender:
-        run = {"ours": lambda: ours(arguments.config), "keras": keras_example, "linear": linear}
-        print(json.dumps(run[arguments.contender]()))
+    options = parser.parse_args()
+    if options.contender:
+        run = {"ours": lambda dataset: ours(dataset, options.config), "keras": keras_example, "linear": linear}
+        print(json.dumps(run[options.contender](options.dataset)))
         return
-    found = {}
-    for name in arguments.only:
+    results = {}
+    for name in options.only:
         print(f"{CONTENDERS[name]} ...", file=sys.stderr)
-        options = ["--config", arguments.config] if arguments.config else []
-        process = subprocess.run(
-            [sys.executable, __file__, "--contender", name, *options], stdout=subprocess.PIPE, text=True, check=True
-        )
-        found[name] = json.loads(process.stdout.splitlines()[-1])
-    print(f"movie_reviews, test split; {os.cpu_count()} cores")
-    print(f"{'':60} {'accuracy':>9} {'seconds':>8} {'of ours':>8}")
-    for name, figures in found.items():
-        ratio = f"{figures['seconds'] / found['ours']['seconds']:8.2f}" if "ours" in found else ""
-        print(f"{CONTENDERS[name]:60} {figures['accuracy']:9.2%} {figures['seconds']:8.0f} {ratio}")
-    if arguments.json:
-        with open(arguments.json, "w") as file:
-            json.dump({"cores": os.cpu_count(), "config": arguments.config, "contenders": found}, file, indent=2)
+        arguments = ["--contender", name, "--dataset", options.dataset]
+        results[name] = in_a_process(__file__, *arguments, *(["--config", options.config] if options.config else []))
+    print(f"{options.dataset}, test split; {cores()} cores")
+    print_header(["", "accuracy", "seconds", "of ours"])
+    for name, figures in results.items():
+        ratio = f"{figures['seconds'] / results['ours']['seconds']:.2f}" if "ours" in results else ""
+        print_row([CONTENDERS[name], f"{figures['accuracy']:.2%}", f"{figures['seconds']:.0f}", ratio])
+    write_figures(options.json, {"cores": cores(), "config": options.config, "contenders": results})
 
 
 if __name__ == "__main__":

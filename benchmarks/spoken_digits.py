@@ -9,8 +9,8 @@ folder for each digit: PATH/7/7_jackson_32.wav. A tenth of the training recordin
 
 Where speakers are left out, few voices remain to learn from, so synthetic ones help in two ways: the model starts from
 one that tells apart sixty words spoken by eSpeak NG (`spoken_vocabulary`), trained first, and the training split also
-holds two of each digit by each of these voices. Synthetic recordings never validate or test. `--alone` goes without;
-`--voices RUN` takes a model of the sixty words that is there already.
+holds two of each digit by each of these voices. Synthetic recordings never validate or test. `--alone` leaves them out;
+`--voices RUN` takes a model of the sixty words that was trained before.
 
 Options that this script does not know go to the trainings on digits.
 """
@@ -26,6 +26,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+
+from measuring import print_header, print_row
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -55,8 +57,8 @@ def main() -> None:
         sys.exit(f"{options.path}: no recordings such as 7/7_jackson_32.wav")
     parts = list(tests(recordings, options.leave_out))
     made = []
-    print("test on           seed   accuracy   F1       seconds")
-    found = []
+    print_header(["test on", "seed", "accuracy", "F1", "seconds"])
+    accuracies = []
     with tempfile.TemporaryDirectory() as folder:
         if options.leave_out is None:
             recipe = USUAL
@@ -66,17 +68,17 @@ def main() -> None:
             made = list(synthetic(pathlib.Path(folder)))
             voices = options.voices or pathlib.Path(folder, "voices")
             if not options.voices:
-                line("sixty words", 0, *train("spoken_vocabulary", voices, 0, SIXTY_WORDS))
+                print_figures("sixty words", 0, *train("spoken_vocabulary", voices, 0, SIXTY_WORDS))
             recipe = [*LEFT_OUT, "--start-from", str(voices)]
         for name, test in parts:
             manifest = pathlib.Path(folder, "manifest.csv")
             write(manifest, [*divided(recordings, set(test)), *made])
             for seed in options.seeds:
                 metrics, seconds = train(manifest, pathlib.Path(folder, "run"), seed, [*recipe, *others])
-                line(name, seed, metrics, seconds)
-                found.append(metrics["accuracy"])
-    spread = statistics.stdev(found) if len(found) > 1 else 0.0
-    print(f"mean {statistics.mean(found):.2%}, standard deviation {spread:.2%}, lowest {min(found):.2%}")
+                print_figures(name, seed, metrics, seconds)
+                accuracies.append(metrics["accuracy"])
+    spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+    print(f"mean {statistics.mean(accuracies):.2%}, standard deviation {spread:.2%}, lowest {min(accuracies):.2%}")
 
 
 def tests(recordings: list[pathlib.Path], left_out: list[str] | None) -> Iterator[tuple[str, list[pathlib.Path]]]:
@@ -134,9 +136,9 @@ def train(
     return json.loads((run / "metrics.json").read_text())["test"], seconds
 
 
-def line(name: str, seed: int, metrics: dict[str, float], seconds: float) -> None:
+def print_figures(name: str, seed: int, metrics: dict[str, float], seconds: float) -> None:
     """Prints one row of the table."""
-    print(f"{name:17} {seed:4}   {metrics['accuracy']:8.2%}   {metrics['f1']:.4f}   {seconds:.0f}", flush=True)
+    print_row([name, seed, f"{metrics['accuracy']:.2%}", f"{metrics['f1']:.4f}", f"{seconds:.0f}"])
 
 
 def _speaker(file: pathlib.Path) -> str:

@@ -18,13 +18,14 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import absl.logging
-import keras
 import numpy as np
 import tensorflow as tf
 
-from rnnapps import serving
+from measuring import print_header, print_row
+from rnnapps import serving, training
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.apps.speech.serving import Stream, endpoints
+from rnnapps.apps.speech.serving import endpoints
+from rnnapps.apps.speech.streaming import Stream
 from rnnapps.datasets.embedded.spoken_words import CLASSES
 from rnnapps.recurrences import use_engine
 
@@ -46,19 +47,19 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     if options.run:
-        model = keras.models.load_model(options.run / "model.keras", compile=False)
+        model = training.load_model(training.open_run(options.run))
     else:
         model = SpeechClassifier(CLASSES, cell=options.cell, units=options.units, causal=True)
         model.build()
     with tempfile.TemporaryDirectory() as folder, use_engine("graph"):
         export = serving.save(pathlib.Path(folder), [model], endpoints(model)).folder
-        print(f"{model.options['cell']}, {model.options['units']} units, {model.count_params():,} weights; one core")
-        print("chunk      p50         p99         mean        real-time factor")
+        print(f"{model.options.cell}, {model.options.units} units, {model.count_params():,} weights; one core")
+        print_header(["chunk", "p50", "p99", "mean", "real-time factor"])
         for milliseconds in options.chunk_ms:
             times = measure(export, round(milliseconds * model.sample_rate / 1000), options.seconds, model.sample_rate)
             p50, p99, mean = (1000 * value for value in (*np.percentile(times, [50, 99]), times.mean()))
             factor = mean / milliseconds
-            print(f"{milliseconds:5g} ms  {p50:6.2f} ms   {p99:6.2f} ms   {mean:6.2f} ms   {factor:.4f}")
+            print_row([f"{milliseconds:g} ms", f"{p50:.2f} ms", f"{p99:.2f} ms", f"{mean:.2f} ms", f"{factor:.4f}"])
 
 
 def measure(export: pathlib.Path, samples: int, seconds: float, sample_rate: int) -> np.ndarray:

@@ -11,12 +11,13 @@ validation too.
 
 import argparse
 import csv
-import os
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+from measuring import cores, print_header, print_row
 
 
 def train_ours(folder: str, arguments) -> tuple[list[float], "training.RunFolder"]:  # noqa: F821
@@ -36,15 +37,15 @@ def train_ours(folder: str, arguments) -> tuple[list[float], "training.RunFolder
         return [float(row["seconds"]) for row in csv.DictReader(file)], run
 
 
-def train_twin(model, batches, options: dict) -> tuple[list[float], "torch.nn.Module"]:  # noqa: F821
+def train_twin(model, batches, config) -> tuple[list[float], "torch.nn.Module"]:  # noqa: F821
     """Trains the twin of `model` on `batches`; seconds of each epoch, and the twin."""
     import torch
 
-    torch.manual_seed(options["seed"])
-    torch.set_num_threads(os.cpu_count())
+    torch.manual_seed(config.source.seed)
+    torch.set_num_threads(cores())
     twin = make_twin(model)
-    optimizer = torch.optim.Adam(twin.parameters(), options["learning_rate"], eps=1e-7)
-    total = options["epochs"] * batches.steps
+    optimizer = torch.optim.Adam(twin.parameters(), config.training.learning_rate, eps=1e-7)
+    total = config.training.epochs * batches.steps
     warmup = total // 20
 
     def rate(step: int) -> float:
@@ -53,16 +54,16 @@ def train_twin(model, batches, options: dict) -> tuple[list[float], "torch.nn.Mo
         return 0.5 * (1 + np.cos(np.pi * (step - warmup) / (total - warmup)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    loss = torch.nn.CrossEntropyLoss(ignore_index=0, label_smoothing=model.options["label_smoothing"])
+    loss = torch.nn.CrossEntropyLoss(ignore_index=0, label_smoothing=model.options.label_smoothing)
     seconds = []
-    for epoch in range(options["epochs"]):
+    for epoch in range(config.training.epochs):
         twin.train()
         started = time.perf_counter()
         for (source, target_in), target_out in batches.epoch(epoch).as_numpy_iterator():
             source, target_in, target_out = (torch.tensor(ids).long() for ids in (source, target_in, target_out))
             optimizer.zero_grad()
             loss(twin(source, target_in).flatten(0, 1), target_out.flatten()).backward()
-            torch.nn.utils.clip_grad_norm_(twin.parameters(), options["clip_norm"])
+            torch.nn.utils.clip_grad_norm_(twin.parameters(), config.training.clip_norm)
             optimizer.step()
             schedule.step()
         seconds.append(time.perf_counter() - started)
@@ -76,18 +77,21 @@ def make_twin(model):
     from torch import nn
 
     options = model.options
-    if (options["cell"], options["attention"], options["target_subwords"]) != ("gru", "multiplicative", None):
+    if (options.cell, options.attention) != (
+        "gru",
+        "multiplicative",
+    ) or model.target_subwords is not model.source_subwords:
         raise SystemExit("the twin has GRUs, multiplicative attention and a joint vocabulary: choose these in --config")
-    units, embedding, layers = options["units"], options["embedding_units"], options["layers"]
+    units, embedding, layers = options.units, options.embedding_units, options.layers
 
     class Twin(nn.Module):
         def __init__(self):
             super().__init__()
             self.embedding = nn.Embedding(model.source_subwords.size, embedding, padding_idx=0)
             nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
-            self.dropout = nn.Dropout(options["dropout"])
+            self.dropout = nn.Dropout(options.dropout)
             self.encoder = nn.GRU(
-                embedding, units, layers, batch_first=True, bidirectional=True, dropout=options["dropout"]
+                embedding, units, layers, batch_first=True, bidirectional=True, dropout=options.dropout
             )
             self.decoder = nn.ModuleList(
                 nn.GRU(embedding if n == 0 else 4 * units if n == 1 else 2 * units, 2 * units, batch_first=True)
@@ -150,42 +154,31 @@ def main() -> None:
         "validation-target": f"val.{arguments.target}",
     }
 
-    from rnnapps.apps.translation import data, report
-    from rnnapps.apps.translation.cli import load_run_model
-    from rnnapps.apps.translation.model import Search, Translator
-    from rnnapps.datasets import load_pairs
+    from rnnapps import training
+    from rnnapps.apps.translation import task
+    from rnnapps.apps.translation.cli import TASK, Search, Source
+    from rnnapps.cli.run_config import read_config
 
     with tempfile.TemporaryDirectory() as folder:
         print("rnn-translation train ...")
         ours_seconds, run = train_ours(f"{folder}/run", arguments)
-        model, options = load_run_model(run, Translator), run.read_config()
-    files = {name.replace("-", "_"): arguments.folder / part for name, part in arguments.parts.items()}
-    train = load_pairs(None, "train", **files)
-    sides = [arguments.folder / f"test_2016_flickr.{side}" for side in (arguments.source, arguments.target)]
-    test = load_pairs(None, "all", source=sides[0], target=sides[1])
-    ours = report.assess(model, test, options["batch_size"], Search())
+        model, config = training.load_model(run), read_config(run.path, TASK)
+    train = task.load(config.source, ["train"])["train"]
+    sides = [str(arguments.folder / f"test_2016_flickr.{side}") for side in (arguments.source, arguments.target)]
+    test = task.load(Source(source=sides[0], target=sides[1]), ["all"])["all"]
+    ours = task.assess(model, test, config.training.batch_size, Search())
 
     print("PyTorch ...")
-    batches = data.batches(
-        model,
-        train,
-        options["batch_size"],
-        max_length=options["max_length"],
-        seed=options["seed"],
-        sampling=options["sampling"] or None,
-    )
-    twin_seconds, twin = train_twin(model, batches, options)
+    batches = task.batches(model, train, config, seed=config.source.seed)
+    twin_seconds, twin = train_twin(model, batches, config)
     give_weights(twin, model)
     difference = largest_difference(twin, model, next(iter(batches.epoch(0))))
-    theirs = report.assess(model, test, options["batch_size"], Search())
+    theirs = task.assess(model, test, config.training.batch_size, Search())
 
-    print(
-        f"{len(train.sources):,} pairs, {arguments.epochs} epochs, "
-        f"{model.count_params():,} weights; {os.cpu_count()} cores"
-    )
-    print(f"{'':10} {'s an epoch':>10} {'BLEU':>6} {'loss':>7}")
+    print(f"{len(train.sources):,} pairs, {arguments.epochs} epochs, {model.count_params():,} weights; {cores()} cores")
+    print_header(["", "seconds an epoch", "BLEU", "loss"])
     for name, seconds, metrics in (("ours", ours_seconds, ours), ("PyTorch", twin_seconds, theirs)):
-        print(f"{name:10} {np.median(seconds):10.0f} {metrics['bleu']:6.2f} {metrics['loss']:7.3f}")
+        print_row([name, f"{np.median(seconds):.0f}", f"{metrics['bleu']:.2f}", f"{metrics['loss']:.3f}"])
     print(f"PyTorch / ours: {np.median(twin_seconds) / np.median(ours_seconds):.2f} times the seconds")
     print(f"BLEU: {ours['bleu_signature']}; the twin's logits in our model differ by {difference:.1g} at the most")
 

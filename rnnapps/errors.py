@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: one line that names what is wrong, where, and what to do.
+    """A mistake that the user can fix: one line that names what is wrong, where, and how to fix it.
 
     The command line prints it without a traceback and exits with code 2.
 

@@ -32,4 +32,9 @@ def from_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         missing = (error.name or module).partition(".")[0].replace("_", "-")
-        raise UserError(f'{purpose} needs the package {missing}: pip install "rnnapps[{extra}]"') from None
+        raise missing_package(missing, extra=extra, purpose=purpose) from None
+
+
+def missing_package(package: str, *, extra: str, purpose: str) -> UserError:
+    """The error that `from_extra` raises, for a package that is needed but not imported."""
+    return UserError(f'{purpose} needs the package {package}: pip install "rnnapps[{extra}]"')

@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees it half-written: beside its place, then renamed into it."""
+"""Writing so that nobody ever sees half a file or folder: beside its place, then renamed into it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,67 @@ import json
 import math
 import os
 import pathlib
+import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+_PARTIAL = re.compile(r"\.partial-(\d+)-.+")
+_being_written: set[pathlib.Path] = set()  # by this process
+
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a path in the same folder to write to; when the block ends well, the file there takes the place of `path`.
+def replacing(path: pathlib.Path, *, durable: bool = False) -> Iterator[pathlib.Path]:
+    """Yields a path in the same folder to write to; when the block ends well, what is there takes the place of `path`.
 
-    The yielded name keeps the suffix of `path` (Keras tells formats by it) and starts with a dot. If the block raises,
-    `path` stays as it was and the partial file is removed.
+    The yielded path does not exist yet; the block makes a file or a folder of it. Its name keeps the suffix of `path`
+    (Keras tells formats by it) and starts with a dot. If the block raises, `path` stays as it was and what was written
+    is removed; after a kill, `remove_leftovers` removes it.
+
+    Args:
+        path: The file or folder to replace. A folder in its place is removed.
+        durable: Whether the content must survive a power cut once the block has ended, which takes some time.
     """
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    partial = _partial(path)
+    _being_written.add(partial)
     try:
         yield partial
+        if durable:
+            _sync(partial)
+        if path.is_dir() and partial.is_dir():  # a folder that is not empty cannot be replaced by a rename
+            remove_folder(path)
         os.replace(partial, path)
+        if durable:
+            _sync_entries(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        _remove(partial)
+        _being_written.discard(partial)
+
+
+def remove_folder(path: pathlib.Path) -> None:
+    """Removes a folder so that a kill never leaves half of it under its name."""
+    partial = path.with_name(f".partial-{os.getpid()}-removed-{path.name}")
+    _remove(partial)
+    os.replace(path, partial)
+    _remove(partial)
+
+
+def remove_leftovers(folder: pathlib.Path) -> None:
+    """Removes what processes that were killed inside `replacing` left in a folder, if it exists.
+
+    What a running process writes at this moment stays.
+    """
+    if not folder.is_dir():
+        return
+    for entry in folder.iterdir():
+        match = _PARTIAL.fullmatch(entry.name)
+        if match and entry not in _being_written and not _runs(int(match[1])):
+            _remove(entry)
 
 
 def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:
     """Writes `value` as strict JSON: a number that is not finite becomes null, which every JSON reader takes."""
-    with replacing(path) as partial:
+    with replacing(path, durable=True) as partial:
         partial.write_text(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
 
 
@@ -53,3 +92,48 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _partial(path: pathlib.Path) -> pathlib.Path:
+    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    """Whether another process with this number runs. A container often gives its process the same number again."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it runs, and belongs to another user
+        return True
+    return True
+
+
+def _sync(path: pathlib.Path) -> None:
+    """Waits until a file, or a folder with all in it, is on the disk."""
+    if path.is_dir():
+        for entry in path.iterdir():
+            _sync(entry)
+        _sync_entries(path)
+        return
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_entries(folder: pathlib.Path) -> None:
+    """Waits until the names in a folder are on the disk; not every file system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -14,11 +14,14 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnnapps.errors import UserError
 
-Options = TypeVar("Options")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Options = TypeVar("Options", bound="DataclassInstance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Limits:
         metavar: What `--help` calls the value.
         flags: The command-line spelling where it is not `--name`, for example `"--causal/--bidirectional"`.
         missing: What `--help` says is the default of a field whose default is None.
+        fixed: Whether the value belongs to a run, so that `evaluate` cannot change it.
+        located: Whether the value belongs to particular data: naming other data brings back the default.
+        shown: Whether it only says how `predict` shows answers, so that no other command takes it.
+        free: Whether it can still be chosen when an export is asked, which fixes the other options of its kind.
     """
 
     help: str
@@ -44,6 +51,10 @@ class Limits:
     metavar: str | None = None
     flags: str | None = None
     missing: str | None = None
+    fixed: bool = False
+    located: bool = False
+    shown: bool = False
+    free: bool = False
 
 
 def option(default: Any, help: str, **limits: Any) -> Any:
@@ -70,6 +81,23 @@ def option(default: Any, help: str, **limits: Any) -> Any:
     if isinstance(default, list | tuple):
         return dataclasses.field(default_factory=lambda: tuple(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def inherited(base: type, name: str, default: Any, **changed: Any) -> Any:
+    """A field of a base class again, with another default, and other limits where they are given.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Model:
+        ...     units: int = option(128, "Width of a recurrent layer.", minimum=1)
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Small(Model):
+        ...     units: int = inherited(Model, "units", 8)
+        >>> Small().units, limits(dataclasses.fields(Small)[0]).help
+        (8, 'Width of a recurrent layer.')
+    """
+    (field,) = (field for field in dataclasses.fields(base) if field.name == name)
+    return option(default, **dataclasses.asdict(limits(field)) | changed)
 
 
 def limits(field: dataclasses.Field) -> Limits:
@@ -180,9 +208,15 @@ def _article(one: type) -> str:
     return {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}.get(one, one.__name__)
 
 
-def replaced(options: Options, values: Mapping[str, Any]) -> Options:
-    """A copy of a dataclass in which the values that are not None replace its own."""
-    return dataclasses.replace(options, **{name: value for name, value in values.items() if value is not None})
+def redirected(source: Options, values: Mapping[str, Any]) -> Options:
+    """A copy of a dataclass with other values; None leaves a field as it is.
+
+    Where one of the values names other data (a field that is `located`), all other such fields go back to their
+    defaults first: what belonged to the old data says nothing about the new.
+    """
+    values = {name: value for name, value in values.items() if value is not None}
+    located = {field.name: default(field) for field in dataclasses.fields(source) if limits(field).located}
+    return dataclasses.replace(source, **(located if values.keys() & located.keys() else {}) | values)
 
 
 def names(owner: type) -> Sequence[str]:

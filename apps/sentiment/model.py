@@ -1,15 +1,17 @@
 """The classifier: words -> embeddings -> recurrent layers -> pooling -> class, with the vocabulary inside the model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from rnnapps.layers import GRU, LSTM, Bidirectional, MaskedPooling, SimpleRNN
+from rnnapps.apps.sentiment.cli import Options
+from rnnapps.layers import Bidirectional, MaskedPooling, recurrent_layer
+from rnnapps.options import as_json
 from rnnapps.text import HashedNgrams, word_vectorizer
 from rnnapps.training import apply_gradients
 
-CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 UNKNOWN = 1  # the id of a word outside the vocabulary
 
 
@@ -18,25 +20,13 @@ class SentimentClassifier(keras.Model):
     """Reads a text with recurrent layers and says which class it belongs to.
 
     Args:
-        vocabulary: the known words, most frequent first.
-        classes: names of the classes, two or more.
-        cell: "rnn", "gru" or "lstm".
-        units: width of a recurrent layer, per direction.
-        layers: number of recurrent layers.
-        bidirectional: whether each layer reads in both directions.
-        embedding_units: width of a word's embedding.
-        pooling: a mode of `MaskedPooling`.
-        dropout: on the inputs of each recurrent layer and of the head, one mask per text.
-        recurrent_dropout: on the state between steps.
-        word_dropout: fraction of words that training replaces by the unknown word.
-        l2: penalty on kernels, recurrent kernels and biases.
-        truncate: stop the gradient every so many steps; None never does.
-        ngrams: longest n-gram of the linear part beside the recurrent one; 0 leaves it out.
-        adversarial: size of an adversarial perturbation of the embeddings, as a fraction of their norm; 0 is none.
-        max_length: words of a text that are read; of a longer text, the last ones.
+        words: The known words, most frequent first.
+        classes: Names of the classes, two or more.
+        name, trainable, dtype: As for every Keras model.
+        **options: See `rnnapps.apps.sentiment.cli.Options`.
 
     Call arguments:
-        tokens: int tensor (batch, time), word ids padded with 0.
+        tokens: Int tensor (batch, time), word ids padded with 0.
 
     Output:
         Logits, float (batch, classes). Use `probabilities` for strings.
@@ -49,99 +39,67 @@ class SentimentClassifier(keras.Model):
 
     def __init__(
         self,
-        vocabulary: Sequence[str],
+        words: Sequence[str],
         classes: Sequence[str],
         *,
-        cell: str = "lstm",
-        units: int = 128,
-        layers: int = 1,
-        bidirectional: bool = True,
-        embedding_units: int = 128,
-        pooling: str = "max+mean",
-        dropout: float = 0.3,
-        recurrent_dropout: float = 0.0,
-        word_dropout: float = 0.0,
-        l2: float = 0.0,
-        truncate: int | None = None,
-        ngrams: int = 0,
-        adversarial: float = 0.0,
-        max_length: int = 400,
-        **kwargs,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        **options: Any,
     ):
-        super().__init__(**kwargs)
-        self.options = {
-            "vocabulary": list(vocabulary),
-            "classes": list(classes),
-            "cell": cell,
-            "units": units,
-            "layers": layers,
-            "bidirectional": bidirectional,
-            "embedding_units": embedding_units,
-            "pooling": pooling,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "word_dropout": word_dropout,
-            "l2": l2,
-            "truncate": truncate,
-            "ngrams": ngrams,
-            "adversarial": adversarial,
-            "max_length": max_length,
-        }
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.options = Options(**options)
+        self.vocabulary = tuple(words)
         self.classes = tuple(classes)
-        self.words = word_vectorizer(vocabulary)
-        self.embedding = keras.layers.Embedding(2 + len(vocabulary), embedding_units, mask_zero=True, name="embedding")
+        self.words = word_vectorizer(words)
+        self.embedding = keras.layers.Embedding(
+            2 + len(words), self.options.embedding_units, mask_zero=True, name="embedding"
+        )
         self.seed_generator = keras.random.SeedGenerator()
-        penalty = {
-            name: keras.regularizers.L2(l2)
-            for name in ("kernel_regularizer", "recurrent_regularizer", "bias_regularizer")
-            if l2
-        }
-        self.recurrent = []
-        for number in range(1, layers + 1):
-            layer = CELLS[cell](
-                units,
-                dropout=dropout,
-                recurrent_dropout=recurrent_dropout,
-                truncate=truncate,
-                return_sequences=True,
-                name=f"{cell}_{number}",
-                **penalty,
-            )
-            self.recurrent.append(Bidirectional(layer, name=f"bidirectional_{number}") if bidirectional else layer)
-        self.pooling = MaskedPooling(pooling)
-        self.head_dropout = keras.layers.Dropout(dropout)
+        self.recurrent = [self._recurrent_layer(number) for number in range(1, self.options.layers + 1)]
+        self.pooling = MaskedPooling(self.options.pooling)
+        self.head_dropout = keras.layers.Dropout(self.options.dropout)
         self.head = keras.layers.Dense(len(classes), dtype="float32", name="head")
-        self.ngrams = HashedNgrams(len(classes), ngrams, dtype="float32", name="ngrams") if ngrams else None
+        length = self.options.ngrams
+        self.ngrams = HashedNgrams(len(classes), length, dtype="float32", name="ngrams") if length else None
 
-    def build(self, tokens_shape=None):
+    def _recurrent_layer(self, number: int) -> keras.layers.Layer:
+        options = self.options
+        layer = recurrent_layer(
+            options.cell,
+            options.units,
+            l2=options.l2,
+            dropout=options.dropout,
+            recurrent_dropout=options.recurrent_dropout,
+            truncate=options.truncate,
+            return_sequences=True,
+            name=f"{options.cell}_{number}",
+        )
+        return Bidirectional(layer, name=f"bidirectional_{number}") if options.bidirectional else layer
+
+    def build(self, tokens_shape: Any = None) -> None:
         # A real call builds every layer; two steps keep the n-gram part's shapes general.
         self.call(tf.zeros((1, 2), tf.int64))
         self.built = True
 
-    def adapt(self, batches) -> None:
-        """Builds the model and counts what its n-gram part needs from training batches; see `HashedNgrams.adapt`."""
-        self.build()
-        if self.ngrams:
-            self.ngrams.adapt(batches.epoch(0))
-
-    def call(self, tokens, training=False):
+    def call(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         logits = self._read(self._embed(tokens, training), self.embedding.compute_mask(tokens), training)
         return (logits + self.ngrams(tokens)) / 2 if self.ngrams else logits
 
-    def _embed(self, tokens, training):
-        if training and self.options["word_dropout"]:
-            dropped = keras.random.uniform(tf.shape(tokens), seed=self.seed_generator) < self.options["word_dropout"]
+    def _embed(self, tokens: tf.Tensor, training: bool) -> tf.Tensor:
+        if training and self.options.word_dropout:
+            dropped = keras.random.uniform(tf.shape(tokens), seed=self.seed_generator) < self.options.word_dropout
             tokens = tf.where(dropped & (tokens > 0), tf.cast(UNKNOWN, tokens.dtype), tokens)
         return self.embedding(tokens)
 
-    def _read(self, embedded, mask, training):
+    def _read(self, embedded: tf.Tensor, mask: tf.Tensor, training: bool) -> tf.Tensor:
         sequence = embedded
         for layer in self.recurrent:
             sequence = layer(sequence, mask=mask, training=training)
         pooled = self.pooling(sequence, mask=mask)
         return self.head(self.head_dropout(pooled, training=training))
 
-    def train_step(self, data):
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, Any]:
         tokens, labels = data
         with tf.GradientTape() as tape:
             logits, loss = self._training_loss(tokens, labels)
@@ -156,7 +114,7 @@ class SentimentClassifier(keras.Model):
                 metric.update_state(labels, logits)
         return self.get_metrics_result()
 
-    def _training_loss(self, tokens, labels):
+    def _training_loss(self, tokens: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits and the sum of the parts' own losses: each part learns as if it were alone."""
         mask = self.embedding.compute_mask(tokens)
         with tf.GradientTape(watch_accessed_variables=False) as embedding_tape:
@@ -164,7 +122,7 @@ class SentimentClassifier(keras.Model):
             embedding_tape.watch(embedded)
             logits = self._read(embedded, mask, training=True)
             loss = self.loss(labels, logits)
-        if size := self.options["adversarial"]:
+        if size := self.options.adversarial:
             # r = size * |E| * g / |g|, g the gradient of the loss in the embeddings E of a text.
             gradient = embedding_tape.gradient(loss, embedded)
             real = tf.cast(mask, embedded.dtype)[..., None]
@@ -177,16 +135,21 @@ class SentimentClassifier(keras.Model):
             logits = (logits + linear) / 2
         return logits, loss
 
-    def tokens(self, texts) -> tf.RaggedTensor:
+    def tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Word ids of strings, string (batch,) -> ragged int64 (batch, time), the last `max_length` of each."""
-        return self.words(texts)[:, -self.options["max_length"] :]
+        return self.words(texts)[:, -self.options.max_length :]
 
-    def probabilities(self, texts) -> tf.Tensor:
+    def probabilities(self, texts: tf.Tensor) -> tf.Tensor:
         """Class probabilities of strings: string (batch,) -> float32 (batch, classes)."""
         return tf.nn.softmax(self(self.tokens(texts).to_tensor()))
 
-    def get_config(self):
-        return {**super().get_config(), **self.options}
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "words": list(self.vocabulary),
+            "classes": list(self.classes),
+            **as_json(self.options),
+        }
 
 
 def _norm(sequences: tf.Tensor) -> tf.Tensor:

@@ -1,39 +1,53 @@
 """How good a classifier is: figures, a table of them, and a picture of its confusions."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, roc_auc_score
 
-from rnnapps.apps.sentiment.data import Reviews, batches
+from rnnapps.apps.sentiment.data import batches
+from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.datasets import LabelledTexts
 from rnnapps.training import plot_confusion_matrix
 
 
-def assess(model, examples: Reviews, batch_size: int, *, picture: Path | None = None) -> dict:
+def assess(
+    model: SentimentClassifier,
+    split: LabelledTexts,
+    batch_size: int,
+    decoding: object = None,
+    report: Path | None = None,
+) -> dict[str, Any]:
     """Evaluates a classifier.
 
     Args:
-      model: the classifier.
-      examples: labelled texts, with the model's class numbers.
-      batch_size: texts a batch.
-      picture: where to draw the confusion matrix, a PNG; None draws nothing.
+        model: The classifier.
+        split: Labelled texts.
+        batch_size: Texts a batch.
+        decoding: Nothing; a classifier has no such options.
+        report: Folder for `confusion_matrix.png`; None draws nothing.
 
     Returns:
-      `accuracy`, `f1` (mean over classes), `roc_auc` (None where a class is missing; for more than two classes the
-      mean of one against the rest), `loss` (cross-entropy in nats), `count` and `counts` (examples a class).
+        `accuracy`, `f1` (mean over classes), `roc_auc` (None where a class is missing; for more than two classes the
+        mean of one against the rest), `loss` (cross-entropy in nats), `count` and `counts` (examples a class).
+
+    Raises:
+        DataError: The split has a class that the model does not know.
     """
-    split = batches(model, examples, batch_size)
+    split = split.with_classes(model.classes)
+    ordered = batches(model, split, batch_size)
     read = tf.function(lambda tokens: tf.nn.softmax(model(tokens)), reduce_retracing=True)
-    found = np.concatenate([read(tokens).numpy() for tokens, _ in split.epoch(0)])
-    probabilities = np.empty(found.shape, "float64")
-    probabilities[split.order()] = found
+    answers = np.concatenate([read(tokens).numpy() for tokens, _ in ordered.epoch(0)])
+    probabilities = np.empty(answers.shape, "float64")
+    probabilities[ordered.order()] = answers
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # scikit-learn wants the last bit, too
-    labels, numbers = examples.labels, range(len(model.classes))
+    labels, numbers = split.labels, range(len(model.classes))
     predicted = probabilities.argmax(axis=1)
-    if picture is not None:
+    if report is not None:
         matrix = confusion_matrix(labels, predicted, labels=numbers)
-        plot_confusion_matrix(matrix, model.classes, picture)
+        plot_confusion_matrix(matrix, model.classes, report / "confusion_matrix.png")
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1": float(f1_score(labels, predicted, average="macro")),
@@ -44,7 +58,7 @@ def assess(model, examples: Reviews, batch_size: int, *, picture: Path | None = 
     }
 
 
-def table(metrics: dict) -> str:
+def table(metrics: dict[str, Any]) -> str:
     """The figures of `assess` for a person to read."""
     auc = "-" if metrics["roc_auc"] is None else f"{metrics['roc_auc']:.4f}"
     counts = ", ".join(f"{count:,} {name}" for name, count in metrics["counts"].items())

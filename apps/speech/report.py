@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.figure
@@ -11,41 +12,53 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from rnnapps.apps.speech.data import WaveformBatches
-from rnnapps.datasets.recordings import Clips
+from rnnapps.apps.speech.model import SpeechClassifier
+from rnnapps.datasets import Recordings
 from rnnapps.training import plot_confusion_matrix
 from rnnapps.training.plots import STYLE, plain, save
 
 
-def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = None) -> dict:
+def assess(
+    model: SpeechClassifier,
+    split: Recordings,
+    batch_size: int,
+    decoding: object = None,
+    report: Path | None = None,
+) -> dict[str, Any]:
     """Evaluates a classifier.
 
     Args:
-      model: the classifier.
-      examples: labelled clips, with the model's class numbers.
-      batch_size: clips a batch.
-      picture: where to draw the confusion matrix, a PNG; None draws nothing.
+        model: The classifier.
+        split: Labelled recordings.
+        batch_size: Recordings a batch.
+        decoding: Nothing; a classifier has no such options.
+        report: Folder for `confusion_matrix.png`; None draws nothing.
 
     Returns:
-      `accuracy`, `f1` (mean over classes), `loss` (cross-entropy in nats), `count`, `seconds` (of audio),
-      `real_time_factor` (seconds of computing per second of audio, in these batches), `classes` and `confusion`
-      (rows: true class; columns: predicted).
+        `accuracy`, `f1` (mean over classes), `loss` (cross-entropy in nats), `count`, `seconds` (of audio),
+        `real_time_factor` (seconds of computing per second of audio, in these batches), `classes` and `confusion`
+        (rows: true class; columns: predicted).
+
+    Raises:
+        DataError: The split has a class that the model does not know.
     """
-    split = WaveformBatches(examples, batch_size)
+    split = split.with_classes(model.classes)
+    ordered = WaveformBatches(split, batch_size)
     read = tf.function(model.probabilities, reduce_retracing=True)
-    inputs = [waveform_and_lengths for waveform_and_lengths, _ in split.epoch(0)]
+    inputs = [waveform_and_lengths for waveform_and_lengths, _ in ordered.epoch(0)]
     for batch in {batch[0].shape: batch for batch in inputs}.values():
         read(*batch)  # traces, and warms up
     begin = time.perf_counter()
-    found = np.concatenate([read(*batch).numpy() for batch in inputs])
+    answers = np.concatenate([read(*batch).numpy() for batch in inputs])
     computing = time.perf_counter() - begin
-    probabilities = np.empty_like(found)
-    probabilities[split.order()] = found
-    labels, numbers = examples.labels, range(len(model.classes))
+    probabilities = np.empty_like(answers)
+    probabilities[ordered.order()] = answers
+    labels, numbers = split.labels, range(len(model.classes))
     predicted = probabilities.argmax(axis=1)
     confusion = confusion_matrix(labels, predicted, labels=numbers)
-    if picture is not None:
-        plot_confusion_matrix(confusion, model.classes, picture)
-    seconds = sum(map(len, examples.waveforms)) / model.sample_rate
+    if report is not None:
+        plot_confusion_matrix(confusion, model.classes, report / "confusion_matrix.png")
+    seconds = sum(map(len, split.waveforms)) / model.sample_rate
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1": float(f1_score(labels, predicted, average="macro")),
@@ -58,7 +71,7 @@ def assess(model, examples: Clips, batch_size: int, *, picture: Path | None = No
     }
 
 
-def table(metrics: dict) -> str:
+def table(metrics: dict[str, Any]) -> str:
     """The figures of `assess` for a person to read, the confusions as a table with a row for each true class."""
     classes = metrics["classes"]
     widths = [max(len(name), 5) for name in classes]
@@ -79,17 +92,22 @@ def table(metrics: dict) -> str:
 
 
 def plot_stream(
-    model, samples: np.ndarray, times: Sequence[float], probabilities: Sequence[np.ndarray], title: str, path: Path
+    model: SpeechClassifier,
+    samples: np.ndarray,
+    times: Sequence[float],
+    probabilities: Sequence[np.ndarray],
+    title: str,
+    path: Path,
 ) -> None:
     """Draws the log-mel spectrogram of a recording above the class probabilities over time, and writes a PNG.
 
     Args:
-      model: the classifier that listened.
-      samples: the recording at the model's rate, float (samples,).
-      times: when it was asked, in seconds.
-      probabilities: its answers, (classes,) each.
-      title: what stands above.
-      path: where the PNG goes.
+        model: The classifier that listened.
+        samples: The recording at the model's rate, float (samples,).
+        times: When it was asked, in seconds.
+        probabilities: Its answers, (classes,) each.
+        title: Title of the picture.
+        path: Where the PNG goes.
     """
     frames, _ = model.log_mel(samples[None])
     seconds = len(samples) / model.sample_rate

@@ -1,31 +1,10 @@
 """From sentence pairs to batches of subword ids."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
-
 import tensorflow as tf
 
+from rnnapps.apps.translation.model import Translator
 from rnnapps.datasets import PairBatches, Pairs
-from rnnapps.datasets.dataset import skipped
 from rnnapps.text import END, START, Segmentations
-
-if TYPE_CHECKING:
-    from rnnapps.apps.translation.model import Translator
-
-SPLITS = ("train", "validation", "test")
-
-
-def summary(splits: Iterable[Pairs]) -> Iterator[str]:
-    """Lines that say what was loaded, and which pairs were skipped."""
-    splits = list(splits)
-    known = splits[0]
-    sizes = ", ".join(f"{pairs.split} {len(pairs.sources):,}" for pairs in splits)
-    yield f"{known.name}: {sizes} pairs" + (
-        f"; {known.languages[0]} to {known.languages[1]}" if known.languages else ""
-    )
-    yield from skipped((row for pairs in splits for row in pairs.rejected), "pair", "pairs")
 
 
 def batches(
@@ -43,14 +22,14 @@ def batches(
     `target_in` begins with `START` and `target_out` ends with `END`.
 
     Args:
-      model: the translator, whose `source_subwords` and `target_subwords` apply.
-      pairs: the sentences.
-      batch_size: pairs a batch.
-      buckets: how many padded shapes at most, for XLA; None pads each batch to its own longest sentences.
-      max_length: where longer sentences are cut, in subwords.
-      seed: shuffles anew each epoch; None keeps a fixed order.
-      sampling: subword regularisation: the exponent alpha by which each epoch draws other segmentations, see
-        `rnnapps.text.Segmentations`; 0 takes the best segmentation always.
+        model: The translator, whose `source_subwords` and `target_subwords` apply.
+        pairs: The sentences.
+        batch_size: Pairs a batch.
+        buckets: Most padded shapes, for XLA; None pads each batch to its own longest sentences.
+        max_length: Longest sentence in subwords; longer ones are cut.
+        seed: Shuffles anew each epoch; None keeps a fixed order.
+        sampling: Subword regularisation: the exponent alpha by which each epoch draws other segmentations, see
+            `rnnapps.text.Segmentations`; 0 always takes the best segmentation.
     """
     sides = ((model.source_subwords, pairs.sources), (model.target_subwords, pairs.targets))
     if not sampling:

@@ -1,38 +1,27 @@
 """The translator: subwords -> bidirectional encoder -> attention decoder -> subwords, with the vocabularies inside."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from rnnapps.apps.translation.cli import Options, Search
+from rnnapps.apps.translation.requests import NO_TRANSLATION
 from rnnapps.decoding import beam_search
-from rnnapps.layers import GRU, LSTM, AdditiveAttention, Bidirectional, MultiplicativeAttention, SimpleRNN, Stacked
+from rnnapps.layers import AdditiveAttention, Bidirectional, MultiplicativeAttention, Stacked, recurrent_layer
+from rnnapps.options import as_json
 from rnnapps.text import END, PAD, START, Subwords
 from rnnapps.training import apply_gradients
 
 Tensors = tuple[tf.Tensor, ...]
-CELLS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 LONGEST = 1000  # subwords of a source that are read, so that no request takes all memory
-NO_TRANSLATION = -1e9  # and not -inf, for which JSON has no number
 # Unscaled, a product of so many units picks one step for sure before anything is learnt, and never looks again.
-ATTENTIONS = {"additive": AdditiveAttention, "multiplicative": partial(MultiplicativeAttention, scale=True)}
-
-
-class Search(NamedTuple):
-    """How translations are looked for.
-
-    Attributes:
-        beam_width: hypotheses that go on for each sentence; 1 is greedy.
-        alpha: exponent of the length penalty, see `rnnapps.decoding.length_penalty`; more favours longer translations.
-        length_ratio: a translation has at most so many times the subwords of its source, and ten more.
-        max_length: subwords that no translation exceeds.
-    """
-
-    beam_width: int = 5
-    alpha: float = 1.0
-    length_ratio: float = 2.0
-    max_length: int = 500
+ATTENTIONS: dict[str, Callable[..., keras.layers.Layer]] = {
+    "additive": AdditiveAttention,
+    "multiplicative": partial(MultiplicativeAttention, scale=True),
+}
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -53,18 +42,11 @@ class Translator(keras.Model):
 
     Args:
         source_subwords: `Subwords.to_text()` of the source language.
-        target_subwords: of the target language; None if `source_subwords` serve both, which then share one embedding.
-        cell: "rnn", "gru" or "lstm".
-        units: width of each direction of the encoder; the decoder is twice as wide.
-        layers: number of layers of the encoder, and of the decoder.
-        attention: "multiplicative" (over the square root of its width), "additive", or None: the decoder then sees the
-            source as one fixed vector, c_t = h_0.
-        embedding_units: width of the embeddings and of o_t.
-        dropout: on embeddings, between layers and on what the softmax reads.
-        recurrent_dropout: on the states between steps, one mask a sentence.
-        label_smoothing: share of the probability that training gives to all subwords alike.
-        l2: penalty on kernels, recurrent kernels and biases of the recurrent layers.
-        truncate: stop the gradient every so many steps; None never does.
+        target_subwords: The same of the target language; None if `source_subwords` serve both, which then share one
+            embedding.
+        name, trainable, dtype: As for every Keras model.
+        **options: See `rnnapps.apps.translation.cli.Options`. Multiplicative attention is divided by the square root of
+            its width; without attention, c_t = h_0.
 
     Call arguments:
         inputs: `(source, target)`, int32 (batch, S) and (batch, T), padded with 0; `target` begins with START.
@@ -85,67 +67,49 @@ class Translator(keras.Model):
         source_subwords: str,
         target_subwords: str | None = None,
         *,
-        cell: str = "gru",
-        units: int = 256,
-        layers: int = 2,
-        attention: str | None = "multiplicative",
-        embedding_units: int = 256,
-        dropout: float = 0.3,
-        recurrent_dropout: float = 0.0,
-        label_smoothing: float = 0.1,
-        l2: float = 0.0,
-        truncate: int | None = None,
-        **kwargs: Any,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        **options: Any,
     ):
-        super().__init__(**kwargs)
-        self.options = {
-            "source_subwords": source_subwords,
-            "target_subwords": target_subwords,
-            "cell": cell,
-            "units": units,
-            "layers": layers,
-            "attention": attention,
-            "embedding_units": embedding_units,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            "label_smoothing": label_smoothing,
-            "l2": l2,
-            "truncate": truncate,
-        }
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.options = chosen = Options(**options)
+        self.subword_texts = {"source_subwords": source_subwords, "target_subwords": target_subwords}
         self.source_subwords = Subwords.from_text(source_subwords)
         self.target_subwords = Subwords.from_text(target_subwords) if target_subwords else self.source_subwords
-        self.target_embedding = _embedding(self.target_subwords, embedding_units, "target_embedding")
+        units, layers, width = chosen.units, chosen.layers, chosen.embedding_units
+        self.target_embedding = _embedding(self.target_subwords, width, "target_embedding")
         self.source_embedding = (
-            _embedding(self.source_subwords, embedding_units, "source_embedding")
-            if target_subwords
-            else self.target_embedding
+            _embedding(self.source_subwords, width, "source_embedding") if target_subwords else self.target_embedding
         )
-
-        def recurrent(width: int, name: str) -> keras.layers.Layer:
-            penalty = {
-                f"{part}_regularizer": keras.regularizers.L2(l2) for part in ("kernel", "recurrent", "bias") if l2
-            }
-            return CELLS[cell](
-                width,
-                recurrent_dropout=recurrent_dropout,
-                truncate=truncate,
-                return_sequences=True,
-                return_state=True,
-                name=name,
-                **penalty,
-            )
-
         self.encoder = Stacked(
-            [Bidirectional(recurrent(units, f"encoder_{n}"), name=f"encoder_{n}") for n in range(1, layers + 1)],
-            dropout=dropout,
+            [
+                Bidirectional(self._recurrent_layer(units, f"encoder_{number}"), name=f"encoder_{number}")
+                for number in range(1, layers + 1)
+            ],
+            dropout=chosen.dropout,
             name="encoder",
         )
-        self.decoder = [recurrent(2 * units, f"decoder_{n}") for n in range(1, layers + 1)]
+        self.decoder = [self._recurrent_layer(2 * units, f"decoder_{n}") for n in range(1, layers + 1)]
         self.states_a_layer = len(self.decoder[0].state_size)
         self.bridge = keras.layers.Dense(2 * units * self.states_a_layer * layers, activation="tanh", name="bridge")
-        self.attention = ATTENTIONS[attention](2 * units, name="attention") if attention else None
-        self.combine = keras.layers.Dense(embedding_units, activation="tanh", name="combine")
-        self.dropout = keras.layers.Dropout(dropout)
+        attend = ATTENTIONS.get(chosen.attention)
+        self.attention = attend(2 * units, name="attention") if attend else None
+        self.combine = keras.layers.Dense(width, activation="tanh", name="combine")
+        self.dropout = keras.layers.Dropout(chosen.dropout)
+
+    def _recurrent_layer(self, width: int, name: str) -> keras.layers.Layer:
+        options = self.options
+        return recurrent_layer(
+            options.cell,
+            width,
+            l2=options.l2,
+            recurrent_dropout=options.recurrent_dropout,
+            truncate=options.truncate,
+            return_sequences=True,
+            return_state=True,
+            name=name,
+        )
 
     def build(self, input_shape: Any = None) -> None:
         # A real call builds every layer.
@@ -176,7 +140,7 @@ class Translator(keras.Model):
     def decode(self, target: tf.Tensor, constants: Tensors, states: Tensors, training: bool = False) -> tf.Tensor:
         """What the softmax reads at each step, (batch, T, embedding_units), when `target` (batch, T) is given."""
 
-        def run(layer, steps, own):
+        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> Any:
             return layer(steps, initial_state=own, training=training)
 
         steps = self.dropout(_embed(self.target_embedding, target), training=training)
@@ -185,7 +149,7 @@ class Translator(keras.Model):
     def step(self, ids: tf.Tensor, states: Tensors, constants: Tensors) -> tuple[tf.Tensor, Tensors]:
         """One step of the decoder, as `rnnapps.decoding` wants it: logits (rows, width, subwords), and new states."""
 
-        def run(layer, steps, own):
+        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> Any:
             outputs, own = layer.cell(steps, own)
             return outputs, *own
 
@@ -204,7 +168,9 @@ class Translator(keras.Model):
         table = tf.cast(self.target_embedding.embeddings, outputs.dtype)
         return tf.cast(tf.einsum("bte,ve->btv", outputs, table), tf.float32)
 
-    def _decode(self, steps, constants, states, run, training=False):
+    def _decode(
+        self, steps: tf.Tensor, constants: Tensors, states: Tensors, run: Callable[..., Any], training: bool = False
+    ) -> tuple[tf.Tensor, Tensors]:
         """The equations of the class; `run` is one step or all steps of a layer."""
         new_states = []
         for number, layer in enumerate(self.decoder):
@@ -219,7 +185,7 @@ class Translator(keras.Model):
         seen = self.dropout(tf.concat([steps, context], -1), training=training)
         return self.dropout(self.combine(seen), training=training), tuple(new_states)
 
-    def _look(self, query, constants):
+    def _look(self, query: tf.Tensor, constants: Tensors) -> tuple[tf.Tensor, tf.Tensor | None]:
         """What the decoder sees of the source at each step, and the weights of the attention if there is one."""
         if self.attention:
             memory, keys, mask = constants
@@ -227,7 +193,7 @@ class Translator(keras.Model):
         (fixed,) = constants
         return tf.broadcast_to(fixed[:, None], tf.shape(query)), None
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Any]:
         (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
             cross_entropy, smoothing = self.costs(source, target_in, target_out, training=True)
@@ -236,11 +202,11 @@ class Translator(keras.Model):
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
         return self._measured(cross_entropy, target_out)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Any]:
         (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._measured(self.costs(source, target_in, target_out)[0], target_out)
 
-    def _measured(self, cross_entropy, target_out):
+    def _measured(self, cross_entropy: tf.Tensor, target_out: tf.Tensor) -> dict[str, Any]:
         """The mean over subwords, without smoothing and penalties, so that exp(loss) is the perplexity."""
         (loss,) = (metric for metric in self.metrics if metric.name == "loss")
         loss.update_state(cross_entropy, sample_weight=tf.math.count_nonzero(target_out))
@@ -259,7 +225,7 @@ class Translator(keras.Model):
         share = real / tf.maximum(tf.reduce_sum(real), 1.0)
         cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(target_out, self.logits(outputs))
         smoothing = tf.constant(0.0)
-        if s := self.options["label_smoothing"]:
+        if s := self.options.label_smoothing:
             table = tf.cast(self.target_embedding.embeddings, tf.float32)
             above_mean = tf.gather(table, target_out) - tf.reduce_mean(table, axis=0)
             smoothing = s * tf.reduce_sum(share[..., None] * tf.cast(outputs, tf.float32) * above_mean)
@@ -285,7 +251,7 @@ class Translator(keras.Model):
         source = self.source_ids(text)
         lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)
         limits = tf.cast(search.length_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
-        limits = tf.where(lengths > 0, tf.minimum(limits, search.max_length), 0)
+        limits = tf.where(lengths > 0, tf.minimum(limits, search.longest), 0)
         constants, states = self.encode(source)
         found = beam_search(
             self.step,
@@ -294,9 +260,9 @@ class Translator(keras.Model):
             start=START,
             end=END,
             max_length=limits,
-            beam_width=search.beam_width,
+            beam_width=search.beam,
             n_best=n_best,
-            alpha=search.alpha,
+            alpha=search.length_penalty,
         )
         ids = tf.reshape(found.ids, [tf.size(found.scores), tf.shape(found.ids)[2]])
         translations = tf.reshape(self.target_subwords.decode(ids), tf.shape(found.scores))
@@ -305,7 +271,7 @@ class Translator(keras.Model):
         return translations, tf.where(nothing, 0.0, scores)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self.options}
+        return {**super().get_config(), **self.subword_texts, **as_json(self.options)}
 
 
 def _embedding(subwords: Subwords, units: int, name: str) -> keras.layers.Embedding:

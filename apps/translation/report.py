@@ -3,14 +3,18 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from rnnapps.apps.translation.cli import Search
 from rnnapps.apps.translation.data import batches
-from rnnapps.apps.translation.model import Search, Translator
+from rnnapps.apps.translation.model import Translator
 from rnnapps.datasets import Pairs
 from rnnapps.errors import UserError
+from rnnapps.extras import from_extra
 from rnnapps.text import START
 from rnnapps.training import plot_attention
 
@@ -40,21 +44,24 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float,
     return _score(_sacrebleu().BLEU(), translations, references)
 
 
-def assess(model: Translator, pairs: Pairs, batch_size: int, search: Search) -> dict:
+def assess(
+    model: Translator, pairs: Pairs, batch_size: int, decoding: Search, report: Path | None = None
+) -> dict[str, Any]:
     """Evaluates a translator.
 
     Args:
-      model: the translator.
-      pairs: sentences with their references.
-      batch_size: sentences translated at once.
-      search: how translations are looked for.
+        model: The translator.
+        pairs: Sentences with their references.
+        batch_size: Sentences translated at once.
+        decoding: How translations are found.
+        report: Not used; the attention is drawn after training.
 
     Returns:
-      `bleu`, `chrf` and their `bleu_signature`, `chrf_signature`; `exact_match`, the share of translations that are the
-      reference letter by letter; `loss`, the cross-entropy in nats a subword; `perplexity`; `count`;
-      `sentences_per_second` of the translation, compilation aside.
+        `bleu`, `chrf` and their `bleu_signature`, `chrf_signature`; `exact_match`, the share of translations that equal
+        the reference letter by letter; `loss`, the cross-entropy in nats a subword; `perplexity`; `count`;
+        `sentences_per_second` of the translation, without compilation.
     """
-    translate = translator(model, search, batch_size)
+    translate = translator(model, decoding, batch_size)
     translate(pairs.sources[:1])
     start = time.perf_counter()
     translations = translate(pairs.sources)
@@ -77,7 +84,7 @@ def assess(model: Translator, pairs: Pairs, batch_size: int, search: Search) -> 
     }
 
 
-def table(metrics: dict) -> str:
+def table(metrics: dict[str, Any]) -> str:
     """The figures of `assess` for a person to read."""
     return "\n".join(
         [
@@ -94,20 +101,22 @@ def draw_attention(model: Translator, sources: Sequence[str], translations: Sequ
     """Draws which subwords of the sources the attention looked at for each subword of their translations; a PNG.
 
     Returns:
-      Whether there was anything to draw: a sentence and a translation that are not empty.
+        Whether there was anything to draw: a sentence and a translation that are not empty.
 
     Raises:
-      UserError: if the model has no attention.
+        UserError: The model has no attention.
     """
     if model.attention is None:
-        raise UserError("this model was trained with --no-attention, so there is no attention to draw")
+        raise UserError("this model was trained with --attention none, so there is no attention to draw")
     panels = [panel for panel in _panels(model, sources, translations) if len(panel[1]) and len(panel[2])]
     if panels:
         plot_attention(panels, path)
     return bool(panels)
 
 
-def _panels(model, sources, translations) -> Iterator[tuple[np.ndarray, list[str], list[str]]]:
+def _panels(
+    model: Translator, sources: Sequence[str], translations: Sequence[str]
+) -> Iterator[tuple[np.ndarray, list[str], list[str]]]:
     for source, translation in zip(sources, translations, strict=True):
         read = model.source_ids(tf.constant([source]))[:, :_SHOWN]
         written = model.target_subwords.encode(tf.constant([translation])).to_tensor()[:, :_SHOWN]
@@ -130,14 +139,10 @@ def _loss(model: Translator, pairs: Pairs, batch_size: int) -> float:
     return total / count
 
 
-def _score(metric, translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
+def _score(metric: Any, translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
     score = metric.corpus_score(list(translations), [list(references)]).score
     return score, str(metric.get_signature())
 
 
-def _sacrebleu():
-    try:
-        from sacrebleu import metrics
-    except ImportError:
-        raise UserError('BLEU needs the package sacrebleu: pip install "rnnapps[translation]"') from None
-    return metrics
+def _sacrebleu() -> ModuleType:
+    return from_extra("sacrebleu.metrics", extra="translation", purpose="BLEU")

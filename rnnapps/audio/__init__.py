@@ -1,14 +1,24 @@
-"""Audio: from files or WAV bytes to log-mel frames, with what makes a model robust on the way."""
+"""Audio: from files or WAV bytes to log-mel frames, and augmentation that makes a model robust.
 
-from rnnapps.audio.attention_pooling import AttentionPooling
-from rnnapps.audio.audio_files import SUFFIXES, AudioError, read_audio
-from rnnapps.audio.log_mel import LogMel
-from rnnapps.audio.resampling import resample
-from rnnapps.audio.spec_augment import SpecAugment
-from rnnapps.audio.time_convolution import TimeConvolution
-from rnnapps.audio.voice_augmentation import VoiceAugmentation
-from rnnapps.audio.wav import decode_wav
-from rnnapps.audio.waveform_augmentation import WaveformAugmentation
+Names are imported when they are first used: a command line must not wait for TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnapps.audio.attention_pooling import AttentionPooling
+    from rnnapps.audio.audio_files import AudioError, read_audio
+    from rnnapps.audio.log_mel import LogMel
+    from rnnapps.audio.resampling import resample
+    from rnnapps.audio.spec_augment import SpecAugment
+    from rnnapps.audio.suffixes import SUFFIXES
+    from rnnapps.audio.time_convolution import TimeConvolution
+    from rnnapps.audio.voice_augmentation import VoiceAugmentation
+    from rnnapps.audio.wav import decode_wav
+    from rnnapps.audio.waveform_augmentation import WaveformAugmentation
 
 __all__ = [
     "SUFFIXES",
@@ -23,3 +33,23 @@ __all__ = [
     "read_audio",
     "resample",
 ]
+
+_HOMES = {
+    "SUFFIXES": "suffixes",
+    "AttentionPooling": "attention_pooling",
+    "AudioError": "audio_files",
+    "LogMel": "log_mel",
+    "SpecAugment": "spec_augment",
+    "TimeConvolution": "time_convolution",
+    "VoiceAugmentation": "voice_augmentation",
+    "WaveformAugmentation": "waveform_augmentation",
+    "decode_wav": "wav",
+    "read_audio": "audio_files",
+    "resample": "resampling",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

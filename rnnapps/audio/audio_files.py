@@ -1,4 +1,4 @@
-"""Recordings on disk -> one channel of float32 samples at the rate that a model wants."""
+"""Audio files to one channel of float32 samples at the sample rate of a model."""
 
 import io
 import os
@@ -10,32 +10,31 @@ import soxr
 
 from rnnapps.errors import UserError
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")
-_LOWEST, _HIGHEST = 1_000, 768_000  # Hz; a header that says anything else is broken
+LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz; a header that says anything else is broken
 
 
 class AudioError(UserError):
-    """A recording that cannot be used, and why."""
+    """A recording that cannot be used; the message says why."""
 
 
 def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarray:
     """Reads a recording, mixes its channels and resamples it.
 
     Args:
-      source: a file in any format that libsndfile knows (WAV, FLAC, OGG, ...), or the bytes of one.
-      sample_rate: samples a second wanted, in Hz.
+        source: A file in any format that libsndfile reads (WAV, FLAC, OGG, ...), or the bytes of one.
+        sample_rate: Sample rate to resample to, in Hz.
 
     Returns:
-      float32 (samples,), about -1 to 1; at least one sample, all of them finite.
+        Float32 `(samples,)`, about -1 to 1; at least one sample, all of them finite.
 
     Raises:
-      AudioError: the file is missing, empty or not a recording; the message names it.
+        AudioError: The file is missing, empty or not a recording; the message names it.
 
     Example:
-      >>> file = io.BytesIO()
-      >>> soundfile.write(file, np.zeros((44100, 2)), 44100, format="WAV")
-      >>> read_audio(file.getvalue(), 16000).shape
-      (16000,)
+        >>> file = io.BytesIO()
+        >>> soundfile.write(file, np.zeros((44100, 2)), 44100, format="WAV")
+        >>> read_audio(file.getvalue(), 16000).shape
+        (16000,)
     """
     name = "audio" if isinstance(source, bytes) else os.fspath(source)
     try:
@@ -51,13 +50,13 @@ def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarra
         raise AudioError(f"{name}: not a recording in a known format (WAV, FLAC, OGG): {reason}") from None
     if not len(samples):
         raise AudioError(f"{name}: the recording has no samples")
-    if not _LOWEST <= rate <= _HIGHEST:
-        raise AudioError(f"{name}: its header says {rate} Hz; from {_LOWEST} to {_HIGHEST} Hz can be read")
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(f"{name}: the sample rate must be from {LOWEST_RATE} to {HIGHEST_RATE} Hz, got {rate}")
     mono = samples.mean(axis=1)
     if not np.isfinite(mono).all():
-        raise AudioError(f"{name}: some samples are not numbers")
+        raise AudioError(f"{name}: some samples are NaN or infinite")
     if rate == sample_rate:
         return mono
     resampled = soxr.resample(mono, rate, sample_rate)
-    # Of a recording shorter than a sample at the new rate, something must be left.
+    # A recording shorter than one sample at the new rate keeps one sample.
     return resampled if len(resampled) else mono[:1]

@@ -1,4 +1,4 @@
-"""Resampling in the graph, for models that take recordings of any rate without Python around them."""
+"""Resampling in the graph, for exported models that take recordings of any sample rate."""
 
 import tensorflow as tf
 
@@ -7,23 +7,23 @@ def resample(waveform: tf.Tensor, rate: tf.Tensor, new_rate: int) -> tf.Tensor:
     """Resamples a waveform by cutting or extending its spectrum, which is the ideal low-pass filter.
 
     Args:
-      waveform: float32 (samples,).
-      rate: its sample rate in Hz, int32 scalar.
-      new_rate: the wanted one.
+        waveform: Float32 `(samples,)`.
+        rate: Its sample rate in Hz, int32 scalar.
+        new_rate: The new sample rate in Hz.
 
     Returns:
-      float32 (samples * new_rate / rate, rounded up,).
+        Float32 `(samples * new_rate / rate, rounded up,)`.
 
     Example:
-      >>> second = tf.sin(tf.range(8000.0) * (2 * 3.14159265 * 440 / 8000))
-      >>> resample(second, tf.constant(8000), 16000).shape
-      TensorShape([16000])
+        >>> second = tf.sin(tf.range(8000.0) * (2 * 3.14159265 * 440 / 8000))
+        >>> resample(second, tf.constant(8000), 16000).shape
+        TensorShape([16000])
     """
     divisor = _greatest_common_divisor(rate, tf.constant(new_rate))
     block, new_block = rate // divisor, new_rate // divisor
     samples = tf.size(waveform)
-    # The spectrum is that of a signal that goes round, so some silence keeps its end from its beginning; a whole
-    # number of blocks of `block` samples becomes a whole number of blocks of `new_block`.
+    # A discrete spectrum is that of a periodic signal, so silence separates the end from the beginning. A whole number
+    # of blocks of `block` samples becomes as many blocks of `new_block` samples.
     silence = rate // 50
     blocks = -(-(samples + silence) // block)
     length, new_length = blocks * block, blocks * new_block

@@ -1,4 +1,8 @@
-"""Parts of a spectrogram hidden while a model trains, so that it learns to do without any one of them."""
+"""Parts of a spectrogram hidden while a model trains, so that it relies on no single one of them."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -9,27 +13,43 @@ class SpecAugment(keras.layers.Layer):
     """Sets random stretches of time and of frequency to zero, the mean of a normalised spectrogram, in training only.
 
     Args:
-        time: longest stretch of time, in steps.
-        frequency: widest stretch of frequency, in bands.
-        masks: how many of each a clip.
+        time: Longest stretch of time, in steps.
+        frequency: Widest stretch of frequency, in bands.
+        masks: Number of stretches of each kind per clip.
+        seed: Seed of the random stretches; None draws one.
 
     Call arguments:
-        frames: float (batch, time, bands).
-        training: whether to hide anything.
+        frames: Float `(batch, time, bands)`.
+        training: Whether to hide anything.
+
+    Returns:
+        Frames of the same shape.
+
+    Raises:
+        ValueError: An argument is negative.
+
+    Example:
+        >>> SpecAugment(time=5, frequency=3)(tf.ones((2, 40, 20)), training=True).shape
+        TensorShape([2, 40, 20])
 
     Reference:
         Park et al., "SpecAugment: A simple data augmentation method for automatic speech recognition", 2019,
         section 2 (without time warping).
     """
 
-    def __init__(self, time: int = 10, frequency: int = 6, masks: int = 2, seed=None, **kwargs):
+    def __init__(
+        self, time: int = 10, frequency: int = 6, masks: int = 2, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if time < 0 or frequency < 0 or masks < 0:
-            raise ValueError(f"time, frequency and masks must not be negative, got {time}, {frequency}, {masks}")
+            raise ValueError(
+                f"`time`, `frequency` and `masks` must not be negative, got {time}, {frequency} and {masks}"
+            )
         self.time, self.frequency, self.masks, self.seed = time, frequency, masks, seed
         self.random = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
 
-    def call(self, frames, training=False):
+    def call(self, frames: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
             return frames
         batch, steps, bands = tf.unstack(tf.shape(frames))
@@ -38,18 +58,18 @@ class SpecAugment(keras.layers.Layer):
             frames *= tf.cast(self._kept(batch, bands, self.frequency), frames.dtype)[:, None, :]
         return frames
 
-    def _kept(self, batch, size, widest):
-        """Bool (batch, size), False in one stretch of 0 to `widest` places."""
+    def _kept(self, batch: tf.Tensor, size: tf.Tensor, widest: int) -> tf.Tensor:
+        """Boolean (batch, size), False in one stretch of 0 to `widest` places."""
         draw = keras.random.uniform([2, batch, 1], seed=self.random)
-        size_ = tf.cast(size, tf.float32)
-        width = tf.floor(draw[0] * (tf.minimum(float(widest), size_) + 1))
-        begin = tf.floor(draw[1] * (size_ - width + 1))
-        place = tf.range(size_)[None]
+        places = tf.cast(size, tf.float32)
+        width = tf.floor(draw[0] * (tf.minimum(float(widest), places) + 1))
+        begin = tf.floor(draw[1] * (places - width + 1))
+        place = tf.range(places)[None]
         return (place < begin) | (place >= begin + width)
 
-    def compute_output_shape(self, frames_shape):
+    def compute_output_shape(self, frames_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return frames_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("time", "frequency", "masks", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

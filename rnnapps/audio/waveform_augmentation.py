@@ -1,6 +1,9 @@
 """Another speaker, another room, another distance: waveforms varied while a model trains."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -8,53 +11,70 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("rnnapps")
 class WaveformAugmentation(keras.layers.Layer):
-    """Varies speed, position, gain and background of each clip; passes it on as it is outside training.
+    """Varies speed, position, gain and background noise of each clip, in training only.
 
     Args:
-        speed: clips are played up to this much faster or slower (0.1: from 1/1.1 to 1.1 times), which moves pitch and
-            formants along as a larger or smaller speaker does.
-        shift: longest silence put before and after a clip, in samples.
-        gain: largest change of loudness, in dB up or down.
-        noise: loudest background noise relative to the clip, in dB (-5: 5 dB below it); each clip draws a level
-            from there down to 40 dB less, and a colour between white and brown. None for no noise.
+        speed: Largest change of speed: 0.1 plays clips 1/1.1 to 1.1 times as fast, which moves pitch and formants as
+            between larger and smaller speakers.
+        shift: Longest silence added before and after a clip, in samples.
+        gain: Largest change of loudness, in dB up or down.
+        noise: Loudest background noise relative to the clip, in dB (-5 is 5 dB below the clip); each clip draws a level
+            between that and 40 dB less, and a colour between white and brown. None for no noise.
+        seed: Seed of the variation; None draws one.
 
     Call arguments:
-        waveform: float (batch, samples).
-        lengths: int (batch,), the real samples of each.
-        training: whether to vary.
+        waveform: Float `(batch, samples)`.
+        lengths: Integer `(batch,)`, the number of real samples of each waveform.
+        training: Whether to vary.
 
-    Output:
-        Waveform (batch, more samples) and lengths of the same kinds.
+    Returns:
+        The waveforms `(batch, new samples)`, and their lengths `(batch,)`.
+
+    Raises:
+        ValueError: `speed`, `shift` or `gain` is negative.
+
+    Example:
+        >>> waveform, lengths = WaveformAugmentation(shift=0, seed=1)(tf.ones((2, 80)), tf.constant([80, 40]))
+        >>> waveform.shape, lengths.numpy().tolist()
+        (TensorShape([2, 80]), [80, 40])
 
     Reference:
         Ko et al., "Audio augmentation for speech recognition", Interspeech 2015 (speed).
     """
 
     def __init__(
-        self, speed: float = 0.1, shift: int = 1600, gain: float = 6.0, noise: float | None = -10.0, seed=None, **kwargs
-    ):
+        self,
+        speed: float = 0.1,
+        shift: int = 1600,
+        gain: float = 6.0,
+        noise: float | None = -10.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})
         if speed < 0 or shift < 0 or gain < 0:
-            raise ValueError(f"speed, shift and gain must not be negative, got {speed}, {shift}, {gain}")
+            raise ValueError(f"`speed`, `shift` and `gain` must not be negative, got {speed}, {shift} and {gain}")
         self.speed, self.shift, self.gain, self.noise, self.seed = speed, shift, gain, noise, seed
         self.random = keras.random.SeedGenerator(seed)
-        self.supports_jit = False  # how long a batch becomes is drawn
+        self.supports_jit = False  # the length of a batch is random
 
-    def call(self, waveform, lengths, training=False):
+    def call(self, waveform: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        lengths = tf.cast(lengths, tf.int32)
         if not training:
             return waveform, lengths
-        waveform, lengths = self._moved(waveform, tf.cast(lengths, tf.int32))
+        waveform, lengths = self._moved(waveform, lengths)
         if self.noise is not None:
-            waveform += self._noise(waveform, lengths)
+            waveform += self._noise(waveform, lengths, self.noise)
         level = 10.0 ** (self._uniform(waveform, -self.gain, self.gain) / 20)
         real = tf.sequence_mask(lengths, tf.shape(waveform)[1], waveform.dtype)
         return tf.clip_by_value(waveform * level, -1.0, 1.0) * real, lengths
 
-    def _uniform(self, waveform, low, high):
-        """A number a clip, (batch, 1)."""
+    def _uniform(self, waveform: tf.Tensor, low: float | tf.Tensor, high: float | tf.Tensor) -> tf.Tensor:
+        """One random number per clip, (batch, 1)."""
         return keras.random.uniform([tf.shape(waveform)[0], 1], low, high, seed=self.random)
 
-    def _moved(self, waveform, lengths):
+    def _moved(self, waveform: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Clips at another speed with silence around them, and their lengths."""
         samples = tf.shape(waveform)[1]
         before, after = (self._uniform(waveform, 0.0, float(self.shift)) for _ in range(2))
         # Faster and slower are equally likely: the logarithm is uniform.
@@ -67,7 +87,7 @@ class WaveformAugmentation(keras.layers.Layer):
         floor = tf.floor(place)
         left = tf.cast(floor, tf.int32)
 
-        def sample(index):
+        def sample(index: tf.Tensor) -> tf.Tensor:
             inside = (index >= 0) & (index < lengths)
             return tf.gather(waveform, tf.clip_by_value(index, 0, samples - 1), batch_dims=1) * tf.cast(
                 inside, waveform.dtype
@@ -76,21 +96,27 @@ class WaveformAugmentation(keras.layers.Layer):
         moved = sample(left) + (place - floor) * (sample(left + 1) - sample(left))  # linear interpolation
         return moved, new_lengths[:, 0]
 
-    def _noise(self, waveform, lengths):
-        """Noise of power 1 / f^colour with a level relative to each clip's."""
+    def _noise(self, waveform: tf.Tensor, lengths: tf.Tensor, loudest: float) -> tf.Tensor:
+        """Noise of power 1 / f^colour, at most `loudest` dB above each clip."""
         batch, samples = tf.unstack(tf.shape(waveform))
         frequency = tf.range(1.0, tf.cast(samples // 2, tf.float32) + 2)[None]
-        # Random phases alone make a noise, for a third of the time that random samples would take.
+        # Random phases alone make noise, in a third of the time that random samples would take.
         phase = keras.random.uniform([batch, samples // 2 + 1], 0.0, 2 * math.pi, seed=self.random)
         size = frequency ** (-self._uniform(waveform, 0.0, 2.0) / 2)
         noise = tf.signal.irfft(tf.complex(size * tf.cos(phase), size * tf.sin(phase)), [samples])
-        loudness = self._uniform(waveform, self.noise - 40, self.noise)
+        loudness = self._uniform(waveform, loudest - 40, loudest)
         power = tf.reduce_sum(tf.square(waveform), axis=1, keepdims=True) / tf.cast(
             tf.maximum(lengths, 1)[:, None], tf.float32
         )
         wanted = tf.sqrt(power) * 10.0 ** (loudness / 20)
         return noise * wanted * tf.math.rsqrt(tf.reduce_mean(tf.square(noise), axis=1, keepdims=True) + 1e-20)
 
-    def get_config(self):
+    def compute_output_spec(
+        self, waveform: Any, lengths: Any, training: bool = False
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        varied = keras.KerasTensor((waveform.shape[0], None), self.compute_dtype)
+        return varied, keras.KerasTensor(lengths.shape, "int32")
+
+    def get_config(self) -> dict[str, Any]:
         names = ("speed", "shift", "gain", "noise", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -3,10 +3,13 @@
 import os
 import sys
 import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import click
 
 from rnnapps.errors import Stopped, UserError
+from rnnapps.terminal import printable
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
@@ -14,7 +17,7 @@ INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 class Command(click.Command):
     """A command that works with TensorFlow, and keeps what it says while it loads to itself."""
 
-    def invoke(self, context: click.Context):
+    def invoke(self, context: click.Context) -> Any:
         if context.find_root().params["debug"] or context.params.get("server"):  # a server's client needs no TensorFlow
             return super().invoke(context)
         # TensorFlow's C++ writes to the file descriptor before any setting of ours counts.
@@ -39,7 +42,7 @@ class App(click.Group):
 
     command_class = Command
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.params.append(click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."))
         self.params.append(
@@ -54,10 +57,10 @@ class App(click.Group):
         )
         self.callback = lambda debug: None  # the decorated function is there for its docstring
 
-    def main(self, args: list[str] | None = None, **kwargs):
+    def main(self, args: Sequence[str] | None = None, *more: Any, **kwargs: Any) -> NoReturn:
         debug = "--debug" in (sys.argv[1:] if args is None else args)
         try:
-            sys.exit(super().main(args, **{**kwargs, "standalone_mode": False}) or 0)
+            sys.exit(super().main(args, *more, **{**kwargs, "standalone_mode": False}) or 0)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)
@@ -77,10 +80,10 @@ class App(click.Group):
             _fail("interrupted", debug, INTERRUPTED)
 
 
-def _fail(message: str, debug: bool, code: int) -> None:
+def _fail(message: str, debug: bool, code: int) -> NoReturn:
     if debug:
         traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
+    click.echo(printable(f"error: {message}"), err=True)
     sys.exit(code)
 
 

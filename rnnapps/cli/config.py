@@ -1,9 +1,9 @@
 """Options from a TOML file; the command line wins over the file."""
 
-import json
 import sys
-from collections.abc import Container
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,57 +15,23 @@ else:
     import tomli as tomllib
 
 
-def config_option(command):
-    """Adds `--config FILE`: a TOML file whose keys are the command's long options, with - or _."""
-    return click.option(
-        "--config",
+def config_option() -> click.Option:
+    """`--config FILE`: a TOML file whose keys are the command's long options, with - or _."""
+    return click.Option(
+        ["--config"],
         type=click.Path(path_type=Path, dir_okay=False),
         is_eager=True,
         expose_value=False,
         callback=_read,
         help="TOML file with options of this command; the command line wins.",
-    )(command)
+    )
 
 
-def saved_config(run: Path, *needed: str) -> dict:
-    """The options that a run folder was trained with, from its config.json.
-
-    Args:
-        run: the run folder.
-        needed: options that must be among them.
-
-    Raises:
-        UserError: if there is no such run, or its config.json is damaged.
-    """
-    path = run / "config.json"
-    try:
-        options = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{run}: no run here (no config.json); name the folder that train wrote") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(options, dict) or (missing := [name for name in needed if name not in options]):
-        lack = f"no {missing[0]!r}" if isinstance(options, dict) else "no options"
-        raise UserError(f"{path}: damaged, there is {lack} in it; train anew")
-    return options
-
-
-def absolute_dataset(dataset: str, embedded: Container[str]) -> str:
-    """The `--dataset` to write to config.json: a path as an absolute one, since evaluate may run in another folder.
-
-    Args:
-        dataset: a name or a path.
-        embedded: the names that mean a data set whatever files there are.
-    """
-    path = Path(dataset).expanduser()
-    return str(path.resolve()) if dataset not in embedded and path.exists() else dataset
-
-
-def defaults_from(context: click.Context, values: dict, source: str) -> None:
+def set_defaults(context: click.Context, values: Mapping[str, Any], source: str) -> None:
     """Makes `values` the defaults of the command's options.
 
     Raises:
-        UserError: if a value belongs to no option.
+        UserError: A value belongs to no option.
     """
     options = {parameter.name for parameter in context.command.params if isinstance(parameter, click.Option)}
     values = {name.replace("-", "_"): value for name, value in values.items()}
@@ -83,4 +49,4 @@ def _read(context: click.Context, parameter: click.Parameter, path: Path | None)
         raise UserError(f"--config {path}: no such file") from None
     except (OSError, ValueError) as error:
         raise UserError(f"--config {path}: {error}") from None
-    defaults_from(context, values, f"--config {path}")
+    set_defaults(context, values, f"--config {path}")

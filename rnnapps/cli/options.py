@@ -1,191 +1,144 @@
-"""The options that every app has, in groups: data, model, training, prediction."""
+"""Dataclass fields as Click options: names, types, bounds, defaults and help come from `rnnapps.options`."""
 
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from rnnapps.cli.config import config_option, defaults_from, saved_config
+from rnnapps import options
 
 
-class _Seconds(click.FloatRange):
-    """A waiting time; not-a-number lies in every range of Click's."""
+class _Whole(click.IntRange):
+    """A whole number within bounds. Click's own type cuts 1.5 from a TOML file down to 1."""
 
-    def convert(self, value, parameter, context):
-        seconds = super().convert(value, parameter, context)
-        if seconds != seconds:
-            self.fail("nan is no number of seconds", parameter, context)
-        return seconds
-
-
-FRACTION = click.FloatRange(0, 1, max_open=True)
-POSITIVE = click.FloatRange(0, min_open=True)
-SECONDS = _Seconds(0, 86_400, min_open=True)
-COUNT = click.IntRange(1)
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int:
+        if isinstance(value, bool | float):
+            self.fail(f"{value!r} is not a whole number", parameter, context)
+        return super().convert(value, parameter, context)
 
 
-def _together(*options):
-    def decorate(command):
-        for option in reversed(options):
-            command = option(command)
-        return command
+class _Finite(click.FloatRange):
+    """A finite number within bounds. Not-a-number lies within every bound of Click's own type."""
 
-    return decorate
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        number = super().convert(value, parameter, context)
+        if isinstance(value, bool) or not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", parameter, context)
+        return number
 
 
-def data_options(dataset: str):
-    """--dataset, --data-dir, --strict, --seed."""
-    return _together(
-        click.option(
-            "--dataset",
-            default=dataset,
-            show_default=True,
-            metavar="NAME|PATH",
-            help="An embedded data set, a TFDS name, or a file or folder of yours.",
-        ),
-        click.option(
-            "--data-dir",
-            type=click.Path(path_type=Path, file_okay=False),
-            help="Where prepared data sets are kept.  [default: that of TFDS]",
-        ),
-        click.option("--strict", is_flag=True, help="Stop at the first bad row instead of skipping and counting it."),
-        click.option(
-            "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Makes two runs equal."
-        ),
+class _Several(click.ParamType):
+    """Comma-separated values of a type; "0" or nothing for none of them."""
+
+    name = "list"
+
+    def __init__(self, one: click.ParamType):
+        self.one = one
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> tuple[Any, ...]:
+        parts = value.split(",") if isinstance(value, str) else list(value)
+        parts = [part.strip() if isinstance(part, str) else part for part in parts]
+        parts = [part for part in parts if part not in ("", "0", 0)]
+        return tuple(self.one.convert(part, parameter, context) for part in parts)
+
+
+COUNT = _Whole(1)
+SECONDS = _Finite(0, 86_400, min_open=True)
+POSITIVE = _Finite(0, min_open=True)
+PATH = click.Path(path_type=Path)
+
+
+def batch_size_option(default: int) -> click.Option:
+    """`--batch-size` of commands that answer."""
+    return click.Option(
+        ["--batch-size"], type=COUNT, default=default, show_default=True, help="Inputs answered at once."
     )
 
 
-def model_options(cell: str, units: int, layers: int, dropout: float, recurrent_dropout: float = 0.0, l2: float = 0.0):
-    """--cell, --units, --layers, --dropout, --recurrent-dropout, --l2, --truncate, with an app's defaults."""
-    return _together(
-        click.option(
-            "--cell",
-            type=click.Choice(["rnn", "gru", "lstm"]),
-            default=cell,
-            show_default=True,
-            help="Recurrent cell: lstm for long dependencies, gru for fewer weights, rnn for short sequences.",
-        ),
-        click.option(
-            "--units",
-            type=COUNT,
-            default=units,
-            show_default=True,
-            help="Width of a recurrent layer; 128 to 512 is usual.",
-        ),
-        click.option(
-            "--layers", type=click.IntRange(1, 3), default=layers, show_default=True, help="Recurrent layers."
-        ),
-        click.option(
-            "--dropout",
-            type=FRACTION,
-            default=dropout,
-            show_default=True,
-            help="On the inputs of each layer; 0.2 to 0.5 is usual.",
-        ),
-        click.option(
-            "--recurrent-dropout",
-            type=FRACTION,
-            default=recurrent_dropout,
-            show_default=True,
-            help="On the state between steps.",
-        ),
-        click.option(
-            "--l2",
-            type=click.FloatRange(0),
-            default=l2,
-            show_default=True,
-            help="L2 penalty on the recurrent layers' weights.",
-        ),
-        click.option("--truncate", type=COUNT, help="Stop the gradient every so many steps.  [default: never]"),
+def run_argument() -> click.Argument:
+    """The argument RUN: a run folder."""
+    return click.Argument(["run"], type=PATH)
+
+
+def click_options(owner: type | Any, *, inherited: bool = False, shown: bool = True) -> list[click.Option]:
+    """The command-line options of a dataclass.
+
+    Args:
+        owner: The dataclass, or an instance of it whose values are the defaults.
+        inherited: Whether an option that is left out keeps the value of a run: its default is None then, and options
+            that belong to the run are not offered.
+        shown: Whether to offer the options that only say how answers are shown.
+
+    Returns:
+        An option for each field.
+    """
+    kind = owner if isinstance(owner, type) else type(owner)
+    found = []
+    # What says where the data are comes first in the help.
+    for field in sorted(dataclasses.fields(kind), key=lambda field: not options.limits(field).located):
+        limits = options.limits(field)
+        if (inherited and limits.fixed) or (limits.shown and not shown):
+            continue
+        default = options.default(field) if isinstance(owner, type) else getattr(owner, field.name)
+        found.append(_option(kind, field, limits, default, inherited))
+    return found
+
+
+def _option(
+    kind: type, field: dataclasses.Field, limits: options.Limits, default: Any, inherited: bool
+) -> click.Option:
+    one, several, _ = options.kind(kind, field)
+    name = f"--{field.name.replace('_', '-')}"
+    flags = limits.flags or name
+    arguments: dict[str, Any] = {"help": limits.help, "metavar": limits.metavar, "default": default}
+    if one is bool:
+        arguments |= {"is_flag": True, "metavar": None}
+    else:
+        value_type = _type(one, limits)
+        arguments["type"] = _Several(value_type) if several else value_type
+    if inherited:
+        arguments |= {"default": None, "show_default": "the run's"}
+    elif default is None:
+        arguments["show_default"] = limits.missing or False
+    elif one is bool and "/" not in flags:
+        arguments["show_default"] = False
+    elif several:
+        arguments |= {"default": default, "show_default": ",".join(map(str, default))}
+    else:
+        arguments["show_default"] = True
+    return click.Option([flags, field.name], **arguments)
+
+
+def _type(one: type, limits: options.Limits) -> click.ParamType:
+    if limits.choices is not None:
+        return click.Choice(limits.choices)
+    if one is Path:
+        return PATH
+    if one is str:
+        return click.STRING
+    least, most = (
+        limits.minimum if limits.above is None else limits.above,
+        limits.maximum if limits.below is None else limits.below,
     )
+    if one is int:
+        return _Whole(least if least is None else int(least), most if most is None else int(most))
+    return _Finite(least, most, min_open=limits.above is not None, max_open=limits.below is not None)
 
 
-def training_options(
-    run_dir: str,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    schedule: str,
-    patience: int,
-    averaging: float = 0.0,
-):
-    """--run-dir, --resume, --overwrite, --config, and how to train, with an app's defaults."""
-    return _together(
-        click.option(
-            "--run-dir",
-            type=click.Path(path_type=Path),
-            default=run_dir,
-            show_default=True,
-            help="Folder for all that the run leaves.",
-        ),
-        click.option(
-            "--resume",
-            type=click.Path(path_type=Path),
-            is_eager=True,
-            expose_value=False,
-            metavar="RUN",
-            callback=_resume,
-            help="Go on with an interrupted run, with the options that it has; all other options may be left out.",
-        ),
-        click.option("--overwrite", is_flag=True, help="Replace the run in --run-dir."),
-        config_option,
-        click.option(
-            "--epochs",
-            type=COUNT,
-            default=epochs,
-            show_default=True,
-            help="At the most; early stopping may end before.",
-        ),
-        click.option("--batch-size", type=COUNT, default=batch_size, show_default=True, help="Examples a step."),
-        click.option(
-            "--learning-rate", type=POSITIVE, default=learning_rate, show_default=True, help="1e-3 to 1e-2 is usual."
-        ),
-        click.option(
-            "--schedule",
-            type=click.Choice(["constant", "cosine", "plateau"]),
-            default=schedule,
-            show_default=True,
-            help="Learning rate over time: constant, cosine after a warm-up, or halved when validation stalls.",
-        ),
-        click.option(
-            "--clip-norm", type=POSITIVE, default=5.0, show_default=True, help="Bound on the gradient's global norm."
-        ),
-        click.option(
-            "--averaging",
-            type=FRACTION,
-            default=averaging,
-            show_default=True,
-            help="Momentum of the moving average of the weights that is kept; 0 keeps the last ones.",
-        ),
-        click.option(
-            "--patience",
-            type=COUNT,
-            default=patience,
-            show_default=True,
-            help="Epochs without a better result on the validation split before stopping.",
-        ),
-        click.option(
-            "--checkpoint-every",
-            type=COUNT,
-            default=200,
-            show_default=True,
-            metavar="STEPS",
-            help="Most steps that a kill can cost.",
-        ),
-        click.option("--gradient-flow", is_flag=True, help="Measure and draw the gradient of every time step."),
-    )
+def collected(owner: type | Any, values: Mapping[str, Any]) -> Any:
+    """The dataclass that the values of a command's options make."""
+    kind = owner if isinstance(owner, type) else type(owner)
+    return kind(**{name: values[name] for name in options.names(kind) if name in values})
 
 
-def predict_options(command):
-    """--batch-size and --json for prediction."""
-    return _together(
-        click.option("--batch-size", type=COUNT, default=64, show_default=True, help="Inputs answered at once."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line."),
-    )(command)
+def given(context: click.Context, names: Iterable[str]) -> list[str]:
+    """The options among `names` that stand on the command line."""
+    return [name for name in names if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
 
 
-def _resume(context: click.Context, parameter: click.Parameter, run: Path | None) -> None:
-    context.meta["resume"] = run is not None
-    if run is not None:
-        known = {option.name for option in context.command.params}
-        values = {name: value for name, value in saved_config(run).items() if name in known}
-        defaults_from(context, {**values, "run_dir": str(run)}, f"--resume {run}")
+def spelled(name: str) -> str:
+    """An option's name as a person types it: "--batch-size"."""
+    return f"--{name.replace('_', '-')}"

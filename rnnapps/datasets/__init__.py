@@ -1,21 +1,63 @@
-"""Data: a name or a path becomes labelled examples, and these become batches in few padded shapes."""
+"""Data: a source (a name, files or a path) becomes splits in memory, and these become batches in few padded shapes.
 
-from rnnapps.datasets.bucketing import Batches, boundaries_for, bucket
-from rnnapps.datasets.dataset import DataError, Dataset, Rejected
-from rnnapps.datasets.loading import BUILT_IN, load
-from rnnapps.datasets.parallel import Pairs, load_pairs
-from rnnapps.datasets.parallel_batches import PairBatches
+    splits = load_splits(TextSource("movie_sentences"))
+    print(*summary(splits.values()), sep="\\n")
+
+Names are imported when they are first used: sources are needed by command lines, which must not wait for TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnapps.datasets.bucketing import BucketedBatches, boundaries_for, bucket
+    from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
+    from rnnapps.datasets.loading import load_splits, summary
+    from rnnapps.datasets.named_sets import NAMED_SETS
+    from rnnapps.datasets.pair_batches import PairBatches
+    from rnnapps.datasets.rejected import DataError, Rejected
+    from rnnapps.datasets.sources import PairSource, RecordingSource, Source, TextSource, absolute
 
 __all__ = [
-    "BUILT_IN",
-    "Batches",
+    "NAMED_SETS",
+    "BucketedBatches",
     "DataError",
-    "Dataset",
+    "LabelledTexts",
     "PairBatches",
+    "PairSource",
     "Pairs",
+    "RecordingSource",
+    "Recordings",
     "Rejected",
+    "Source",
+    "Split",
+    "TextSource",
+    "absolute",
     "boundaries_for",
     "bucket",
-    "load",
-    "load_pairs",
+    "load_splits",
+    "summary",
 ]
+
+_MODULES = {
+    "bucketing": ("BucketedBatches", "boundaries_for", "bucket"),
+    "examples": ("LabelledTexts", "Pairs", "Recordings", "Split"),
+    "loading": ("load_splits", "summary"),
+    "named_sets": ("NAMED_SETS",),
+    "pair_batches": ("PairBatches",),
+    "rejected": ("DataError", "Rejected"),
+    "sources": ("PairSource", "RecordingSource", "Source", "TextSource", "absolute"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

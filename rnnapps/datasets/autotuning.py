@@ -4,9 +4,9 @@ import tensorflow as tf
 
 
 def without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """`dataset` without tf.data's autotuning, whose thread may sleep while its iterator waits to be given back.
+    """`dataset` without tf.data's autotuning, whose thread may sleep while its iterator waits to be released.
 
-    In training that was a pause of 40 s after each epoch of 100 s. What asks for `AUTOTUNE` gets a thread for each core
+    In training that was a pause of 40 s after each epoch of 100 s. Steps with `AUTOTUNE` get one thread per core
     instead.
     """
     options = tf.data.Options()

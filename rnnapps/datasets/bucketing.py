@@ -1,60 +1,65 @@
 """Batches of sequences in few padded shapes: grouped by length, shuffled anew each epoch, the same for the same seed.
 
-XLA compiles a model once for every shape it meets, and padding is computed like any other step. So lengths are rounded
-up to a handful of boundaries, and a batch holds examples of about one length.
+XLA compiles a model once for every shape that it meets, and padding is computed like any other step. So lengths are
+rounded up to a handful of boundaries, and a batch holds examples of similar length.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.datasets.autotuning import without_autotuning
+from rnnapps.datasets.padding import padded_batches, padded_rows
 
-Column = tf.Tensor | tf.RaggedTensor
+Column: TypeAlias = tf.Tensor | tf.RaggedTensor
 
 
 def boundaries_for(lengths: Sequence[int], buckets: int = 5, *, max_length: int | None = None) -> list[int]:
     """The lengths to pad to that waste the fewest padded steps, found exactly by dynamic programming.
 
     Args:
-      lengths: the lengths of the sequences, int (examples,).
-      buckets: how many boundaries at most.
-      max_length: the length at which longer sequences will be cut; by default none is.
+        lengths: The lengths of the sequences, int (examples,).
+        buckets: The largest number of boundaries.
+        max_length: The length at which longer sequences will be cut; None if they will not be.
 
     Returns:
-      Boundaries in ascending order; the last is the longest length (at most `max_length`).
+        Boundaries in ascending order; the last is the longest length (at most `max_length`).
 
     Raises:
-      ValueError: no lengths, or `buckets` or `max_length` below 1.
+        ValueError: There are no lengths, or `buckets` or `max_length` is below 1.
 
     Example:
-      >>> boundaries_for([1, 2, 2, 9, 10], buckets=2)
-      [2, 10]
+        >>> boundaries_for([1, 2, 2, 9, 10], buckets=2)
+        [2, 10]
     """
     if len(lengths) == 0 or buckets < 1 or (max_length is not None and max_length < 1):
         raise ValueError(
-            f"needs lengths, buckets >= 1 and max_length >= 1; got {len(lengths)}, {buckets}, {max_length}"
+            "lengths must not be empty, and buckets and max_length must be at least 1,"
+            f" got {len(lengths)}, {buckets}, {max_length}"
         )
-    # A batch of empty sequences is one padded step long: no layer reads zero steps gladly.
+    # A batch of empty sequences is one padded step long: few layers accept zero steps.
     values, counts = np.unique(np.clip(lengths, 1, max_length), return_counts=True)
     up_to = np.concatenate([[0], np.cumsum(counts)])
     # steps[j]: the fewest padded steps that hold the sequences of the j shortest lengths with the boundaries so far.
     steps = np.concatenate([[0.0], np.full(len(values), np.inf)])
-    cuts = []
+    cuts: list[np.ndarray] = []
     for _ in range(min(buckets, len(values))):
-        best, cut = np.zeros_like(steps), np.zeros(len(steps), np.int64)
+        best = np.zeros_like(steps)
+        cut: np.ndarray = np.zeros(len(steps), np.int64)
         for j in range(1, len(steps)):
             totals = steps[:j] + values[j - 1] * (up_to[j] - up_to[:j])
             cut[j] = np.argmin(totals)
             best[j] = totals[cut[j]]
         steps = best
         cuts.append(cut)
-    boundaries, j = [], len(values)
+    boundaries, left = [], len(values)
     for cut in reversed(cuts):
-        if j:
-            boundaries.append(int(values[j - 1]))
-            j = cut[j]
+        if left:
+            boundaries.append(int(values[left - 1]))
+            left = int(cut[left])
     return boundaries[::-1]
 
 
@@ -67,7 +72,7 @@ def bucket(
     seed: int | None = None,
     pad_to_boundary: bool = True,
     drop_remainder: bool = False,
-) -> "Batches":
+) -> BucketedBatches:
     """Batches examples of unequal length.
 
     Sequences are padded with zeros (strings with "") at the end, along their first axis, to the smallest boundary that
@@ -78,29 +83,29 @@ def bucket(
     All examples are held in memory, without padding.
 
     Args:
-      examples: a `tf.data.Dataset` of tuples, in which a component of unknown first dimension is a sequence; or a
-        tuple of columns, in which a list of arrays (or a `tf.RaggedTensor`) holds sequences and an array holds anything
-        else. For instance (tokens int32 (time,), label), or (frames float32 (time, features), label).
-      batch_size: examples a batch.
-      boundaries: the lengths to pad to, ascending; or how many of them `boundaries_for` is to choose.
-      max_length: the length to cut at when the boundaries are chosen; given boundaries say it themselves.
-      seed: shuffles examples and batches anew each epoch; None keeps one fixed order, for validation and test.
-      pad_to_boundary: False pads only to the longest example of the batch: less to compute, many shapes; not with XLA.
-      drop_remainder: whether to leave out the examples (drawn anew each epoch) that fill no whole batch.
+        examples: A `tf.data.Dataset` of tuples, in which a component of unknown first dimension is a sequence; or a
+            tuple of columns, in which a list of arrays (or a `tf.RaggedTensor`) holds sequences and an array holds
+            anything else. For instance (tokens int32 (time,), label), or (frames float32 (time, features), label).
+        batch_size: The number of examples in a batch.
+        boundaries: The lengths to pad to, ascending; or how many of them `boundaries_for` chooses.
+        max_length: The length to cut at, where `boundaries` is a number.
+        seed: Shuffles examples and batches anew each epoch; None keeps one fixed order, for validation and test.
+        pad_to_boundary: False pads only to the longest example of the batch: less to compute, many shapes; not for XLA.
+        drop_remainder: Whether to leave out the examples (drawn anew each epoch) that do not fill a whole batch.
 
     Returns:
-      The `Batches`.
+        The `BucketedBatches`.
 
     Raises:
-      ValueError: no examples or no sequences among them, or an argument out of range.
+        ValueError: There are no examples, or no sequences among them, or an argument is out of range.
 
     Example:
-      >>> batches = bucket(([[5, 6, 7], [8]], np.array([0, 1])), batch_size=2, boundaries=[4])
-      >>> [tokens.numpy().tolist() for tokens, label in batches.epoch(0)]
-      [[[5, 6, 7, 0], [8, 0, 0, 0]]]
+        >>> batches = bucket(([[5, 6, 7], [8]], np.array([0, 1])), batch_size=2, boundaries=[4])
+        >>> [tokens.numpy().tolist() for tokens, label in batches.epoch(0)]
+        [[[5, 6, 7, 0], [8, 0, 0, 0]]]
     """
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     with tf.device("CPU:0"):  # batches are made beside the model's device
         columns = _columns(examples)
         ragged = [column.row_lengths().numpy() for column in columns if isinstance(column, tf.RaggedTensor)]
@@ -110,24 +115,26 @@ def bucket(
     if isinstance(boundaries, int):
         boundaries = boundaries_for(lengths, boundaries, max_length=max_length)
     elif max_length is not None:
-        raise ValueError("max_length goes with a number of boundaries; given boundaries end with the longest length")
-    if len(boundaries) == 0 or boundaries[0] < 1 or any(np.diff(boundaries) <= 0):
-        raise ValueError(f"boundaries must be positive and ascending, not {boundaries}")
+        raise ValueError(
+            "max_length needs a number of boundaries; with given boundaries, the last is the longest length"
+        )
+    if len(boundaries) == 0 or boundaries[0] < 1 or np.any(np.diff(np.asarray(boundaries)) <= 0):
+        raise ValueError(f"boundaries must be positive and ascending, got {boundaries}")
     if drop_remainder and len(lengths) < batch_size:
         raise ValueError(f"{len(lengths)} examples fill no batch of {batch_size}; drop_remainder would leave nothing")
-    return Batches(columns, lengths, boundaries, batch_size, seed, pad_to_boundary, drop_remainder)
+    return BucketedBatches(columns, lengths, boundaries, batch_size, seed, pad_to_boundary, drop_remainder)
 
 
-class Batches:
+class BucketedBatches:
     """Padded batches of one data set, epoch by epoch; made by `bucket`.
 
     What an epoch holds, and in which order, follows from the seed and the number of the epoch alone, so an interrupted
-    epoch is taken up again with `batches.epoch(n).skip(done)`.
+    epoch continues with `batches.epoch(n).skip(done)`.
 
     Attributes:
-      steps: batches an epoch, the same in all of them.
-      boundaries: the lengths that batches are padded to.
-      lengths: the lengths of the examples before padding and cutting, int (examples,).
+        steps: The number of batches in every epoch.
+        boundaries: The lengths that batches are padded to.
+        lengths: The lengths of the examples before padding and cutting, int (examples,).
     """
 
     def __init__(
@@ -144,8 +151,8 @@ class Batches:
         self.boundaries = tuple(int(boundary) for boundary in boundaries)
         self.steps = len(lengths) // batch_size if drop_remainder else -(-len(lengths) // batch_size)
         self._columns = columns
-        self._cut = np.clip(lengths, 1, self.boundaries[-1])
-        self._bucket = np.searchsorted(self.boundaries, self._cut)
+        self._cut: np.ndarray = np.clip(lengths, 1, self.boundaries[-1])
+        self._bucket: np.ndarray = np.searchsorted(np.asarray(self.boundaries), self._cut)
         self._batch_size = batch_size
         self._seed = seed
         self._pad_to_boundary = pad_to_boundary
@@ -161,31 +168,30 @@ class Batches:
         )
 
     def order(self, epoch: int = 0) -> np.ndarray:
-        """Which example stands where in an epoch: `predictions[np.argsort(order)]` are in the order of the examples."""
+        """The example at each place of an epoch: `predictions[np.argsort(order)]` are in the order of the examples."""
         return np.concatenate(self._batch_indices(epoch))
 
     def epoch(self, epoch: int) -> tf.data.Dataset:
         """The batches of an epoch, prefetched; `steps` of them.
 
         Args:
-          epoch: the number of the epoch, from 0. Without a seed all epochs are alike.
+            epoch: The number of the epoch, from 0. Without a seed all epochs are alike.
         """
         batches = self._batch_indices(epoch)
         widths = [
             self.boundaries[self._bucket[batch].max()] if self._pad_to_boundary else self._cut[batch].max()
             for batch in batches
         ]
-        sizes = np.array([len(batch) for batch in batches])
-        with tf.device("CPU:0"):
-            order = tf.constant(np.concatenate(batches))
-            table = tf.data.Dataset.from_tensor_slices((np.cumsum(sizes) - sizes, sizes, np.array(widths, np.int64)))
 
-            def pad(begin: tf.Tensor, size: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
-                return tuple(_rows(column, order[begin : begin + size], width) for column in self._columns)
-
-            return without_autotuning(
-                table.map(pad, num_parallel_calls=2, deterministic=True).prefetch(tf.data.AUTOTUNE)
+        def pad(indices: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            return tuple(
+                padded_rows(column, indices, width)
+                if isinstance(column, tf.RaggedTensor)
+                else tf.gather(column, indices)
+                for column in self._columns
             )
+
+        return padded_batches(batches, np.array(widths), pad)
 
     def _batch_indices(self, epoch: int) -> list[np.ndarray]:
         rng = None if self._seed is None else np.random.default_rng((self._seed, epoch))
@@ -196,19 +202,10 @@ class Batches:
         return batches if rng is None else [batches[place] for place in rng.permutation(len(batches))]
 
 
-def _rows(column: Column, indices: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    rows = tf.gather(column, indices)
-    if not isinstance(rows, tf.RaggedTensor):
-        return rows
-    features = rows.flat_values.shape[1:]
-    padded = rows.to_tensor(shape=tf.stack([-1, width, *features]))  # cuts longer rows, too
-    return tf.ensure_shape(padded, [None, None, *features])
-
-
 def _columns(examples: tf.data.Dataset | Sequence) -> tuple[Column, ...]:
     if isinstance(examples, tf.data.Dataset):
         if not isinstance(examples.element_spec, tuple):
-            raise ValueError(f"examples must be tuples, not {examples.element_spec}")
+            raise ValueError(f"examples must be tuples, got {examples.element_spec}")
         chunks = list(examples.ragged_batch(1024))
         if not chunks:
             raise ValueError("there are no examples")
@@ -216,7 +213,7 @@ def _columns(examples: tf.data.Dataset | Sequence) -> tuple[Column, ...]:
     columns = tuple(_column(column) for column in examples)
     sizes = {int(column.shape[0]) for column in columns}
     if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"columns must be of one length, and not empty; got the lengths {sorted(sizes)}")
+        raise ValueError(f"columns must not be empty and must have equal lengths, got {sorted(sizes)}")
     return columns
 
 

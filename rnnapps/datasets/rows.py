@@ -1,248 +1,211 @@
-"""Rows of files larger than memory, one at a time, each with the place from which reading can go on.
+"""The one reader of rows: for training, evaluation, prediction and Beam, from files that may be larger than memory.
 
-Tables (.csv, .tsv) have a header; JSON lines (.jsonl, .json, .ndjson) hold an object a line; of every other file each
-line is an input. All are UTF-8. A folder is a table of the files in it.
+Tables (.csv, .tsv) have a header; JSON lines (.jsonl, .json, .ndjson) have an object on each line; of any other file
+each line is an input. All are UTF-8. A folder is a table of the files in it. Each row comes with the place from which
+reading can continue.
 """
 
-import csv
-import json
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from rnnapps.errors import UserError
+from rnnapps.datasets import json_lines
+from rnnapps.datasets.lines import START, Layout, Place, decoded, examined, lines_after, without_line_end
+from rnnapps.datasets.rejected import DataError
+from rnnapps.datasets.tables import DELIMITERS, SwallowedRows, other_delimiter, records
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = (".jsonl", ".json", ".ndjson")
-LONGEST_LINE = 16 * 2**20  # bytes; a file without line breaks would not fit in memory
-
-
-class Place(NamedTuple):
-    """Where reading goes on: an offset in bytes, and the number of the line that begins there. Of a folder: files."""
-
-    offset: int = 0
-    line: int = 1
+JSON_LINES = json_lines.SUFFIXES
+SUFFIXES = (*DELIMITERS, *JSON_LINES)
+Options = str | Mapping[str, str] | None
 
 
 class Row(NamedTuple):
-    """A row, or why it is none.
+    """A row, or what is wrong with it.
 
     Attributes:
-        line: where it begins, from 1.
-        values: by column; None for a bad row.
-        problem: what is wrong with a bad row.
-        end: the place behind it.
+        line: The line on which it begins, from 1.
+        values: Its values by column; None if it is bad.
+        problem: What is wrong with a bad row.
+        end: The place after it.
+        warning: What is suspicious about a good row.
     """
 
     line: int
-    values: dict[str, object] | None
+    values: dict[str, Any] | None
     problem: str
     end: Place
+    warning: str = ""
 
 
 class Rows(NamedTuple):
-    """What is to be read.
+    """A file that can be read row by row; made by `open_rows`.
 
     Attributes:
-        path: a file or a folder.
-        column: the column that holds the input.
-        columns: all columns, in order; of JSON lines those of the first row.
+        path: A file or a folder.
+        inputs: The columns that were asked for.
+        columns: All columns in order. Of JSON lines: the keys of the first object that has all `inputs`.
         size: `Place.offset` at the end.
-        files: of a folder, the files in it.
+        files: Of a folder, the files in it.
+        layout: How the lines of a file end.
+        quoting: What quotes mean in a table.
     """
 
     path: Path
-    column: str
+    inputs: tuple[str, ...]
     columns: tuple[str, ...]
     size: int
     files: tuple[Path, ...] = ()
+    layout: Layout = Layout()
+    quoting: str = "standard"
 
-    def after(self, place: Place) -> Iterator[Row]:
-        """The rows from a place on."""
+    def after(self, place: Place = START) -> Iterator[Row]:
+        """The rows from a place on: from the beginning, or from the `end` of a row."""
         if self.path.is_dir():
             for index in range(place.offset, len(self.files)):
                 name = self.files[index].relative_to(self.path).as_posix()
-                yield Row(index + 1, {self.column: name}, "", Place(index + 1, index + 2))
+                yield Row(index + 1, {self.inputs[0]: name}, "", Place(index + 1, index + 2))
             return
         with open(self.path, "rb") as file:
-            if place.offset == 0:
-                _skip_byte_order_mark(file)
-            else:
-                file.seek(place.offset)
-            suffix = self.path.suffix.lower()
-            if suffix in DELIMITERS:
-                yield from _table_rows(file, place, self.columns, DELIMITERS[suffix])
-            elif suffix in JSON_LINES:
-                yield from _json_lines(file, place)
-            else:
-                yield from _lines(file, place, self.column)
+            yield from _rows(file, place, self)
 
 
-def open_rows(path: Path, column: str, option: str | None = None, suffixes: Sequence[str] = ()) -> Rows:
+def open_rows(
+    path: Path,
+    columns: str | Sequence[str],
+    option: Options = None,
+    suffixes: Sequence[str] = (),
+    quoting: str = "standard",
+) -> Rows:
     """Looks at a file or folder: which columns it has, and how much there is to read.
 
     Args:
-        path: the file or folder.
-        column: the column of the input.
-        option: the option that names it, if there is one.
-        suffixes: of the files in a folder that are inputs; none if a folder is no input.
+        path: The file or folder.
+        columns: The columns that are needed.
+        option: The option that names a column, if there is one; or the options by column.
+        suffixes: How the names of the files in a folder end that are inputs; none if a folder is not an input.
+        quoting: "standard", or "none" where quotes are ordinary characters of a table.
+
+    Returns:
+        The `Rows`.
 
     Raises:
-        UserError: it cannot be read, is no UTF-8, is empty where a header should be, or lacks the column.
+        DataError: The file cannot be read, is not UTF-8, has no header, has a column twice, or lacks a column.
     """
+    wanted = (columns,) if isinstance(columns, str) else tuple(columns)
     if path.is_dir() and suffixes:
         files = tuple(sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes))
         if not files:
-            raise UserError(f"--input {path}: no files that end in {', '.join(suffixes)}")
-        return Rows(path, column, (column,), len(files), files)
+            raise DataError(f"{path}: no files that end in {', '.join(suffixes)}")
+        return Rows(path, wanted, wanted, len(files), files)
     try:
         with open(path, "rb") as file:
-            if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-                raise UserError(f"--input {path}: the file is UTF-16; save it as UTF-8")
-            size = file.seek(0, 2)
-            file.seek(0)
-            columns = _columns(file, path, column)
+            return _opened(file, path, wanted, option, quoting)
     except OSError as error:
-        raise UserError(f"--input {path}: cannot be read: {error.strerror or error}") from None
-    _check_column(path, column, columns, option)
-    return Rows(path, column, columns, size)
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def read_table(file: BinaryIO, path: str, column: str, option: str) -> Iterator[Row]:
-    """The rows of a table, .csv or .tsv as `path` ends, whose `file` is open already and can seek.
-
-    Raises:
-        UserError: it has no header, or lacks the column that `option` names.
-    """
-    delimiter = DELIMITERS[Path(path).suffix.lower()]
-    columns = _header(file, path, delimiter)
-    _check_column(path, column, columns, option)
-    _skip_byte_order_mark(file)
-    yield from _table_rows(file, Place(), columns, delimiter)
+def rows_of(
+    file: BinaryIO, path: str, columns: str | Sequence[str], option: Options = None, quoting: str = "standard"
+) -> Iterator[Row]:
+    """The rows of a file that is open already and can seek; arguments and errors are those of `open_rows`."""
+    wanted = (columns,) if isinstance(columns, str) else tuple(columns)
+    yield from _rows(file, START, _opened(file, Path(path), wanted, option, quoting, name=path))
 
 
-def _check_column(path: Path | str, column: str, columns: Sequence[str], option: str | None) -> None:
-    if column not in columns:
-        found = ", ".join(repr(name[:40]) for name in columns) or "none"
-        mend = f": name one with {option}" if option else ""
-        raise UserError(f"--input {path}: there is no column {column!r}; the columns are {found}{mend}")
-
-
-def _columns(file: BinaryIO, path: Path, column: str) -> tuple[str, ...]:
+def _opened(
+    file: BinaryIO, path: Path, wanted: tuple[str, ...], option: Options, quoting: str, name: str | None = None
+) -> Rows:
+    layout, head = examined(file, name or path)
+    size = file.seek(0, 2)
+    rows = Rows(path, wanted, wanted, size, layout=layout, quoting=quoting)
     suffix = path.suffix.lower()
     if suffix in DELIMITERS:
-        return _header(file, path, DELIMITERS[suffix])
-    if suffix in JSON_LINES:
-        _skip_byte_order_mark(file)
-        return next((tuple(row.values) for row in _json_lines(file, Place()) if row.values is not None), ())
-    return (column,)
+        rows = rows._replace(columns=_header(file, rows, name or path))
+    elif suffix in JSON_LINES:
+        if problem := json_lines.not_lines(head.decode(errors="replace")):
+            raise DataError(f"{name or path}: {problem}")
+        rows = rows._replace(columns=_keys(file, rows))
+    elif len(wanted) > 1:
+        raise DataError(f"{name or path}: a file with several columns ends in {', '.join(SUFFIXES)}")
+    for column in wanted:
+        if column not in rows.columns:
+            raise DataError(f"{name or path}: {_missing(column, rows, option)}")
+    return rows
 
 
-def _header(file: BinaryIO, path: Path | str, delimiter: str) -> tuple[str, ...]:
-    _skip_byte_order_mark(file)
-    header = next(_records(file, Place(), delimiter), None)
-    if header is None or isinstance(header[1], str):
-        raise UserError(f"--input {path}: no header: {header[1] if header else 'the file is empty'}")
-    names = tuple(name.strip() for name in header[1])
-    if len(set(names)) < len(names):
-        raise UserError(f"--input {path}: two columns of the header have one name")
-    return names
+def _missing(column: str, rows: Rows, option: Options) -> str:
+    suffix = rows.path.suffix.lower()
+    if suffix in DELIMITERS and (hint := other_delimiter(rows.columns, rows.inputs, DELIMITERS[suffix])):
+        return hint
+    found = ", ".join(repr(name[:40]) for name in rows.columns) or "none"
+    named = option.get(column) if isinstance(option, Mapping) else option
+    return f"there is no column {column!r}; the columns are {found}" + (f": name one with {named}" if named else "")
 
 
-def _skip_byte_order_mark(file: BinaryIO) -> None:
-    file.seek(3 if file.read(3) == b"\xef\xbb\xbf" else 0)
+def _header(file: BinaryIO, rows: Rows, name: Path | str) -> tuple[str, ...]:
+    delimiter = DELIMITERS[rows.path.suffix.lower()]
+    header = next(records(file, START, rows.layout, delimiter, rows.quoting), None)
+    if header is None:
+        raise DataError(f"{name}: no header: the file is empty")
+    if header.problem:
+        raise DataError(f"{name}:{header.line}: the header cannot be read: {header.problem}")
+    columns = tuple(field.strip() for field in header.fields)
+    if repeated := next((column for column in columns if columns.count(column) > 1), None):
+        raise DataError(f"{name}: two columns of the header are called {repeated!r}; rename one")
+    if "" in columns and columns.count("") > 1:
+        raise DataError(f"{name}: two columns of the header have no name; name them, or delete them")
+    return columns
 
 
-def _lines_of(file: BinaryIO, line: int) -> Iterator[tuple[int, bytes | None, Place]]:
-    """Each line's number, its bytes (None if it is too long), and the place behind it."""
-    while content := file.readline(LONGEST_LINE):
-        too_long = len(content) == LONGEST_LINE and not content.endswith(b"\n")
-        while too_long and (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-            pass
-        yield line, None if too_long else content, Place(file.tell(), line + 1)
-        line += 1
+def _keys(file: BinaryIO, rows: Rows) -> tuple[str, ...]:
+    """The keys of the first object that has all inputs; those of all objects where none has."""
+    every: dict[str, None] = {}
+    for row in _json_rows(file, START, rows.layout):
+        if row.values is not None and all(column in row.values for column in rows.inputs):
+            return tuple(row.values)
+        every |= dict.fromkeys(row.values or ())
+    return tuple(every)
 
 
-def _text(content: bytes | None) -> tuple[str, str]:
-    """The text of a line, and what is wrong with it."""
-    if content is None:
-        return "", f"longer than {LONGEST_LINE // 2**20} MiB"
-    try:
-        return content.decode(), ""
-    except UnicodeDecodeError:
-        return "", "not UTF-8"
+def _rows(file: BinaryIO, place: Place, rows: Rows) -> Iterator[Row]:
+    suffix = rows.path.suffix.lower()
+    if suffix in DELIMITERS:
+        yield from _table_rows(file, place, rows, DELIMITERS[suffix])
+    elif suffix in JSON_LINES:
+        yield from _json_rows(file, place, rows.layout)
+    else:
+        yield from _text_rows(file, place, rows)
 
 
-def _lines(file: BinaryIO, place: Place, column: str) -> Iterator[Row]:
-    for line, content, end in _lines_of(file, place.line):
-        text, problem = _text(content)
-        yield Row(line, None if problem else {column: text.rstrip("\r\n")}, problem, end)
-
-
-def _json_lines(file: BinaryIO, place: Place) -> Iterator[Row]:
-    for line, content, end in _lines_of(file, place.line):
-        text, problem = _text(content)
-        values = None
-        if not problem:
-            if not text.strip():
-                continue
-            try:
-                values = json.loads(text)
-                json.dumps(values, ensure_ascii=False).encode()
-            except (ValueError, RecursionError) as error:  # a lone surrogate is a ValueError too
-                values, problem = None, f"not JSON ({error})"
-            else:
-                if not isinstance(values, dict):
-                    values, problem = None, "not a JSON object"
-        yield Row(line, values, problem, end)
-
-
-def _table_rows(file: BinaryIO, place: Place, columns: tuple[str, ...], delimiter: str) -> Iterator[Row]:
+def _table_rows(file: BinaryIO, place: Place, rows: Rows, delimiter: str) -> Iterator[Row]:
+    columns = rows.columns
+    swallowed = SwallowedRows(len(columns), delimiter)
     header = place.offset == 0
-    for line, fields, end in _records(file, place, delimiter):
+    for record in records(file, place, rows.layout, delimiter, rows.quoting):
+        line, fields, problem, end, _ = record
         if header:
             header = False
-        elif isinstance(fields, str):
-            yield Row(line, None, fields, end)
+        elif problem:
+            yield Row(line, None, problem, end)
         elif len(fields) != len(columns):
             yield Row(line, None, f"{len(fields)} fields where the header has {len(columns)}", end)
         else:
-            yield Row(line, dict(zip(columns, fields, strict=True)), "", end)
+            yield Row(line, dict(zip(columns, fields, strict=True)), "", end, swallowed.warning(record))
 
 
-def _records(file: BinaryIO, place: Place, delimiter: str) -> Iterator[tuple[int, list[str] | str, Place]]:
-    """The line of each record, its fields or what is wrong with it, and the place behind it; blank lines are none.
+def _json_rows(file: BinaryIO, place: Place, layout: Layout) -> Iterator[Row]:
+    for line in lines_after(file, place, layout):
+        text, problem = decoded(line)
+        if problem:
+            yield Row(line.number, None, problem, line.end)
+        elif text.strip():
+            yield Row(line.number, *json_lines.parsed(text), line.end)
 
-    After a bad record reading goes on with its second line: a quote that nobody closes costs one line, not the file.
-    """
-    csv.field_size_limit(LONGEST_LINE)
-    while True:
-        ends = []  # the places behind the lines of the record
-        problems = []
 
-        def lines(line=place.line, ends=ends, problems=problems):
-            for _, content, end in _lines_of(file, line):
-                ends.append(end)
-                text, problem = _text(content)
-                if problem:
-                    problems.append(problem)
-                    raise csv.Error(problem)
-                yield text
-
-        reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-        bad = None
-        while bad is None:
-            ends.clear()
-            try:
-                fields = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                bad = problems[0] if problems else f"malformed row ({error})"
-            else:
-                if fields:
-                    yield place.line, fields, ends[-1]
-                place = ends[-1]
-        yield place.line, bad, ends[0]
-        place = ends[0]
-        file.seek(place.offset)
+def _text_rows(file: BinaryIO, place: Place, rows: Rows) -> Iterator[Row]:
+    (column,) = rows.inputs
+    for line in lines_after(file, place, rows.layout):
+        text, problem = decoded(line)
+        yield Row(line.number, None if problem else {column: without_line_end(text)}, problem, line.end)

@@ -1,20 +1,41 @@
-"""Dividing labelled texts into train, validation and test: stratified, and the same on every machine.
+"""Dividing examples into train, validation and test: stratified, and the same on every machine.
 
-An example's place follows from a keyed hash of its text, not from a random generator. The same rows therefore divide
+The split of an example follows from a keyed hash of it, not from a random generator. The same rows therefore divide
 alike under every version of Python and NumPy and in whatever order they come, and equal texts end up on the same side
 of a cut (unless the cut falls right between them), so a text seen in training hardly ever comes back in the test.
 """
 
+from __future__ import annotations
+
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
+# The names under which people keep the three splits, as folders, as files and in a column.
+SPLIT_NAMES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation"}
+SPLIT_NAMES |= {"val": "validation", "dev": "validation", "test": "test", "testing": "test"}
 
 
-def tenth(size: int) -> int:
-    """The size of a validation or test part carved off `size` examples: a tenth, and at least one."""
+def named_split(value: object) -> str:
+    """The split that a value of the column `split` names.
+
+    Raises:
+        ValueError: It names none.
+
+    Example:
+        >>> named_split(" Dev ")
+        'validation'
+    """
+    split = SPLIT_NAMES.get(str(value).strip().lower())
+    if split is None:
+        raise ValueError(f"'split' is {str(value)[:40]!r}, not one of {', '.join(SPLITS)}")
+    return split
+
+
+def held_out_size(size: int) -> int:
+    """How many of `size` examples are held out for validation or test: a tenth, and at least one."""
     return max(1, size // 10)
 
 
@@ -29,8 +50,8 @@ def quotas(counts: np.ndarray, total: int) -> np.ndarray:
     Fewer than `total` are given out when the classes are too small to spare as many.
 
     Example:
-      >>> quotas(np.array([60, 30, 10]), 10).tolist()
-      [6, 3, 1]
+        >>> quotas(np.array([60, 30, 10]), 10).tolist()
+        [6, 3, 1]
     """
     spare = np.maximum(counts - 1, 0)
     exact = total * counts / max(counts.sum(), 1)
@@ -41,27 +62,54 @@ def quotas(counts: np.ndarray, total: int) -> np.ndarray:
     return shares
 
 
-def divide(hashes: Sequence[int], labels: Sequence[int], *, validation: int, test: int) -> np.ndarray:
+def divide(
+    hashes: Sequence[int] | np.ndarray, labels: Sequence[int] | np.ndarray, *, validation: int, test: int
+) -> np.ndarray:
     """Divides examples class by class in the order of their hashes.
 
     Args:
-      hashes: one `text_hash` an example.
-      labels: one class number an example, from 0.
-      validation: how many examples the validation part gets; 0 for none.
-      test: how many examples the test part gets; 0 for none.
+        hashes: One `text_hash` for each example.
+        labels: One class number for each example, from 0.
+        validation: The size of the validation split; 0 for none.
+        test: The size of the test split; 0 for none.
 
     Returns:
-      int array (examples,) of indices into `SPLITS`.
+        int array (examples,) of indices into `SPLITS`.
     """
-    hashes, labels = np.asarray(hashes, np.uint64), np.asarray(labels, np.int64)
-    counts = np.bincount(labels)
+    places, classes = np.asarray(hashes, np.uint64), np.asarray(labels, np.int64)
+    counts = np.bincount(classes)
     to_test = quotas(counts, test)
     to_validation = quotas(counts - to_test, validation)
-    parts = np.full(len(labels), SPLITS.index("train"))
+    parts = np.full(len(classes), SPLITS.index("train"))
     for label in range(len(counts)):
-        members = np.flatnonzero(labels == label)
-        members = members[np.argsort(hashes[members], kind="stable")]
+        members = np.flatnonzero(classes == label)
+        members = members[np.argsort(places[members], kind="stable")]
         cut = to_test[label]
         parts[members[:cut]] = SPLITS.index("test")
         parts[members[cut : cut + to_validation[label]]] = SPLITS.index("validation")
     return parts
+
+
+def hold_out(
+    contents: Sequence[bytes],
+    labels: Sequence[int] | np.ndarray,
+    missing: Collection[str],
+    seed: int,
+    *,
+    at_most: int | None = None,
+) -> np.ndarray:
+    """Holds out the splits that a data set lacks from its train split.
+
+    Args:
+        contents: What the place of each example follows from, such as its text.
+        labels: One class number for each example, from 0.
+        missing: Which of "validation" and "test" to hold out: a tenth of the examples each.
+        seed: Decides which examples are held out.
+        at_most: The largest size of a split that is held out; None for no limit.
+
+    Returns:
+        int array (examples,) of indices into `SPLITS`.
+    """
+    size = held_out_size(len(contents)) if at_most is None else min(held_out_size(len(contents)), at_most)
+    sizes = {split: size if split in missing else 0 for split in ("validation", "test")}
+    return divide([text_hash(content, seed) for content in contents], labels, **sizes)

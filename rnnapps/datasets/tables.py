@@ -1,191 +1,195 @@
-"""Reading labelled texts from one CSV, TSV or JSON-lines file: the good rows, and by line what is wrong with others."""
+"""The records of a delimited table (CSV, TSV) as a stream, in which a stray quote costs one line and not the file."""
+
+from __future__ import annotations
 
 import csv
-import dataclasses
-import json
-import pathlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple
 
-from rnnapps.datasets.dataset import DataError, Rejected
-from rnnapps.datasets.splits import SPLITS
+from rnnapps.datasets import lines
+from rnnapps.datasets.lines import Layout, Place, decoded, lines_after, without_line_end
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = (".jsonl", ".json", ".ndjson")
-SUFFIXES = (*DELIMITERS, *JSON_LINES)
-# The names under which people keep the three parts, as folders, as files and in a column.
-SPLIT_NAMES = {"train": "train", "training": "train", "validation": "validation", "valid": "validation"}
-SPLIT_NAMES |= {"val": "validation", "dev": "validation", "test": "test"}
-_LONGEST_FIELD = 2**31 - 1  # what csv.field_size_limit takes on every platform
+_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
+# Python's csv module ends a row at a carriage return; where it is data it is parsed as a character that no text has.
+_LONE_RETURN, _STAND_IN = re.compile("\r(?!\n)"), "\udc0d"
+_ADVICE = "if quotes are ordinary characters in this file, use --quoting none"
+_CLOSED_VOCABULARY = 100  # values; a column with more of them says little about what a row looks like
 
 
-@dataclasses.dataclass
-class Rows:
-    """Labelled texts in memory.
+class Record(NamedTuple):
+    """A record of a table.
 
     Attributes:
-      texts: the texts in UTF-8.
-      labels: one label a text, as written.
-      splits: for each text "train", "validation" or "test", or None where the data do not say.
-      rejected: rows left out.
+        line: The number of its first line.
+        fields: Its fields; none if it is bad.
+        problem: What is wrong with a bad record.
+        end: The place after it. After a malformed record that is the place after its first line.
+        texts: Its lines.
     """
 
-    texts: list[bytes] = dataclasses.field(default_factory=list)
-    labels: list[str] = dataclasses.field(default_factory=list)
-    splits: list[str | None] = dataclasses.field(default_factory=list)
-    rejected: list[Rejected] = dataclasses.field(default_factory=list)
+    line: int
+    fields: list[str]
+    problem: str
+    end: Place
+    texts: Sequence[str]
 
 
-class _BadRow(Exception):
-    """Why a row cannot be used."""
+def records(file: BinaryIO, place: Place, layout: Layout, delimiter: str, quoting: str) -> Iterator[Record]:
+    """The records of a table from a place on; blank lines are none.
 
-
-_Line = tuple[int, dict[str, object] | _BadRow]  # where a row begins, and the row by column or why there is none
-
-
-def read_table(path: pathlib.Path, *, text_column: str, label_column: str, strict: bool) -> Rows:
-    """Reads the labelled texts of one file.
-
-    A delimited file has a header row; quoted fields may hold delimiters, newlines and doubled quotes, in TSV as in CSV.
-    A JSON-lines file has one object a line. Text is UTF-8, with or without a byte order mark. A column named `split` is
-    honoured. An empty text is a text; an empty label is a bad row.
+    A record whose quotes do not fit is bad, and reading continues on its second line. So a quote that is never closed
+    costs one line.
 
     Args:
-      path: the file; its suffix, one of `SUFFIXES`, says the format.
-      text_column: the column or key of the text.
-      label_column: the column or key of the label, words or numbers.
-      strict: whether to stop at the first bad row instead of noting it in `rejected`.
-
-    Raises:
-      DataError: the file cannot be read, lacks a column, or (with `strict`) has a bad row.
+        file: The table, which can seek.
+        place: Where to begin.
+        layout: See `rnnapps.datasets.lines.examined`.
+        delimiter: The character between two fields.
+        quoting: "standard": a field in double quotes may hold delimiters, line breaks and doubled quotes. "none":
+            quotes are ordinary characters.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise DataError(
-            f"{path}: files that can be read end in {', '.join(SUFFIXES)}, not in {suffix or 'no suffix'!r}"
-        )
-    previous_limit = csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        with open(path, "rb") as file:
-            if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-                raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
-        columns, lines = _read_json_lines(path) if suffix in JSON_LINES else _read_delimited(path, DELIMITERS[suffix])
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    finally:
-        csv.field_size_limit(previous_limit)
-
-    for column, option in ((text_column, "--text-column"), (label_column, "--label-column")):
-        if columns and column not in columns:
-            found = ", ".join(repr(name[:40]) for name in columns)
-            raise DataError(f"{path}: there is no column {column!r}; the columns are {found}: name one with {option}")
-
-    rows = Rows()
-    for line, row in lines:
-        try:
-            if isinstance(row, _BadRow):
-                raise row
-            text, label, split = _text(row, text_column), _label(row, label_column), _split(row)
-        except _BadRow as bad:
-            rejected = Rejected(line, str(bad), path)
-            if strict:
-                raise DataError(str(rejected)) from None
-            rows.rejected.append(rejected)
-        else:
-            rows.texts.append(text)
-            rows.labels.append(label)
-            rows.splits.append(split)
-    return rows
-
-
-def _read_delimited(path: pathlib.Path, delimiter: str) -> tuple[list[str], list[_Line]]:
-    columns, lines, end = [], [], 0
-    # Bytes that are not UTF-8 come through as lone surrogates, so that one of them costs its row and not the file.
-    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        # Strict quoting: a quote that is never closed would otherwise swallow the rest of the file as one good row.
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+    if quoting == "none":
+        yield from _lines_as_records(file, place, layout, delimiter)
+        return
+    csv.field_size_limit(max(csv.field_size_limit(), lines.LONGEST_LINE))
+    while True:
+        # Each pass reads until a malformed record.
+        taken: list[tuple[str, Place]] = []
+        problems: list[str] = []
+        reader = csv.reader(_texts(file, place, layout, taken, problems), delimiter=delimiter, strict=True)
         while True:
-            begin, malformed = end + 1, None
+            taken.clear()
+            problems.clear()
             try:
                 fields = next(reader)
             except StopIteration:
-                return columns, lines
+                return
             except csv.Error as error:
-                malformed = _BadRow(f"malformed row ({error})")
-            end = reader.line_num
-            if malformed and not columns:
-                raise DataError(f"{path}:{begin}: the header cannot be read: {malformed}")
-            if malformed:
-                lines.append((begin, malformed))
-            elif not fields:  # a blank line
-                continue
-            elif not columns:
-                columns = [name.strip() for name in fields]
-            elif len(fields) != len(columns):
-                lines.append((begin, _BadRow(f"{len(fields)} fields where the header has {len(columns)}")))
-            else:
-                lines.append((begin, dict(zip(columns, fields, strict=True))))
+                end = taken[0][1]
+                yield Record(place.line, [], _malformed(str(error), end.line), end, ())
+                place = end
+                break
+            end = taken[-1][1]
+            if fields:
+                if any(_STAND_IN in text for text, _ in taken):
+                    fields = [field.replace(_STAND_IN, "\r") for field in fields]
+                problem = problems[0] if problems else ""
+                yield Record(place.line, [] if problem else fields, problem, end, [text for text, _ in taken])
+            place = end
 
 
-def _read_json_lines(path: pathlib.Path) -> tuple[list[str], list[_Line]]:
-    columns, lines = {}, []
-    with open(path, "rb") as file:
-        for line, content in enumerate(file, start=1):
-            try:
-                text = content.decode("utf-8-sig" if line == 1 else "utf-8")
-                row = json.loads(text) if text.strip() else None
-            except UnicodeDecodeError:
-                row = _BadRow("not UTF-8")
-            except (ValueError, RecursionError) as error:
-                row = _BadRow(f"not JSON ({error})")
-            if row is None:  # a blank line, or null
-                continue
-            if isinstance(row, dict):
-                columns.update(dict.fromkeys(row))
-            elif not isinstance(row, _BadRow):
-                row = _BadRow("not a JSON object")
-            lines.append((line, row))
-    return list(columns), lines
+class _Unreadable(csv.Error):
+    """A record that is too long to be read."""
 
 
-def _value(row: dict, column: str) -> object:
-    value = row.get(column)
-    if value is None:
-        raise _BadRow(f"no value for {column!r}")
-    return value
+def _texts(
+    file: BinaryIO, place: Place, layout: Layout, taken: list[tuple[str, Place]], problems: list[str]
+) -> Iterator[str]:
+    """Lines for `csv.reader`; those of the record at hand are collected in `taken`, and what is wrong in `problems`."""
+    size = 0
+    for line in lines_after(file, place, layout):
+        size = len(line.content or b"") + (size if taken else 0)
+        text, problem = decoded(line)
+        if text.find("\r", 0, -2) >= 0:
+            text = _LONE_RETURN.sub(_STAND_IN, text)
+        taken.append((text, line.end))
+        if line.content is None or size > lines.LONGEST_LINE:
+            raise _Unreadable(problem or f"longer than {lines.LONGEST_LINE // 2**20} MiB")
+        if problem:
+            problems.append(problem)
+        yield text
 
 
-def _utf8(value: str) -> bytes:
+def _malformed(error: str, next_line: int) -> str:
+    if "expected after" in error:
+        reason = "text after the closing quote of a field"
+    elif "unexpected end of data" in error:
+        reason = "a quoted field is never closed"
+    else:
+        return error
+    return f"{reason}; 1 line is skipped and reading continues at line {next_line}; {_ADVICE}"
+
+
+def _lines_as_records(file: BinaryIO, place: Place, layout: Layout, delimiter: str) -> Iterator[Record]:
+    for line in lines_after(file, place, layout):
+        text, problem = decoded(line)
+        if problem:
+            yield Record(line.number, [], problem, line.end, ())
+        elif text := without_line_end(text):
+            yield Record(line.number, text.split(delimiter), "", line.end, (text,))
+
+
+class SwallowedRows:
+    """Recognises quoted fields that hold rows: what two stray quotes make of all rows between them.
+
+    A record of several lines is suspected if its lines have as many fields as the table has columns, and if in a
+    column with few different values their values are among those of other rows.
+
+    Args:
+        columns: The number of columns of the table.
+        delimiter: The character between two fields.
+    """
+
+    def __init__(self, columns: int, delimiter: str):
+        self._delimiter = delimiter
+        self._seen: list[set[str]] = [set() for _ in range(columns)]
+
+    def warning(self, record: Record) -> str:
+        """What to say about a good record; "" if there is nothing wrong with it."""
+        if len(record.texts) == 1:
+            for seen, field in zip(self._seen, record.fields, strict=True):
+                if len(seen) < _CLOSED_VOCABULARY:
+                    seen.add(field)
+            return ""
+        rows = [without_line_end(text).split(self._delimiter) for text in record.texts]
+        alike = [row for row in rows if len(row) == len(self._seen)]
+        if len(self._seen) < 2 or rows[0] not in alike or rows[-1] not in alike or len(alike) < 0.8 * len(rows):
+            return ""
+        if not any(map(self._resembles, self._seen, zip(*alike, strict=True))):
+            return ""
+        return (
+            f"lines {record.line} to {record.line + len(rows) - 1} are one row: a quoted field holds lines that look"
+            f" like rows; {_ADVICE}"
+        )
+
+    def _resembles(self, seen: set[str], values: tuple[str, ...]) -> bool:
+        """Whether lines have the values of a column that its rows have."""
+        if '"' in "".join(values):
+            return False  # the column of the quoted field
+        if len(values) >= 4 and len(set(values)) <= len(values) / 2:
+            return True
+        if len(seen) < _CLOSED_VOCABULARY:
+            return seen.issuperset(values)
+        return all(map(_is_number, seen)) and all(map(_is_number, values))
+
+
+def _is_number(text: str) -> bool:
     try:
-        return value.encode()
-    except UnicodeEncodeError:
-        raise _BadRow("not UTF-8") from None
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
-def _text(row: dict, column: str) -> bytes:
-    value = _value(row, column)
-    if not isinstance(value, str):
-        raise _BadRow(f"{column!r} is not a string")
-    return _utf8(value)
+def other_delimiter(columns: Sequence[str], wanted: Sequence[str], delimiter: str) -> str:
+    """What to say where the columns of a header are separated by another character; "" where they are not.
 
+    Args:
+        columns: The header as `delimiter` divides it, in which some of the columns `wanted` are missing.
+        wanted: The columns that are needed.
+        delimiter: The delimiter of the file's suffix.
 
-def _label(row: dict, column: str) -> str:
-    value = _value(row, column)
-    if isinstance(value, bool):
-        value = str(value).lower()
-    elif isinstance(value, float) and value.is_integer():
-        value = int(value)  # JSON writers that know only floats: 1.0 and 1 are one class
-    elif isinstance(value, (dict, list)):
-        raise _BadRow(f"{column!r} is neither a word nor a number")
-    label = str(value).strip()
-    if not label:
-        raise _BadRow(f"empty {column!r}")
-    _utf8(label)
-    return label
-
-
-def _split(row: dict) -> str | None:
-    if "split" not in row:
-        return None
-    split = SPLIT_NAMES.get(str(row["split"]).strip().lower())
-    if split is None:
-        raise _BadRow(f"'split' is {str(row['split'])[:40]!r}, not one of {', '.join(SPLITS)}")
-    return split
+    Example:
+        >>> other_delimiter(["text;label"], ["text", "label"], ",")
+        'the columns are separated by semicolons, not by commas; write the file with commas'
+    """
+    header = delimiter.join(columns)
+    for other, name in _NAMES.items():
+        names = {part.strip().strip('"') for part in header.split(other)}
+        if other != delimiter and other in header and (len(columns) == 1 or names.issuperset(wanted)):
+            suffix = next((suffix for suffix, character in DELIMITERS.items() if character == other), None)
+            fix = f"rename it to end in {suffix}" if suffix else f"write the file with {_NAMES[delimiter]}"
+            return f"the columns are separated by {name}, not by {_NAMES[delimiter]}; {fix}"
+    return ""

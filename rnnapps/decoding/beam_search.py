@@ -1,4 +1,4 @@
-"""Beam search: the best few hypotheses of every length, one token after the other, until no better one can come."""
+"""Beam search: the best few hypotheses of each length, one token after the other, until none can improve."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rnnapps.decoding.hypotheses import (
     with_pad_column,
 )
 
-BLOCK = 40  # vocabulary entries looked at together in `_best_tokens`; 25 to 60 are as fast
+BLOCK = 40  # vocabulary entries in a block of `_best_tokens`; 25 to 60 are as fast
 
 
 class _Beams(NamedTuple):
-    """The loop's variables: hypotheses of the sentences that still go on, and the best ended ones of all."""
+    """The loop's variables: hypotheses of sentences that are not done, and the best ended ones of all sentences."""
 
     sentences: tf.Tensor  # (rows,) which sentence of the batch a row is
     ids: tf.Tensor  # (rows, width, 1 + position), start first
@@ -49,43 +49,43 @@ def beam_search(
 ) -> Hypotheses:
     """The most probable sequences under a step function, as far as a beam of hypotheses finds them.
 
-    At each step all continuations of a sentence's hypotheses are ranked by log-probability. Those among the first
-    `beam_width` that end are kept by their score, log-probability over `length_penalty`; the first `beam_width` that
-    do not end go on. A sentence is done as soon as
+    At each step all continuations of a sentence's hypotheses are ranked by log-probability. Of the first `beam_width`,
+    those that end are kept with their score, log-probability over `length_penalty`; the first `beam_width` that do not
+    end are continued. A sentence is done as soon as
 
-    - `n_best` hypotheses have ended, none of which can be beaten any more: the `n_best`-th score is at least the
-      highest log-probability among those that go on over the length penalty of `max_length`, which they would reach if
-      all that follows were certain, or
-    - `beam_width` have ended, and the `n_best`-th best of them is at least as probable as the best that goes on (a
-      model that is sure of its sentence gives ends to the other hypotheses long before the sentence ends), or
+    - `n_best` hypotheses have ended and none of them can be beaten: the `n_best`-th score is at least the highest
+      log-probability of those continued over the length penalty of `max_length`, the score they would reach if all
+      further tokens were certain, or
+    - `beam_width` hypotheses have ended, and the `n_best`-th best of them is at least as probable as the best one
+      continued (a confident model ends its other hypotheses long before the sentence ends), or
     - the hypotheses have `max_length` tokens, after which only the end can follow.
 
-    A sentence's result depends on nothing else in the batch. Width 1 is `greedy`.
+    The result for a sentence does not depend on the rest of the batch. Width 1 is greedy search.
 
     Args:
         step: `step(ids, states, constants) -> (logits, states)`, see `rnnapps.decoding`.
-        states: Nest of `(batch, ...)`, what `step` starts from.
-        constants: Nest of `(batch, ...)` that `step` gets as they are.
-        start: Token before the first, one for all or int `(batch,)`.
+        states: Nest of `(batch, ...)`, the states that `step` starts from.
+        constants: Nest of `(batch, ...)` that `step` receives unchanged.
+        start: Token before the first, one for all sentences or integer `(batch,)`.
         end: Token that ends a sequence.
-        max_length: Most tokens of a sequence, the end not counted; one for all or int `(batch,)`; 0 allows the empty
-            sequence only.
-        beam_width: Hypotheses that go on for each sentence.
-        n_best: How many to return for each sentence, at most `beam_width`.
+        max_length: Largest number of tokens, without the end, one for all sentences or integer `(batch,)`; 0 allows
+            only the empty sequence.
+        beam_width: Number of hypotheses continued for each sentence.
+        n_best: Number of hypotheses returned for each sentence, at most `beam_width`.
         alpha: Exponent of the length penalty, at least 0; larger values favour longer sequences.
-        pad: What fills `ids` after the last token.
+        pad: Fills `ids` after the last token.
 
     Returns:
         `Hypotheses`, sorted by score.
 
     Raises:
-        ValueError: if `beam_width`, `n_best` or `alpha` is out of range.
+        ValueError: `beam_width`, `n_best` or `alpha` is out of range.
 
     Example:
         >>> table = tf.math.log([[0.0, 0.6, 0.4], [0.0, 0.3, 0.7], [1 / 3, 1 / 3, 1 / 3]])  # next token, by the last
         >>> step = lambda ids, states, constants: (tf.gather(table, ids), states)
-        >>> found = beam_search(step, tf.zeros([1, 1]), start=0, end=2, max_length=5, beam_width=2, alpha=0.0)
-        >>> found.ids.numpy().tolist(), round(float(tf.exp(found.scores[0, 0])), 2)
+        >>> best = beam_search(step, tf.zeros([1, 1]), start=0, end=2, max_length=5, beam_width=2, alpha=0.0)
+        >>> best.ids.numpy().tolist(), round(float(tf.exp(best.scores[0, 0])), 2)
         ([[[1]]], 0.42)
 
     Reference:
@@ -109,23 +109,23 @@ def beam_search(
         width = tf.shape(beams.scores)[1]
         tokens, log_probs, normaliser = _best_tokens(logits, beam_width + 1)
 
-        # Those that go on. One token more than the beam is wide, since the end may be among the best.
-        going_on = tf.where(tokens == end, -float("inf"), beams.scores[:, :, None] + log_probs)
-        going_on = tf.where((limit == position)[:, None, None], -float("inf"), going_on)
+        # Hypotheses to continue: one token more than the beam is wide, since the end may be among the best.
+        continued = tf.where(tokens == end, -float("inf"), beams.scores[:, :, None] + log_probs)
+        continued = tf.where((limit == position)[:, None, None], -float("inf"), continued)
         choices = tf.shape(tokens)[2]
-        going_on, index = _top(_joined(going_on), beam_width)
+        continued, index = _top(_joined(continued), beam_width)
         parents = index // choices
         tokens = tf.gather(_joined(tokens), index, batch_dims=1)
 
-        # Those that end, if they are among the best of all.
+        # Hypotheses that end, if they are among the best of all.
         ending = beams.scores + tf.maximum(logits[:, :, end] - normaliser, LEAST_END)
-        last_rank = _top(tf.concat([going_on, ending], axis=1), beam_width).values[:, -1:]
+        last_rank = _top(tf.concat([continued, ending], axis=1), beam_width).values[:, -1:]
         ending = tf.where(ending >= last_rank, ending / length_penalty(position + 1, alpha), -float("inf"))
         ended = beams.ended + tf.math.count_nonzero(ending > -float("inf"), axis=1, dtype=tf.int32)
         best, worst, length = _with_ended(beams, ending, position)
 
-        reachable = going_on[:, 0] / length_penalty(limit + 1, alpha)
-        less_probable = worst * length_penalty(length + 1, alpha) >= going_on[:, 0]
+        reachable = continued[:, 0] / length_penalty(limit + 1, alpha)
+        less_probable = worst * length_penalty(length + 1, alpha) >= continued[:, 0]
         done = (worst >= reachable) | ((ended >= beam_width) & less_probable)
         rows = tf.cast(tf.where(~done)[:, 0], tf.int32)
         parents = tf.gather(parents, rows) + rows[:, None] * width
@@ -138,7 +138,7 @@ def beam_search(
         return position + 1, _Beams(
             sentences=tf.gather(beams.sentences, rows),
             ids=tf.concat([ids, tf.gather(tokens, rows)[:, :, None]], axis=2),
-            scores=tf.gather(going_on, rows),
+            scores=tf.gather(continued, rows),
             states=tf.nest.map_structure(reorder, states, features),
             constants=only_rows(beams.constants, rows, tf.reduce_any(done)),
             ended=tf.gather(ended, rows),
@@ -181,8 +181,8 @@ def beam_search(
 def _best_tokens(logits: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The best `count` tokens of each `(rows, width, vocabulary)`, fewer if the vocabulary is smaller.
 
-    The best tokens are in the blocks of the vocabulary that have the highest maxima: ranking the maxima, and then the
-    tokens of as many blocks as tokens are asked for, takes a fourth of the time of ranking the whole vocabulary.
+    The best `count` tokens are in the `count` blocks of the vocabulary with the highest maxima. Ranking the maxima and
+    then the tokens of these blocks takes a quarter of the time of ranking the whole vocabulary.
 
     Returns:
         Tokens and their log-probabilities, each `(rows, width, count)`, and log Σ exp(logits) `(rows, width)`.
@@ -206,7 +206,7 @@ def _best_tokens(logits: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor, t
 
 
 def _block_size(vocabulary: int | None, count: int) -> int | None:
-    """The divisor of the vocabulary's size nearest to BLOCK; None where ranking all is as good or blocks do not fit."""
+    """The divisor of the vocabulary's size nearest to BLOCK; None if ranking all is as fast or no divisor fits."""
     if vocabulary is None or vocabulary < 16 * count:
         return None
     divisors = [size for size in range(8, 129) if vocabulary % size == 0 and vocabulary // size >= count]
@@ -214,7 +214,7 @@ def _block_size(vocabulary: int | None, count: int) -> int | None:
 
 
 def _with_ended(beams: _Beams, ending: tf.Tensor, position: tf.Tensor) -> tuple[Hypotheses, tf.Tensor, tf.Tensor]:
-    """The best hypotheses of all sentences after some more ended; last score and length `(rows,)` of those going on."""
+    """The best hypotheses of all sentences, and the `n_best`-th score and length `(rows,)`, once some have ended."""
     n_best = beams.best.scores.shape[1]
     before = Hypotheses(*(tf.gather(x, beams.sentences) for x in beams.best))
     scores, index = tf.math.top_k(tf.concat([before.scores, ending], axis=1), n_best)

@@ -1,4 +1,4 @@
-"""What decoding returns, how hypotheses of unequal length are compared, and what the searches share."""
+"""The result of decoding, the comparison of hypotheses of unequal length, and what the searches share."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import tensorflow as tf
 
 Step = Callable[[tf.Tensor, Any, Any], tuple[tf.Tensor, Any]]
 
-LEAST_END = -1e4  # a log-probability: an end that a model rules out can still be forced at the maximum length
+# A log-probability, so that the end can be forced at the maximum length even if a model rules it out.
+LEAST_END = -1e4
 
 
 class Hypotheses(NamedTuple):
     """Sequences found for each sentence of a batch, the best first.
 
     Attributes:
-        ids: int32 `(batch, n, time)`, the tokens without start and end, then padding; `time` is what the longest needs.
-        scores: float32 `(batch, n)`, log-probabilities over `length_penalty`; -inf where there is no hypothesis.
-        lengths: int32 `(batch, n)`, the number of tokens.
+        ids: Int32 `(batch, n, time)`, the tokens without start and end, then padding; `time` is the longest length.
+        scores: Float32 `(batch, n)`, log-probabilities over `length_penalty`; -inf where there is no hypothesis.
+        lengths: Int32 `(batch, n)`, the number of tokens.
     """
 
     ids: tf.Tensor
@@ -27,9 +28,16 @@ class Hypotheses(NamedTuple):
 
 
 def length_penalty(tokens: Any, alpha: float) -> tf.Tensor:
-    """What the log-probability of a hypothesis is divided by, so that short ones are not preferred for being short.
+    """The divisor of a log-probability that keeps short hypotheses from being preferred for being short.
 
-    ((5 + |Y|) / 6) ** alpha, with |Y| = `tokens`, the end counted. Zero for alpha compares plain log-probabilities.
+        ((5 + |Y|) / 6) ** alpha,    |Y| = `tokens`
+
+    Args:
+        tokens: Number of tokens, the end included: a number or an integer tensor.
+        alpha: Exponent; 0 compares plain log-probabilities.
+
+    Returns:
+        Float32 of the shape of `tokens`.
 
     Example:
         >>> float(length_penalty(7, 1.0))
@@ -51,7 +59,7 @@ def log_normaliser(logits: tf.Tensor, highest: tf.Tensor) -> tf.Tensor:
 
 
 def per_sentence(batch: tf.Tensor, value: Any) -> tf.Tensor:
-    """int32 `(batch,)` of one number for all sentences or of one for each; at least 0."""
+    """Int32 `(batch,)` from one number for all sentences or from one number each; at least 0."""
     return tf.broadcast_to(tf.maximum(tf.cast(value, tf.int32), 0), [batch])
 
 
@@ -60,7 +68,7 @@ def batch_size(states: Any, constants: Any) -> tf.Tensor:
 
 
 def any_rows(nest: Any, *, free: int = 1) -> Any:
-    """The static shapes of a nest with its first `free` axes open, for a loop that changes them."""
+    """The static shapes of a nest with the first `free` axes unknown, for a loop that changes them."""
     return tf.nest.map_structure(lambda x: tf.TensorShape([None] * free).concatenate(x.shape[free:]), nest)
 
 
@@ -69,7 +77,7 @@ def with_pad_column(ids: tf.Tensor, pad: int) -> tf.Tensor:
 
 
 def only_rows(constants: Any, rows: tf.Tensor, shrinks: tf.Tensor) -> Any:
-    """A nest of `(all, ...)` cut down to some rows; not touched, and not copied, unless it shrinks."""
+    """Some rows of a nest of `(all, ...)`; the nest itself, without a copy, unless it shrinks."""
     if not tf.nest.flatten(constants):
         return constants
     return tf.cond(shrinks, lambda: tf.nest.map_structure(lambda x: tf.gather(x, rows), constants), lambda: constants)

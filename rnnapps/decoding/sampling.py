@@ -1,4 +1,4 @@
-"""One token after the other without a search: the most probable one (greedy), or one drawn by its probability."""
+"""One token after the other without a beam: the most probable one (greedy), or one drawn by its probability."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def greedy(
     alpha: float = 0.0,
     pad: int = 0,
 ) -> Hypotheses:
-    """The sequence that takes the most probable token at each step; a tie goes to the end, then to the lower id.
+    """The sequences of the most probable token at each step; a tie goes to the end, then to the lower id.
 
     Args:
         step: `step(ids, states, constants) -> (logits, states)`, see `rnnapps.decoding`.
-        states: Nest of `(batch, ...)`, what `step` starts from.
-        constants: Nest of `(batch, ...)` that `step` gets as they are.
-        start: Token before the first, one for all or int `(batch,)`.
+        states: Nest of `(batch, ...)`, the states that `step` starts from.
+        constants: Nest of `(batch, ...)` that `step` receives unchanged.
+        start: Token before the first, one for all sentences or integer `(batch,)`.
         end: Token that ends a sequence.
-        max_length: Most tokens of a sequence, the end not counted; one for all or int `(batch,)`.
-        alpha: Exponent of the length penalty by which the log-probability is divided; 0 leaves it as it is.
-        pad: What fills `ids` after the last token.
+        max_length: Largest number of tokens, without the end, one for all sentences or integer `(batch,)`.
+        alpha: Exponent of the length penalty that divides the log-probability; 0 for none.
+        pad: Fills `ids` after the last token.
 
     Returns:
         `Hypotheses` with one for each sentence.
@@ -76,25 +76,29 @@ def sample(
     seed: int | tf.Tensor = 0,
     pad: int = 0,
 ) -> Hypotheses:
-    """Sequences drawn token by token.
-
-    The same call with the same seed draws the same sequences.
+    """Sequences drawn token by token; the same call with the same seed draws the same sequences.
 
     Args:
-        step, states, constants, start, end, max_length, pad: As for `greedy`.
-        samples: How many to draw for each sentence.
-        temperature: What logits are divided by; below 1 the probable becomes more probable.
-        top_k: Draw from the `top_k` most probable tokens only.
-        top_p: Draw from the most probable tokens only that together have at least this probability (after `top_k` and
-            temperature); the first always counts.
-        seed: An int, or an int tensor, so that a graph can draw anew at each call.
+        step: `step(ids, states, constants) -> (logits, states)`, see `rnnapps.decoding`.
+        states: Nest of `(batch, ...)`, the states that `step` starts from.
+        constants: Nest of `(batch, ...)` that `step` receives unchanged.
+        start: Token before the first, one for all sentences or integer `(batch,)`.
+        end: Token that ends a sequence.
+        max_length: Largest number of tokens, without the end, one for all sentences or integer `(batch,)`.
+        samples: Number of sequences drawn for each sentence.
+        temperature: Divisor of the logits; below 1 it makes probable tokens more probable.
+        top_k: Draw only from the `top_k` most probable tokens; None for all.
+        top_p: Draw only from the most probable tokens that together have at least this probability (after `top_k` and
+            temperature), and always from the first; None for all.
+        seed: An integer, or an integer tensor, so that a graph can draw anew at each call.
+        pad: Fills `ids` after the last token.
 
     Returns:
-        `Hypotheses` with `samples` for each sentence, in the order drawn; their scores are plain log-probabilities
-        under the model as it is, without temperature, `top_k` or `top_p`.
+        `Hypotheses` with `samples` for each sentence, in the order drawn. Their scores are plain log-probabilities of
+        the model, without temperature, `top_k` or `top_p`.
 
     Raises:
-        ValueError: if `samples`, `temperature`, `top_k` or `top_p` is out of range.
+        ValueError: `samples`, `temperature`, `top_k` or `top_p` is out of range.
 
     Example:
         >>> table = tf.math.log([[0.0, 0.6, 0.4], [0.0, 0.3, 0.7], [1 / 3, 1 / 3, 1 / 3]])  # next token, by the last
@@ -128,7 +132,7 @@ def sample(
             logits = tf.where(before < top_p, logits, -float("inf"))
         seeds = tf.stack([tf.cast(seed, tf.int32), position])
         index = tf.random.stateless_categorical(logits, 1, seeds, dtype=tf.int32)
-        index = tf.minimum(index, tf.shape(logits)[1] - 1)  # of logits that are NaN it draws one past the last
+        index = tf.minimum(index, tf.shape(logits)[1] - 1)  # NaN logits draw one past the last
         if tokens is not None:
             index = tf.gather(tokens, index, batch_dims=1)
         return tf.reshape(index, shape[:2])
@@ -137,14 +141,13 @@ def sample(
 
 
 class _Sequences(NamedTuple):
-    """The loop's variables: sequences of the sentences that still go on, and the ended ones of all."""
+    """The loop's variables for sentences that are not done."""
 
     sentences: tf.Tensor  # (rows,) which sentence of the batch a row is
     last: tf.Tensor  # (rows, width) last tokens
     states: Any  # (rows, width, ...)
     constants: Any  # (rows, ...)
     ended: tf.Tensor  # (rows, width)
-    all: Hypotheses  # (batch, width, ...)
 
 
 def _decode(
@@ -159,11 +162,11 @@ def _decode(
     alpha: float,
     pad: int,
 ) -> Hypotheses:
-    """`width` sequences for each sentence; `choose(logits, position)` says which token comes next in each."""
+    """`width` sequences for each sentence; `choose(logits, position)` returns the next token of each."""
     batch = batch_size(states, constants)
     limits = per_sentence(batch, max_length)
 
-    def body(position: tf.Tensor, now: _Sequences) -> tuple[tf.Tensor, _Sequences]:
+    def body(position: tf.Tensor, now: _Sequences, results: Hypotheses) -> tuple[tf.Tensor, _Sequences, Hypotheses]:
         logits, states = step(now.last, now.states, now.constants)
         logits = tf.cast(logits, tf.float32)
         normaliser = log_normaliser(logits, tf.reduce_max(logits, axis=-1))
@@ -175,25 +178,21 @@ def _decode(
 
         goes_on = tf.logical_not(tf.logical_or(ends, now.ended))
         tokens = tf.where(goes_on, tokens, pad)
-        before = Hypotheses(*(tf.gather(x, now.sentences) for x in now.all))
+        before = Hypotheses(*(tf.gather(x, now.sentences) for x in results))
         after = Hypotheses(
             ids=tf.concat([before.ids, tokens[:, :, None]], axis=2),
             scores=before.scores + tf.where(now.ended, 0.0, log_probs),
             lengths=before.lengths + tf.cast(goes_on, tf.int32),
         )
-        all_ids = with_pad_column(now.all.ids, pad)
-        results = Hypotheses(
-            *(
-                tf.tensor_scatter_nd_update(x, now.sentences[:, None], y)
-                for x, y in zip(now.all._replace(ids=all_ids), after, strict=True)
-            )
-        )
+        longer = results._replace(ids=with_pad_column(results.ids, pad))
+        at = now.sentences[:, None]
+        results = Hypotheses(*(tf.tensor_scatter_nd_update(x, at, y) for x, y in zip(longer, after, strict=True)))
 
         alive = tf.reduce_any(goes_on, axis=1)
         rows = tf.cast(tf.where(alive)[:, 0], tf.int32)
         shrinks = tf.logical_not(tf.reduce_all(alive))
-        rest = _Sequences(now.sentences, tokens, states, now.constants, tf.logical_not(goes_on), ())
-        return position + 1, only_rows(rest, rows, shrinks)._replace(all=results)
+        rest = _Sequences(now.sentences, tokens, states, now.constants, tf.logical_not(goes_on))
+        return position + 1, only_rows(rest, rows, shrinks), results
 
     first = _Sequences(
         sentences=tf.range(batch),
@@ -201,21 +200,20 @@ def _decode(
         states=tf.nest.map_structure(lambda x: tf.repeat(x[:, None], width, axis=1), states),
         constants=constants,
         ended=tf.fill([batch, width], False),
-        all=Hypotheses(
-            ids=tf.zeros([batch, width, 0], tf.int32),
-            scores=tf.zeros([batch, width]),
-            lengths=tf.zeros([batch, width], tf.int32),
-        ),
     )
-    open_shapes = any_rows(first)._replace(all=any_rows(first.all)._replace(ids=tf.TensorShape([None, width, None])))
-    _, result = tf.while_loop(
-        lambda position, now: tf.size(now.sentences) > 0,
+    empty = Hypotheses(
+        ids=tf.zeros([batch, width, 0], tf.int32),
+        scores=tf.zeros([batch, width]),
+        lengths=tf.zeros([batch, width], tf.int32),
+    )
+    open_shapes = any_rows(empty)._replace(ids=tf.TensorShape([None, width, None]))
+    _, _, results = tf.while_loop(
+        lambda position, now, results: tf.size(now.sentences) > 0,
         body,
-        (tf.constant(0), first),
-        shape_invariants=(tf.TensorShape([]), open_shapes),
+        (tf.constant(0), first, empty),
+        shape_invariants=(tf.TensorShape([]), any_rows(first), open_shapes),
         maximum_iterations=tf.reduce_max(tf.concat([limits, [0]], axis=0)) + 1,
     )
-    found = result.all
-    longest = tf.reduce_max(tf.concat([tf.reshape(found.lengths, [-1]), [0]], axis=0))
-    scores = found.scores / length_penalty(found.lengths + 1, alpha)
-    return Hypotheses(found.ids[:, :, :longest], scores, found.lengths)
+    longest = tf.reduce_max(tf.concat([tf.reshape(results.lengths, [-1]), [0]], axis=0))
+    scores = results.scores / length_penalty(results.lengths + 1, alpha)
+    return Hypotheses(results.ids[:, :, :longest], scores, results.lengths)

@@ -1,9 +1,11 @@
-"""Recurrent layers for Keras 3, in the place of those of `keras.layers`."""
+"""Recurrent layers for Keras 3: drop-in replacements for those of `keras.layers`, and more."""
 
 from rnnapps.layers.attention import AdditiveAttention, MultiplicativeAttention
 from rnnapps.layers.attention_cell import AttentionCell
 from rnnapps.layers.bidirectional import Bidirectional
-from rnnapps.layers.conversion import from_keras, from_torch, to_keras
+from rnnapps.layers.by_name import CELLS, recurrent_layer
+from rnnapps.layers.conversion import from_keras, to_keras
+from rnnapps.layers.from_pytorch import from_torch
 from rnnapps.layers.gru import GRU
 from rnnapps.layers.gru_cell import GRUCell
 from rnnapps.layers.lstm import LSTM
@@ -15,6 +17,7 @@ from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
 from rnnapps.layers.stacked import Stacked
 
 __all__ = [
+    "CELLS",
     "GRU",
     "LSTM",
     "AdditiveAttention",
@@ -30,5 +33,6 @@ __all__ = [
     "Stacked",
     "from_keras",
     "from_torch",
+    "recurrent_layer",
     "to_keras",
 ]

@@ -1,4 +1,4 @@
-"""A cell that looks at an encoded sequence at every step: attention and input feeding around any cell."""
+"""A cell that reads from an encoded sequence at every step: attention and input feeding around any cell."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
+from rnnapps.internals import DropoutRNNCell
 from rnnapps.layers.attention import Attention
-from rnnapps.layers.recurrent_cell import Tensor
+from rnnapps.layers.attention_states import AttentionStates
+from rnnapps.layers.initial_states import cell_state_shapes
+from rnnapps.layers.quantized import quantized_sublayers, with_quantized_sublayers
+from rnnapps.layers.recurrent_cell import Shape, Tensor, freeze_sublayers
+from rnnapps.layers.time_order import deserialized
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -31,30 +35,31 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
     The defaults are the decoder of Luong et al.; `attend_first=True, input_feeding=False` is that of Bahdanau et al.
     Without either, attention may as well follow the recurrent layer, which is then free to run faster.
 
-    The memory travels as the last three states: the memory, its keys and its mask, which each step hands on. Make them
-    with `get_initial_state` inside the `call` of a layer or model of your own, and give the recurrent layer the list.
-    `keras.layers.RNN` and `Recurrent` run the cell, alone or in a `Stacked`; they cannot be `stateful`. A mask on the
-    steps makes them copy the memory at every step: leave it out where padding comes last and the loss passes it by.
+    The last three states are the memory, its keys and its mask, which every step passes on. Make the states with
+    `get_initial_state`, in a Functional model or in the `call` of a layer or model of your own, and give the recurrent
+    layer the list. `keras.layers.RNN` and `Recurrent` run the cell, alone or in a `Stacked`; they cannot be `stateful`.
+    A mask on the steps makes them copy the memory at every step: leave it out where padding comes last and the loss
+    ignores it.
 
     Args:
-        cell: `SimpleRNNCell`, `GRUCell`, `LSTMCell` or any whose first state is its hidden state.
+        cell: `SimpleRNNCell`, `GRUCell`, `LSTMCell` or any cell whose first state is its hidden state.
         attention: `AdditiveAttention` or `MultiplicativeAttention`.
         units: Size of h̃; None for the size of the cell's output.
         input_feeding: Whether h̃ is fed to the next step.
         attend_first: Whether attention comes before the cell's step.
         memory_size: Features of the memory; None to learn it from the first memory that `get_initial_state` is given.
-        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: What `get_initial_state` or the step before returned.
+        states: The result of `get_initial_state` or of the step before.
         training: Whether the cell's dropout is on.
 
     Returns:
         `(h̃_t, states)`.
 
     Raises:
-        ValueError: if `units` is not positive, or if the cell is built before the size of the memory is known.
+        ValueError: If `units` is not positive, or if the cell is built before the size of the memory is known.
 
     Example:
 
@@ -95,26 +100,40 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
             self.units, activation="tanh", use_bias=False, dtype=self.dtype_policy, name="combine"
         )
         self.output_size = self.units
-        # Keras counts the states by this list; the last three have a time axis, which it cannot say.
+        # Keras counts the states by this list. The last three have a time axis, for which the list has no place.
         self.state_size = [*self.cell_state_sizes, *([self.units] if input_feeding else []), 1, 1, 1]
+        freeze_sublayers(self)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        if self.memory_size is None:
-            raise ValueError(
-                "the size of the memory is not known: give `memory_size`, or call `get_initial_state` first"
-            )
+    def build(self, input_shape: Shape) -> None:
+        memory_size = self._known_memory_size()
+        features: Any = input_shape[-1]
         if not self.cell.built:
-            self.cell.build((None, input_shape[-1] + self._fed_size()))
-        self._build_attention()
-        self.combine.build((None, self.memory_size + self.cell_output_size))
+            self.cell.build((None, features + self._fed_size()))
+        self.build_attention(memory_size)
+        if not self.combine.built:
+            self.combine.build((None, memory_size + self.cell_output_size))
 
-    def _build_attention(self) -> None:
+    def build_attention(self, memory_size: int) -> None:
+        """Builds the attention for a memory with so many features."""
+        self.memory_size = memory_size
         if not self.attention.built:
             query_size = self.cell_state_sizes[0] if self.attend_first else self.cell_output_size
-            self.attention.build((None, query_size), (None, None, self.memory_size))
+            self.attention.build((None, query_size), (None, None, memory_size))
+
+    def _known_memory_size(self) -> int:
+        if self.memory_size is None:
+            raise ValueError(
+                "the size of the memory is not known, got memory_size=None: give it, or call `get_initial_state` first"
+            )
+        return self.memory_size
 
     def _fed_size(self) -> int:
-        return self.memory_size * self.attend_first + self.units * self.input_feeding
+        return self._known_memory_size() * self.attend_first + self.units * self.input_feeding
+
+    def state_shapes(self) -> list[Any]:
+        """What is expected as states, see `rnnapps.layers.initial_states.state_shapes`."""
+        fed = [(self.units,)] if self.input_feeding else []
+        return [*cell_state_shapes(self.cell), *fed, (None, self.memory_size), (None, None), (None,)]
 
     def get_initial_state(
         self,
@@ -129,23 +148,26 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
             memory: `(batch, source, memory_size)`, what attention reads.
             mask: Boolean `(batch, source)`, False at padding; if left out, the mask that came with the memory.
             initial_state: The wrapped cell's states, such as the last ones of an encoder; zeros if left out.
-            batch_size: What Keras gives when it is left to make states itself, which it cannot.
+            batch_size: Given by Keras where a layer was called without states; not enough, since there is no memory.
 
         Returns:
             The cell's states; h̃ of zeros `(batch, units)` with `input_feeding`; memory, keys `(batch, source, ...)` and
             mask `(batch, source)`.
 
         Raises:
-            ValueError: if there is no memory.
+            ValueError: If there is no memory.
         """
         if memory is None:
-            raise ValueError("attention needs a memory: give the layer initial_state=cell.get_initial_state(memory)")
+            raise ValueError(
+                "attention needs a memory: give the layer initial_state=cell.get_initial_state(memory), got none"
+            )
+        if any(isinstance(tensor, keras.KerasTensor) for tensor in keras.tree.flatten([memory, mask, initial_state])):
+            return AttentionStates(self)(memory, mask=mask, initial_state=initial_state)
         if mask is None:
             mask = getattr(memory, "_keras_mask", None)
         memory = ops.convert_to_tensor(memory, dtype=self.compute_dtype)
         mask = ops.ones(ops.shape(memory)[:2], self.compute_dtype) if mask is None else mask
-        self.memory_size = memory.shape[-1]
-        self._build_attention()
+        self.build_attention(memory.shape[-1])
         batch = ops.shape(memory)[0]
         if initial_state is None:
             initial_state = self.cell.get_initial_state(batch_size=batch)
@@ -171,8 +193,10 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
 
         Args:
             inputs: `(batch, features)`, or `(batch, width, features)` for some hypotheses of each sentence.
-            states: The states but for the last three, each `(batch, ..., size)` with the axes of the inputs.
-            memory, mask, keys: As for attention.
+            states: The states without the last three, each `(batch, ..., size)` with the axes of the inputs.
+            memory: As for the attention.
+            mask: As for the attention.
+            keys: As for the attention.
             training: Whether the cell's dropout is on.
 
         Returns:
@@ -193,7 +217,7 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
         combined = self.combine(ops.concatenate([context, output], axis=-1))
         return combined, [*keras.tree.flatten(own), *([combined] if self.input_feeding else [])]
 
-    # Keras draws dropout masks before the loop and throws them away after it; they are the wrapped cell's.
+    # Keras draws dropout masks before the loop and discards them after it; they are those of the wrapped cell.
 
     def get_dropout_mask(self, step_input: Tensor) -> Tensor | None:
         if not isinstance(self.cell, DropoutRNNCell):
@@ -221,12 +245,12 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
             "input_feeding": self.input_feeding,
             "attend_first": self.attend_first,
             "memory_size": self.memory_size,
+            **quantized_sublayers(self, ("combine",)),
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> AttentionCell:
-        parts = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-            for name in ("cell", "attention")
-        }
-        return cls(**{**config, **parts})
+        parts = {name: deserialized(config[name], custom_objects) for name in ("cell", "attention")}
+        config = {**config, **parts}
+        quantized = config.pop("quantized", {})
+        return with_quantized_sublayers(cls(**config), quantized, custom_objects)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from rnnapps.layers.recurrent_cell import Tensor
-from rnnapps.layers.stacked import Stacked
-from rnnapps.layers.time_order import run_in_time_order, turned_round
+from rnnapps.layers.initial_states import check_initial_state, check_state_shapes, state_count, state_shapes
+from rnnapps.layers.recurrent_cell import Shape, Tensor, freeze_sublayers
+from rnnapps.layers.time_order import deserialized, engines_of, reversed_config, run_in_time_order
 
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 
@@ -18,15 +20,20 @@ MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 class Bidirectional(keras.layers.Layer):
     """Runs a recurrent layer forwards and a second one backwards, and merges what the two say about each step.
 
-    In the place of `keras.layers.Bidirectional`, with the same weights in the same order (forward layer first).
+    A drop-in replacement for `keras.layers.Bidirectional`, with the same weights in the same order (forward layer
+    first).
 
     Args:
-        layer: What reads forwards: a recurrent layer of ours or of Keras, or a `Stacked` of them. A fresh copy of it,
+        layer: What reads forwards: a recurrent layer of this package or of Keras, a `Stacked` of them, or any layer of
+            sequences with `go_backwards`, `return_sequences`, `return_state` and `stateful`. A fresh copy of it,
             without weights, is used, as in Keras.
-        backward_layer: What reads backwards (`go_backwards=True`), with the same `return_sequences`, `return_state`
-            and `stateful`. None makes a copy of `layer` that is turned round.
         merge_mode: How the two outputs become one: "concat" on the last axis, "sum", "mul" or "ave"; None returns both.
-        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer; the dtype is that of `layer` unless given.
+        weights: Arrays to start from, those of the forward layer, then those of the backward layer; None for the
+            layers' own initializers. Keras accepts this argument and ignores it.
+        backward_layer: What reads backwards (`go_backwards=True`), with the same `return_sequences`, `return_state`
+            and `stateful`. None makes a copy of `layer` that reads in the other direction.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer; the dtype is that of `layer` unless given, and
+            `trainable=False` freezes both layers.
 
     Call arguments:
         sequences: `(batch, time, features)`.
@@ -42,8 +49,8 @@ class Bidirectional(keras.layers.Layer):
         chunk by chunk, each direction goes on from the states it is given.
 
     Raises:
-        ValueError: if the layers are not recurrent, differ in what they return, or read in the same direction, or if
-            `merge_mode` is unknown.
+        ValueError: If the layers are not recurrent, differ in what they return, or read in the same direction, if
+            `merge_mode` is unknown, or if `weights` or the initial states do not fit the layers.
 
     Example:
 
@@ -59,13 +66,16 @@ class Bidirectional(keras.layers.Layer):
     def __init__(
         self,
         layer: keras.layers.Layer,
-        backward_layer: keras.layers.Layer | None = None,
         merge_mode: str | None = "concat",
+        weights: Sequence[np.ndarray] | None = None,
+        backward_layer: keras.layers.Layer | None = None,
         **kwargs: Any,
     ) -> None:
-        for name, value in (("layer", layer), ("backward_layer", backward_layer)):
-            if not isinstance(value, (keras.layers.RNN, Stacked)) and not (name == "backward_layer" and value is None):
-                raise ValueError(f"`{name}` must be a recurrent layer or a Stacked of them, got {value!r}")
+        _check_recurrent("layer", layer)
+        if backward_layer is not None:
+            _check_recurrent("backward_layer", backward_layer)
+        if isinstance(merge_mode, keras.layers.Layer):
+            raise ValueError(f"`merge_mode` must be one of {MERGE_MODES}, got a layer: give it as `backward_layer=`")
         if merge_mode not in MERGE_MODES:
             raise ValueError(f"`merge_mode` must be one of {MERGE_MODES}, got {merge_mode!r}")
         kwargs.setdefault("dtype", layer.dtype_policy)
@@ -73,11 +83,13 @@ class Bidirectional(keras.layers.Layer):
         self.merge_mode = merge_mode
         config = keras.saving.serialize_keras_object(layer)
         self.forward_layer = _copy(config, "forward_")
-        self.backward_layer = _copy(turned_round(config), "backward_") if backward_layer is None else backward_layer
+        self.backward_layer = _copy(reversed_config(config), "backward_") if backward_layer is None else backward_layer
         self._check_layers()
         self._zero_masked_outputs()
+        self._start_weights = None if weights is None else [np.asarray(weight) for weight in weights]
         self.supports_masking = True
         self.input_spec = getattr(layer, "input_spec", None)
+        freeze_sublayers(self)
 
     def _check_layers(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
@@ -106,7 +118,8 @@ class Bidirectional(keras.layers.Layer):
     def _zero_masked_outputs(self) -> None:
         # At a masked step each direction would repeat what it saw last: a mixture that belongs to no step.
         for layer in (self.forward_layer, self.backward_layer):
-            layer.zero_output_for_mask = self.return_sequences
+            if getattr(layer, "zero_output_for_mask", None) is not None:
+                layer.zero_output_for_mask = self.return_sequences
 
     @property
     def return_state(self) -> bool:
@@ -120,14 +133,27 @@ class Bidirectional(keras.layers.Layer):
     def stateful(self) -> bool:
         return self.forward_layer.stateful
 
+    @stateful.setter
+    def stateful(self, value: bool) -> None:
+        self.forward_layer.stateful = self.backward_layer.stateful = value
+
     @property
     def state_size(self) -> list[Any]:
         return [*self.forward_layer.state_size, *self.backward_layer.state_size]
 
+    def state_shapes(self) -> list[Any]:
+        """What is expected as initial states, see `rnnapps.layers.initial_states.state_shapes`."""
+        return [*state_shapes(self.forward_layer), *state_shapes(self.backward_layer)]
+
+    @property
+    def engine(self) -> str:
+        """Which loop runs the two layers, and why; see `Recurrent.engine`."""
+        return engines_of((self.forward_layer, self.backward_layer))
+
     @property
     def states(self) -> tuple[Any, ...] | None:
         """The kept states of both directions, forward first; None unless `stateful` and built."""
-        if self.forward_layer.states is None:
+        if not (self.forward_layer.states and self.backward_layer.states):
             return None
         return (*self.forward_layer.states, *self.backward_layer.states)
 
@@ -137,14 +163,32 @@ class Bidirectional(keras.layers.Layer):
             *self.backward_layer.get_initial_state(batch_size),
         ]
 
+    def reset_states(self) -> None:
+        """The older name of `reset_state`, as in Keras."""
+        self.reset_state()
+
     def reset_state(self) -> None:
+        """Sets the kept states of both directions to zeros.
+
+        Raises:
+            AttributeError: If the layers are not stateful, as in Keras.
+        """
+        if not self.stateful:
+            raise AttributeError(f"Bidirectional {self.name!r} keeps no state: make its layer with stateful=True")
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
 
-    def build(self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         for layer in (self.forward_layer, self.backward_layer):
             if not layer.built:
                 layer.build(sequences_shape)
+        if self._start_weights is not None:
+            expected = [tuple(weight.shape) for weight in self.weights]
+            given = [weight.shape for weight in self._start_weights]
+            if given != expected:
+                raise ValueError(f"`weights` must have the shapes {expected}, forward layer first, got {given}")
+            self.set_weights(self._start_weights)
+            self._start_weights = None
 
     def call(
         self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None, training: bool | None = None
@@ -153,8 +197,9 @@ class Bidirectional(keras.layers.Layer):
             mask = getattr(sequences, "_keras_mask", None)
         forward_state = backward_state = None
         if initial_state is not None:
-            half = len(self.forward_layer.state_size)
-            forward_state, backward_state = list(initial_state[:half]), list(initial_state[half:])
+            states = check_initial_state(self, initial_state, sequences.shape[0])
+            count = state_count(self.forward_layer)
+            forward_state, backward_state = states[:count], states[count:]
         forward, forward_state = run_in_time_order(self.forward_layer, sequences, forward_state, mask, training)
         backward, backward_state = run_in_time_order(self.backward_layer, sequences, backward_state, mask, training)
         output = self._merge(ops.cast(forward, self.compute_dtype), ops.cast(backward, self.compute_dtype))
@@ -175,7 +220,9 @@ class Bidirectional(keras.layers.Layer):
                 return (forward + backward) / 2
         return forward, backward
 
-    def compute_output_shape(self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
+        if initial_state_shape is not None:
+            check_state_shapes(self, initial_state_shape, sequences_shape[0])
         forward = self.forward_layer.compute_output_shape(sequences_shape)
         backward = self.backward_layer.compute_output_shape(sequences_shape)
         states: tuple[Any, ...] = ()
@@ -204,13 +251,17 @@ class Bidirectional(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Bidirectional:
-        config = dict(config)
-        for name in ("layer", "backward_layer"):
-            config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects=custom_objects)
-        return cls(**config)
+        layers = {name: deserialized(config[name], custom_objects) for name in ("layer", "backward_layer")}
+        return cls(**{**config, **layers})
+
+
+def _check_recurrent(argument: str, layer: Any) -> None:
+    needed = ("go_backwards", "return_sequences", "return_state", "stateful")
+    if not isinstance(layer, keras.layers.Layer) or not all(hasattr(layer, name) for name in needed):
+        raise ValueError(f"`{argument}` must be a recurrent layer or a Stacked of them, got {layer!r}")
 
 
 def _copy(config: dict[str, Any], prefix: str) -> keras.layers.Layer:
     """A new layer from the serialised one, its name with the prefix of its direction."""
     name = prefix + config["config"]["name"].removeprefix(prefix)
-    return keras.saving.deserialize_keras_object({**config, "config": {**config["config"], "name": name}})
+    return deserialized({**config, "config": {**config["config"], "name": name}})

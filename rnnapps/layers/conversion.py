@@ -1,37 +1,55 @@
-"""Takes trained layers over from Keras and PyTorch, and back to Keras."""
+"""Takes trained layers and models over from Keras, and back to Keras."""
 
 from __future__ import annotations
 
+import tempfile
+import warnings
+from copy import deepcopy
+from inspect import signature
 from typing import Any
 
 import keras
-import numpy as np
 
+from rnnapps import internals
 from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.gru import GRU
+from rnnapps.layers.gru_cell import GRUCell
 from rnnapps.layers.lstm import LSTM
+from rnnapps.layers.lstm_cell import LSTMCell
 from rnnapps.layers.recurrent import Recurrent
 from rnnapps.layers.simple_rnn import SimpleRNN
+from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
 from rnnapps.layers.stacked import Stacked
 
-KERAS_CLASSES = {SimpleRNN: keras.layers.SimpleRNN, GRU: keras.layers.GRU, LSTM: keras.layers.LSTM}
-OUR_CLASSES = {theirs: ours for ours, theirs in KERAS_CLASSES.items()}
-OURS_ONLY = ("output_units", "truncate", "checkpoint_every", "gradient_clip")
+OURS = {
+    keras.layers.SimpleRNN: SimpleRNN,
+    keras.layers.GRU: GRU,
+    keras.layers.LSTM: LSTM,
+    keras.layers.RNN: Recurrent,
+    keras.layers.Bidirectional: Bidirectional,
+    keras.layers.SimpleRNNCell: SimpleRNNCell,
+    keras.layers.GRUCell: GRUCell,
+    keras.layers.LSTMCell: LSTMCell,
+}
+KERAS = {ours: theirs for theirs, ours in OURS.items()}
+OURS_ONLY = ("output_units", "truncate", "checkpoint_every", "gradient_clip", "engine")
 
 
 def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Our layer in the place of one of Keras's, with the same arguments, name and weights.
+    """Replaces Keras's recurrent layers by those of this package, with the same arguments, names and weights.
 
     Args:
-        layer: A `keras.layers.SimpleRNN`, `GRU`, `LSTM`, a `keras.layers.Bidirectional` of one of them, or a
-            Functional or Sequential model, in which every such layer is replaced and the others are made anew with the
-            same weights.
+        layer: A `keras.layers.SimpleRNN`, `GRU`, `LSTM`, `RNN` or `Bidirectional`, or a layer or model that holds some:
+            a Functional or Sequential model, models inside models, `TimeDistributed` and every other wrapper, and any
+            layer or model of your own whose `get_config` holds its layers.
 
     Returns:
-        The layer or model of ours; it is built if the one given is.
+        A new layer or model in which every such layer is replaced; it is built and has the weights if the one given is
+        and has. A model is not compiled. A warning names the layers that could not be replaced because a class makes
+        them in its own code.
 
     Raises:
-        TypeError: if there is nothing of ours to take the layer's place.
+        TypeError: If nothing in `layer` can be replaced; the message says what can, and how to fix it.
 
     Example:
 
@@ -41,38 +59,24 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     >>> bool(np.allclose(from_keras(theirs)(sequences), expected, atol=1e-6))
     True
     """
-    if isinstance(layer, keras.Model):
-        return _converted_model(layer, from_keras, (*OUR_CLASSES, keras.layers.Bidirectional))
-    if type(layer) is keras.layers.Bidirectional:
-        converted = Bidirectional(
-            from_keras(layer.forward_layer),
-            backward_layer=from_keras(layer.backward_layer),
-            merge_mode=layer.merge_mode,
-            **_layer_arguments(layer),
-        )
-    elif type(layer) in OUR_CLASSES:
-        converted = OUR_CLASSES[type(layer)].from_config(layer.get_config())
-    else:
-        raise TypeError(
-            f"there is no layer of ours for {type(layer).__name__}: SimpleRNN, GRU, LSTM, Bidirectional have one"
-        )
-    return _with_weights_of(layer, converted)
+    return _converted(layer, OURS, "rnnapps.layers")
 
 
 def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Keras's layer in the place of one of ours, with the same arguments, name and weights.
+    """Replaces the recurrent layers of this package by Keras's, with the same arguments, names and weights.
 
-    What concerns only the gradient (`truncate`, `checkpoint_every`, `gradient_clip`) is left behind.
+    `truncate`, `checkpoint_every` and `gradient_clip`, which concern only the gradient, are left out, as is `engine`.
 
     Args:
-        layer: A `SimpleRNN`, `GRU` or `LSTM` of ours, a `Bidirectional` of one of them, or a Functional or Sequential
-            model, in which every such layer is replaced.
+        layer: A `SimpleRNN`, `GRU`, `LSTM`, `Recurrent` or `Bidirectional` of this package, or a layer or model that
+            holds some, as for `from_keras`.
 
     Returns:
-        The layer or model of Keras; it is built if the one given is.
+        A new layer or model, as from `from_keras`.
 
     Raises:
-        TypeError: if Keras has no such layer, as for `Stacked` and for a `SimpleRNN` with `output_units`.
+        TypeError: If nothing in `layer` can be replaced, or if Keras has no counterpart for one of the layers: for
+            `Stacked`, and for a `SimpleRNN` with `output_units`.
 
     Example:
 
@@ -82,118 +86,113 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     >>> bool(np.allclose(to_keras(ours)(sequences), expected, atol=1e-6))
     True
     """
-    if isinstance(layer, keras.Model):
-        return _converted_model(layer, to_keras, (*KERAS_CLASSES, Bidirectional))
-    if type(layer) is Bidirectional:
-        converted = keras.layers.Bidirectional(
-            to_keras(layer.forward_layer),
-            backward_layer=to_keras(layer.backward_layer),
-            merge_mode=layer.merge_mode,
-            **_layer_arguments(layer),
+    for part in layer._flatten_layers():
+        if isinstance(part, Stacked) or getattr(part, "output_units", None) is not None:
+            raise TypeError(
+                "keras.layers has no counterpart of Stacked and of SimpleRNN with output_units, "
+                f"got {type(part).__name__} {part.name!r}"
+            )
+    return _converted(layer, KERAS, "keras.layers")
+
+
+def _converted(layer: keras.layers.Layer, classes: dict[type, type], package: str) -> keras.layers.Layer:
+    names = {_class_name(cls): counterpart for cls, counterpart in classes.items()}
+    replaced: list[str] = []
+    try:
+        with internals.object_sharing():
+            config = _replaced(keras.saving.serialize_keras_object(layer), names, replaced)
+    except NotImplementedError:  # a class without `get_config`
+        replaced.clear()
+    if not replaced:
+        raise TypeError(_nothing_to_replace(layer, classes, package))
+    config.pop("compile_config", None)
+    # Classes that were never registered are looked up by their name.
+    custom_objects = {
+        type(part).__name__: type(part)
+        for part in layer._flatten_layers()
+        if _class_name(type(part))[0] != "keras.layers" and type(part) not in KERAS
+    }
+    with internals.object_sharing():
+        converted = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=False)
+    left = _names(converted, classes)
+    if left:
+        warnings.warn(
+            f"not replaced, because a class makes them in its own code: {left}; make them of {package} there",
+            stacklevel=3,
         )
-    elif type(layer) in KERAS_CLASSES and getattr(layer, "output_units", None) is None:
-        config = {name: value for name, value in layer.get_config().items() if name not in OURS_ONLY}
-        converted = KERAS_CLASSES[type(layer)].from_config(config)
-    else:
-        raise TypeError(f"Keras has no layer that does what this one does: {layer!r}")
-    return _with_weights_of(layer, converted)
-
-
-def from_torch(
-    module: Any, *, return_sequences: bool = True, return_state: bool = False
-) -> Recurrent | Stacked | Bidirectional:
-    """A layer of ours that computes what a PyTorch `nn.RNN`, `nn.GRU` or `nn.LSTM` does, with its weights.
-
-    Several layers become a `Stacked`, two directions a `Bidirectional`. Ours are batch-major whatever the module's
-    `batch_first` says. PyTorch adds two biases to each gate of its RNN and LSTM; here they are one, their sum. Dropout
-    between layers is taken over.
-
-    Args:
-        module: The PyTorch module; PyTorch itself is not imported.
-        return_sequences: Whether to return the outputs of all steps, as PyTorch does, or the last ones only.
-        return_state: Whether to return the final states after the output: of each layer from the bottom up, forwards
-            before backwards; for an LSTM h and C in turn.
-
-    Returns:
-        The layer, built for `module.input_size` features.
-
-    Raises:
-        TypeError: if the module is none of the three.
-        ValueError: if it is an LSTM with projections (`proj_size`), which no layer of ours has.
-
-    Example:
-
-        module = torch.nn.LSTM(input_size=16, hidden_size=32, num_layers=2, bidirectional=True, batch_first=True)
-        layer = from_torch(module)                      # Stacked of two Bidirectional(LSTM(32))
-        layer(sequences)                                # (batch, time, 64), as module(...)[0]
-    """
-    kind = getattr(module, "mode", None)
-    if kind not in ("RNN_TANH", "RNN_RELU", "GRU", "LSTM"):
-        raise TypeError(f"`module` must be a PyTorch nn.RNN, nn.GRU or nn.LSTM, got {type(module).__name__}")
-    if getattr(module, "proj_size", 0):
-        raise ValueError(f"an LSTM with projections has no counterpart here, got proj_size={module.proj_size}")
-
-    def one_direction(go_backwards: bool) -> Recurrent:
-        arguments = {"use_bias": module.bias, "go_backwards": go_backwards, "return_state": return_state}
-        match kind:
-            case "LSTM":
-                return LSTM(module.hidden_size, return_sequences=True, **arguments)
-            case "GRU":
-                return GRU(module.hidden_size, return_sequences=True, reset_after=True, **arguments)
-        return SimpleRNN(module.hidden_size, kind.removeprefix("RNN_").lower(), return_sequences=True, **arguments)
-
-    def one_layer() -> keras.layers.Layer:
-        forward = one_direction(go_backwards=False)
-        return Bidirectional(forward, one_direction(go_backwards=True)) if module.bidirectional else forward
-
-    layers = [one_layer() for _ in range(module.num_layers)]
-    layers[-1].return_sequences = return_sequences
-    layer = layers[0] if len(layers) == 1 else Stacked(layers, dropout=module.dropout)
-    layer.build((None, None, module.input_size))
-    directions = ("", "_reverse") if module.bidirectional else ("",)
-    layer.set_weights(
-        [
-            weight
-            for index in range(module.num_layers)
-            for direction in directions
-            for weight in _torch_weights(module, kind, f"l{index}{direction}")
-        ]
-    )
-    return layer
-
-
-def _torch_weights(module: Any, kind: str, suffix: str) -> list[np.ndarray]:
-    """Kernel, recurrent kernel and bias, if there is one, of one layer and direction, in Keras's shapes and order."""
-
-    def read(name: str) -> np.ndarray:
-        rows = getattr(module, f"{name}_{suffix}").detach().cpu().numpy()
-        if kind != "GRU":  # the LSTM's gates i, f, c, o come in the same order
-            return rows
-        reset, update, new = np.split(rows, 3)
-        return np.concatenate([update, reset, new])
-
-    kernels = [read("weight_ih").T, read("weight_hh").T]
-    if not module.bias:
-        return kernels
-    biases = [read("bias_ih"), read("bias_hh")]
-    return [*kernels, np.stack(biases) if kind == "GRU" else sum(biases)]
-
-
-def _layer_arguments(layer: keras.layers.Layer) -> dict[str, Any]:
-    return {"name": layer.name, "dtype": layer.dtype_policy, "trainable": layer.trainable}
-
-
-def _with_weights_of(layer: keras.layers.Layer, converted: keras.layers.Layer) -> keras.layers.Layer:
     if layer.built:
-        converted.build_from_config(layer.get_build_config())
-        converted.set_weights(layer.get_weights())
+        if not converted.built:
+            converted.build_from_config(layer.get_build_config())
+        _copy_state(layer, converted)
     return converted
 
 
-def _converted_model(model: keras.Model, convert: Any, classes: tuple[type, ...]) -> keras.Model:
-    def converted(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return convert(layer) if type(layer) in classes else type(layer).from_config(layer.get_config())
+def _replaced(config: Any, names: dict[tuple[str, str], type], replaced: list[str]) -> Any:
+    """A copy of a serialised object in which the classes in `names` are replaced, at any depth.
 
-    clone = keras.models.clone_model(model, clone_function=converted)
-    clone.set_weights(model.get_weights())
-    return clone
+    Args:
+        config: The serialised object, or a part of it.
+        names: From the module and name of a class to the class that takes its place.
+        replaced: Filled with the names of the classes that were replaced.
+    """
+    if isinstance(config, (list, tuple)):
+        return type(config)(_replaced(item, names, replaced) for item in config)
+    if not isinstance(config, dict):
+        return deepcopy(config)
+    # Built on its own, an inner layer would not know its place, which is part of the names of its weights.
+    config = {key: _replaced(value, names, replaced) for key, value in config.items() if key != "build_config"}
+    counterpart = names.get((config.get("module"), config.get("class_name")))
+    if counterpart is None:
+        return config
+    replaced.append(counterpart.__name__)
+    module, class_name = _class_name(counterpart)
+    without = OURS_ONLY if "use_cudnn" in signature(counterpart).parameters else (*OURS_ONLY, "use_cudnn")
+    return {
+        **config,
+        "module": module,
+        "class_name": class_name,
+        "registered_name": None if module == "keras.layers" else keras.saving.get_registered_name(counterpart),
+        "config": {name: value for name, value in config["config"].items() if name not in without},
+    }
+
+
+def _class_name(cls: type) -> tuple[str, str]:
+    """The module and the name by which Keras serialises a class."""
+    is_kerass = getattr(keras.layers, cls.__name__, None) is cls
+    return "keras.layers" if is_kerass else cls.__module__, cls.__name__
+
+
+def _names(layer: keras.layers.Layer, classes: dict[type, type]) -> str:
+    """The layers of some classes inside a layer, named for a message."""
+    parts = layer._flatten_layers(include_self=False)
+    cells = [getattr(part, "cell", None) for part in parts]  # they go with their layers
+    return ", ".join(
+        f"{type(part).__name__} {part.name!r}"
+        for part in parts
+        if type(part) in classes and not any(part is cell for cell in cells)
+    )
+
+
+def _nothing_to_replace(layer: keras.layers.Layer, classes: dict[type, type], package: str) -> str:
+    can = (
+        f"what can be replaced is {', '.join(sorted({cls.__name__ for cls in classes}))}, alone or in Functional and "
+        "Sequential models, wrappers and layers whose get_config holds them"
+    )
+    inside = _names(layer, classes)
+    if not inside:
+        return f"{package} has no counterpart: {can}; got {type(layer).__name__} {layer.name!r}"
+    return (
+        f"the class {type(layer).__name__} makes {inside} in its own code, so nothing outside can replace them: use "
+        f"{package} in that code and copy the weights with set_weights, or convert those layers one by one; {can}; got "
+        f"{type(layer).__name__} {layer.name!r}"
+    )
+
+
+def _copy_state(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
+    """Copies the weights, and the vocabularies and other assets of layers that have some."""
+    target.set_weights(source.get_weights())
+    for old, new in zip(source._flatten_layers(), target._flatten_layers(), strict=True):
+        if hasattr(old, "save_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                old.save_assets(folder)
+                new.load_assets(folder)

@@ -6,23 +6,32 @@ from typing import Any
 
 import keras
 
-from rnnapps.layers.recurrent_cell import RecurrentCell, Tensor, is_sigmoid, is_tanh
+from rnnapps.layers.recurrent_cell import (
+    Activation,
+    Constraint,
+    Initializer,
+    RecurrentCell,
+    Regularizer,
+    Tensor,
+    is_sigmoid,
+    is_tanh,
+)
 
 
 @keras.saving.register_keras_serializable("rnnapps")
 class LSTMCell(RecurrentCell):
-    """One step of the long short-term memory.
+    """One step of the long short-term memory, as `keras.layers.LSTMCell`.
 
-    With x_t the inputs, h the hidden state, C the cell state, * the element-wise product and σ the sigmoid:
+    With x_t the inputs, h the hidden state, c the cell state, * the element-wise product and σ the sigmoid:
 
-        i_t = σ(W_i x_t + U_i h_{t-1} + b_i)         input gate
-        f_t = σ(W_f x_t + U_f h_{t-1} + b_f)         forget gate
-        C̃_t = tanh(W_c x_t + U_c h_{t-1} + b_c)      candidate
-        o_t = σ(W_o x_t + U_o h_{t-1} + b_o)         output gate
-        C_t = f_t * C_{t-1} + i_t * C̃_t
-        h_t = o_t * tanh(C_t)
+        i_t = σ(x_t W_i + h_{t-1} U_i + b_i)         input gate
+        f_t = σ(x_t W_f + h_{t-1} U_f + b_f)         forget gate
+        g_t = tanh(x_t W_g + h_{t-1} U_g + b_g)      candidate
+        o_t = σ(x_t W_o + h_{t-1} U_o + b_o)         output gate
+        c_t = f_t * c_{t-1} + i_t * g_t
+        h_t = o_t * tanh(c_t)
 
-    `kernel` holds W_i, W_f, W_c, W_o side by side, `(features, 4 * units)`, `recurrent_kernel` the four U,
+    `kernel` holds W_i, W_f, W_g, W_o side by side, `(features, 4 * units)`, `recurrent_kernel` the four U,
     `(units, 4 * units)`, `bias` the four b, `(4 * units,)`.
 
     Args:
@@ -30,16 +39,22 @@ class LSTMCell(RecurrentCell):
         activation: In place of tanh.
         recurrent_activation: In place of σ.
         use_bias: Whether there are biases.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
         unit_forget_bias: Whether b_f starts at 1, so that an untrained cell remembers (Jozefowicz et al. 2015).
-        **kwargs: Initializers, regularizers, constraints, `dropout`, `recurrent_dropout`, `seed`, of `RecurrentCell`.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.
+        dropout: Share of the inputs that is dropped in training, with one mask per sequence.
+        recurrent_dropout: The same for the hidden state where it enters the recurrent product.
+        seed: Makes the dropout masks repeatable.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: `[h, C]`, each `(batch, units)`.
+        states: `[h, c]`, each `(batch, units)`.
         training: Whether dropout is on.
 
     Returns:
-        `(h_t, [h_t, C_t])`.
+        `(h_t, [h_t, c_t])`.
 
     Example:
 
@@ -59,14 +74,42 @@ class LSTMCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
         use_bias: bool = True,
-        *,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
         unit_forget_bias: bool = True,
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(units, activation, use_bias, **kwargs)
+        super().__init__(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
+        )
         self.recurrent_activation = keras.activations.get(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
 
@@ -75,20 +118,19 @@ class LSTMCell(RecurrentCell):
             return super()._start_bias(shape, dtype)
         b_i = self.bias_initializer((self.units,), dtype=dtype)
         b_f = keras.ops.ones((self.units,), dtype=dtype)
-        b_c_and_b_o = self.bias_initializer((2 * self.units,), dtype=dtype)
-        return keras.ops.concatenate([b_i, b_f, b_c_and_b_o])
+        b_g_and_b_o = self.bias_initializer((2 * self.units,), dtype=dtype)
+        return keras.ops.concatenate([b_i, b_f, b_g_and_b_o])
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, list[Tensor]]:
         h, c = states
         gate = self.recurrent_activation
-        z = keras.ops.matmul(self.drop_inputs(inputs, training), self.kernel)
-        z = z + keras.ops.matmul(self.drop_state(h, training), self.recurrent_kernel)
-        if self.bias is not None:
-            z = keras.ops.add(z, self.bias)
-        z_input, z_forget, z_candidate, z_output = keras.ops.split(z, 4, axis=-1)
+        x_W = keras.ops.matmul(self.drop_inputs(inputs, training), self.kernel)
+        h_U = keras.ops.matmul(self.drop_state(h, training), self.recurrent_kernel)
+        gates = x_W + h_U if self.bias is None else keras.ops.add(x_W + h_U, self.bias)
+        i, f, g, o = keras.ops.split(gates, 4, axis=-1)
 
-        c = gate(z_forget) * c + gate(z_input) * self.activation(z_candidate)  # C_t
-        h = gate(z_output) * self.activation(c)  # h_t
+        c = gate(f) * c + gate(i) * self.activation(g)  # c_t
+        h = gate(o) * self.activation(c)  # h_t
         return h, [h, c]
 
     @property

@@ -1,7 +1,13 @@
-"""Pooling over time that knows which steps are real."""
+"""Pooling over time that leaves out masked steps."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import keras
 from keras import ops
+
+from rnnapps.layers.recurrent_cell import Shape, Tensor
 
 POOLINGS = ("max", "mean", "max+mean", "last")
 
@@ -12,33 +18,37 @@ class MaskedPooling(keras.layers.Layer):
 
     Args:
         mode: "max", "mean", "last", or "max+mean" for both side by side.
+        **kwargs: `name`, `dtype`, as for any Keras layer.
 
     Call arguments:
-        sequences: float tensor (batch, time, features).
-        mask: bool tensor (batch, time), True at real steps; None means that all are.
+        sequences: `(batch, time, features)`.
+        mask: Boolean `(batch, time)`, True at real steps; None if all are real.
 
-    Output:
-        float tensor (batch, features), or (batch, 2 * features) for "max+mean". A sequence without a real step,
-        and one of zero steps, gives zeros.
+    Returns:
+        `(batch, features)`, or `(batch, 2 * features)` for "max+mean". A sequence without a real step, and one of no
+        steps, gives zeros.
 
-    Reference:
-        Collobert and Weston, "A Unified Architecture for Natural Language Processing", ICML 2008 (max over time).
+    Raises:
+        ValueError: If there is no such mode.
 
     Example:
-        >>> import numpy as np
-        >>> x = np.array([[[1.0], [4.0], [9.0]]])
-        >>> MaskedPooling("max+mean")(x, mask=np.array([[True, True, False]])).numpy().tolist()
-        [[4.0, 2.5]]
+
+    >>> x = np.array([[[1.0], [4.0], [9.0]]])
+    >>> MaskedPooling("max+mean")(x, mask=np.array([[True, True, False]])).numpy().tolist()
+    [[4.0, 2.5]]
+
+    Reference:
+        Collobert and Weston, A unified architecture for natural language processing, ICML 2008 (max over time).
     """
 
-    def __init__(self, mode: str = "max", **kwargs):
+    def __init__(self, mode: str = "max", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if mode not in POOLINGS:
-            raise ValueError(f"mode must be one of {', '.join(POOLINGS)}, got {mode!r}")
+            raise ValueError(f"`mode` must be one of {', '.join(POOLINGS)}, got {mode!r}")
         self.mode = mode
         self.supports_masking = True
 
-    def call(self, sequences, mask=None):
+    def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
         real = ops.cast(mask, sequences.dtype)[..., None]
@@ -46,7 +56,7 @@ class MaskedPooling(keras.layers.Layer):
         return pooled[0] if len(pooled) == 1 else ops.concatenate(pooled, axis=-1)
 
     @staticmethod
-    def _pool(mode, sequences, real):
+    def _pool(mode: str, sequences: Tensor, real: Tensor) -> Tensor:
         if mode == "mean":
             return ops.sum(sequences * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
         if mode == "max":
@@ -58,11 +68,12 @@ class MaskedPooling(keras.layers.Layer):
         after = ops.flip(ops.cumsum(ops.flip(real, axis=1), axis=1), axis=1) - real
         return ops.sum(sequences * real * ops.cast(after == 0, sequences.dtype), axis=1)
 
-    def compute_mask(self, sequences, mask=None):
+    def compute_mask(self, sequences: Tensor, mask: Tensor | None = None) -> None:
         return None
 
-    def compute_output_shape(self, sequences_shape):
-        return (sequences_shape[0], sequences_shape[-1] * len(self.mode.split("+")))
+    def compute_output_shape(self, sequences_shape: Shape) -> Shape:
+        features = sequences_shape[-1]
+        return (sequences_shape[0], None if features is None else features * len(self.mode.split("+")))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mode": self.mode}

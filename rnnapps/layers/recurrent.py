@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from numbers import Integral
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -12,8 +13,9 @@ from keras import ops
 
 from rnnapps import recurrences
 from rnnapps.layers.gru_cell import GRUCell
+from rnnapps.layers.initial_states import broadcast_mask, broadcast_states, check_initial_state, check_state_shapes
 from rnnapps.layers.lstm_cell import LSTMCell
-from rnnapps.layers.recurrent_cell import RecurrentCell, Tensor, cell_arguments
+from rnnapps.layers.recurrent_cell import RecurrentCell, Shape, Tensor, cell_arguments, freeze_sublayers
 from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
 
 # A subclass of a cell may compute something else; what counts is whose step it runs.
@@ -22,30 +24,36 @@ FUSED_STEPS = (SimpleRNNCell.call, GRUCell.call, LSTMCell.call)
 
 @keras.saving.register_keras_serializable("rnnapps")
 class Recurrent(keras.layers.RNN):
-    """Runs a cell over the steps of a sequence; the base of `SimpleRNN`, `GRU` and `LSTM`.
+    """Runs a cell over the steps of a sequence; the base class of `SimpleRNN`, `GRU` and `LSTM`.
 
-    A `keras.layers.RNN` in all it takes and returns, with these differences:
+    It takes and returns what `keras.layers.RNN` does, with these differences:
 
     - A sequence of no steps, `(batch, 0, features)`, leaves the states as they were.
     - A mask that came with the sequences (from `keras.layers.Embedding(mask_zero=True)`, say) counts also when
       `initial_state` is given; Keras loses it then.
+    - Initial states and masks of batch 1 are repeated for every sequence, in graphs too.
     - `keep_time_order` and the three arguments on the gradient below.
 
     Args:
-        cell: The cell, ours or any that `keras.layers.RNN` takes, or a list of cells to put on top of each other.
+        cell: The cell, one of ours or any that `keras.layers.RNN` takes, or a list of cells to put on top of each
+            other.
         return_sequences: Whether to return the output of every step or the last one only.
         return_state: Whether to return the final states after the output.
         go_backwards: Whether to read from the last step to the first. The outputs come in the order of reading.
-        stateful: Whether a batch starts from the states that the one before ended with (fixed batch size).
+        stateful: Whether a batch starts from the states at which the batch before it ended (fixed batch size).
         unroll: Whether to lay the steps out one by one in the graph (short sequences of fixed length).
-        zero_output_for_mask: Whether masked steps put out zeros; otherwise they repeat the output before them.
+        zero_output_for_mask: Whether the outputs of masked steps are zeros; otherwise they repeat the output before.
         truncate: Truncated backpropagation through time: the gradient does not cross the border between one
             segment of this many steps and the next. None for the whole sequence.
         checkpoint_every: Keep the states of every so many steps only and compute the others once more in the
             backward pass: less memory, more time, the same gradients. None to keep them all.
         gradient_clip: Bound on each element of the gradient that flows into a step's hidden state, against
-            exploding gradients. None for no bound. All three need the fused loop, see `engine`.
-        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as of any Keras layer.
+            exploding gradients. None for no bound. All three need the fused loop.
+        engine: Which loop runs the layer: "auto" for the fastest that can (the property `engine` says which, and why),
+            "keras" for Keras's own loop.
+        use_cudnn: As for `keras.layers.LSTM`: "auto" uses cuDNN wherever it can run, False never does, and True makes
+            a call that cannot use it an error.
+        **kwargs: `name`, `dtype`, `trainable`, `activity_regularizer`, as for any Keras layer.
 
     Call arguments:
         sequences: `(batch, time, features)`.
@@ -60,9 +68,10 @@ class Recurrent(keras.layers.RNN):
         followed by the final states.
 
     Raises:
-        ValueError: if `truncate`, `checkpoint_every` or `gradient_clip` is not positive or meets a configuration that
-            only Keras's loop can run, if neither of the first two divides the other, or if `unroll` meets sequences of
-            unknown length.
+        ValueError: If `truncate`, `checkpoint_every` or `gradient_clip` is not positive, or is given for a
+            configuration that only Keras's loop can run, if neither of the first two divides the other, if `unroll`
+            is on and the length of the sequences is unknown, or if the initial states have not the number and the
+            shapes that the cell needs.
 
     Example:
 
@@ -82,7 +91,7 @@ class Recurrent(keras.layers.RNN):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A layer made for one cell has the cell's arguments as attributes, as in Keras."""
         super().__init_subclass__(**kwargs)
-        if vars(cls).get("cell_class"):
+        if "cell_class" in vars(cls) and cls.cell_class is not None:
             for name in cell_arguments(cls.cell_class):
                 setattr(cls, name, property(attrgetter(f"cell.{name}")))
 
@@ -95,16 +104,25 @@ class Recurrent(keras.layers.RNN):
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
+        *,
         truncate: int | None = None,
         checkpoint_every: int | None = None,
         gradient_clip: float | None = None,
+        engine: str = "auto",
+        use_cudnn: str | bool = "auto",
         **kwargs: Any,
     ) -> None:
+        if engine not in ("auto", "keras"):
+            raise ValueError(
+                f"`engine` must be 'auto' or 'keras' (`rnnapps.recurrences.use_engine` takes others), got {engine!r}"
+            )
         for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
             if steps is not None and (not isinstance(steps, Integral) or steps <= 0):
                 raise ValueError(f"`{name}` must be a positive number of steps or None, got {steps!r}")
         if gradient_clip is not None and not gradient_clip > 0:
             raise ValueError(f"`gradient_clip` must be a positive number or None, got {gradient_clip!r}")
+        if use_cudnn not in ("auto", True, False):
+            raise ValueError(f"`use_cudnn` must be 'auto', True or False, got {use_cudnn!r}")
         super().__init__(
             cell, return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, **kwargs
         )
@@ -112,11 +130,14 @@ class Recurrent(keras.layers.RNN):
         self.truncate = truncate
         self.checkpoint_every = checkpoint_every
         self.gradient_clip = gradient_clip
+        self._engine = engine
+        self.use_cudnn = use_cudnn
         self._need_fused_loop("truncate", "checkpoint_every", "gradient_clip")
         # As for cuDNN: with ops that XLA does not know in it, Keras must not compile a model of its own accord.
-        self.supports_jit = not self.engine.startswith("native")
+        self.supports_jit = not self.engine.startswith(("cudnn", "native"))
         if self.cell_class:
             self.input_spec = keras.InputSpec(ndim=3)
+        freeze_sublayers(self)
 
     def call(
         self,
@@ -127,11 +148,15 @@ class Recurrent(keras.layers.RNN):
         keep_time_order: bool = False,
     ) -> Any:
         if self.unroll and sequences.shape[1] is None:
-            raise ValueError("`unroll=True` needs sequences of a known length: give it in keras.Input(shape=...)")
+            raise ValueError(
+                "`unroll=True` needs sequences of a known length, got an unknown one: give it in keras.Input(shape=...)"
+            )
         if mask is None:
             mask = getattr(sequences, "_keras_mask", None)  # Keras passes it on only where there is no initial_state
         elif keras.tree.is_nested(mask):
             mask = keras.tree.flatten(mask)[0]
+        if mask is not None:
+            mask = broadcast_mask(mask, sequences)
         states = self._starting_states(sequences, initial_state)
         if training:
             self._maybe_config_dropout_masks(self.cell, self._blank_step(sequences), states)
@@ -164,21 +189,44 @@ class Recurrent(keras.layers.RNN):
             The output of the last step read, `(batch, output_size)`; the outputs of all steps, in the order of
             reading unless `keep_time_order` (of no meaning without `return_sequences`); the final states.
         """
+        self._check_use_cudnn()
         if self._obstacle() is not None:
             return self._keras_loop(sequences, initial_state, mask, training, keep_time_order)
         return self._fused_loop(sequences, initial_state, mask, training, keep_time_order)
 
     @property
     def engine(self) -> str:
-        """Which loop runs this layer, and why: "graph: ..." or "native: ..." (ours), or "keras loop: ..."."""
+        """Which loop runs this layer, and why: "cudnn: ...", "graph: ..." or "native: ...", or "keras loop: ..."."""
         obstacle = self._obstacle()
         if obstacle is not None:
             return f"keras loop: {obstacle}"
-        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype))
+        return ": ".join(recurrences.engine_in_use(self.cell.compute_dtype, self._no_cudnn()))
+
+    def _no_cudnn(self) -> str | None:
+        """What keeps this layer from cuDNN on a GPU, by the rules of Keras's layers; None if nothing does."""
+        if self.use_cudnn is False:
+            return "use_cudnn=False"
+        cell = self.cell
+        return recurrences.not_served_by_cudnn(
+            cell.recurrence,
+            use_bias=cell.use_bias,
+            recurrent_dropout=cell.recurrent_dropout > 0,
+            gradient_clip=self.gradient_clip,
+            norms=self.gradient_probe is not None,
+        )
+
+    def _check_use_cudnn(self) -> None:
+        if self.use_cudnn is True:
+            obstacle = self._obstacle()
+            reason = recurrences.why_not_cudnn(self._no_cudnn()) if obstacle is None else obstacle
+            if reason is not None:
+                raise ValueError(f"use_cudnn=True, but {reason}: use_cudnn='auto' lets another engine run")
 
     def _obstacle(self) -> str | None:
         """What keeps this layer from our recurrences; None if nothing does."""
         cell = self.cell
+        if self._engine == "keras":
+            return "engine='keras'"
         if keras.backend.backend() != "tensorflow":
             return f"the backend is {keras.backend.backend()}"
         if not isinstance(cell, RecurrentCell) or type(cell).call not in FUSED_STEPS:
@@ -186,14 +234,18 @@ class Recurrent(keras.layers.RNN):
         if cell.recurrence is None:
             activations = {name: getattr(cell, name, None) for name in ("activation", "recurrent_activation")}
             usual = {"activation": "tanh", "recurrent_activation": "sigmoid"}
-            names = {name: getattr(one, "__name__", one) for name, one in activations.items() if one is not None}
-            return " and ".join(f"{name} is {one}" for name, one in names.items() if one != usual[name])
+            names = {
+                name: getattr(value, "__name__", value) for name, value in activations.items() if value is not None
+            }
+            return " and ".join(f"{name} is {value}" for name, value in names.items() if value != usual[name])
         return "unroll is on" if self.unroll else None
 
     def _need_fused_loop(self, *arguments: str) -> None:
         given = [f"{name}={getattr(self, name)}" for name in arguments if getattr(self, name) is not None]
         if given and self._obstacle() is not None:
-            raise ValueError(f"{', '.join(given)} cannot be had here, since Keras's loop must run: {self._obstacle()}")
+            raise ValueError(
+                f"{', '.join(given)} needs the fused loop, which this layer cannot use: {self._obstacle()}"
+            )
 
     def _fused_loop(
         self, sequences: Tensor, initial_state: list[Any], mask: Tensor | None, training: bool, keep_time_order: bool
@@ -225,6 +277,7 @@ class Recurrent(keras.layers.RNN):
             truncate=self.truncate,
             checkpoint_every=self.checkpoint_every,
             gradient_clip=self.gradient_clip,
+            use_cudnn=self._no_cudnn() is None,
             probe=None if self.gradient_probe is None else self.gradient_probe(sequences),
             return_sequences=self.return_sequences,
         )
@@ -261,7 +314,7 @@ class Recurrent(keras.layers.RNN):
         return last_output, outputs, list(states)
 
     def _output_of(self, states: list[Any], batch: int | Tensor) -> Tensor:
-        """The output that a state stands for; zeros for a cell that is not ours and so does not say."""
+        """The output that belongs to a state; zeros for a cell of another library, which does not tell."""
         if isinstance(self.cell, RecurrentCell):
             return self.cell.read_out(states[0])
         output_size = getattr(self.cell, "output_size", None) or self.state_size[0]
@@ -270,37 +323,55 @@ class Recurrent(keras.layers.RNN):
     def _starting_states(self, sequences: Tensor, initial_state: Any) -> list[Any]:
         if self.stateful and sequences.shape[0] not in (None, self._expected_batch_size or sequences.shape[0]):
             raise ValueError(
-                f"A stateful layer keeps one state per sequence: the batch size must stay "
+                f"a stateful layer keeps one state per sequence, so its batch size must stay "
                 f"{self._expected_batch_size}, got sequences of shape {tuple(sequences.shape)}"
             )
-        if initial_state is None and self.stateful:
-            initial_state = self.states
-        elif initial_state is None:
-            initial_state = self.get_initial_state(batch_size=ops.shape(sequences)[0])
-        if not keras.tree.is_nested(initial_state):
-            initial_state = [initial_state]
+        if initial_state is not None:
+            states = check_initial_state(self, initial_state, sequences.shape[0])
+            states = broadcast_states(self, states, sequences)
+        elif self.stateful:
+            states = self.states
+        else:
+            states = self.get_initial_state(batch_size=ops.shape(sequences)[0])
         dtype = self.cell.compute_dtype
-        return [
-            keras.tree.map_structure(lambda state: ops.convert_to_tensor(state, dtype=dtype), state)
-            for state in initial_state
-        ]
+        return keras.tree.map_structure(lambda state: ops.convert_to_tensor(state, dtype=dtype), list(states))
 
     def _blank_step(self, sequences: Tensor) -> Tensor:
         """Zeros in the shape of one step, from which cells take the shape of their dropout masks."""
         shape = ops.shape(sequences)
         return ops.zeros((shape[0], *shape[2:]), dtype=sequences.dtype)
 
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
+        output_shape = super().compute_output_shape(sequences_shape)
+        if initial_state_shape is None:
+            return output_shape
+        shapes = check_state_shapes(self, initial_state_shape, sequences_shape[0])
+        if not self.return_state:
+            return output_shape
+        # `state_size` cannot tell the shape of a state with more than one axis, the state itself can.
+        output_shape, *state_shapes = output_shape
+        known = [None if isinstance(shape, list) else shape for shape in shapes]
+        return output_shape, *(
+            shape if given is None else (sequences_shape[0], *given[1:])
+            for shape, given in zip(state_shapes, known, strict=True)
+        )
+
+    def reset_state(self) -> None:
+        for state in keras.tree.flatten(self.states):
+            state.assign(ops.zeros_like(state))
+
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         if self.cell_class:
             del config["cell"]
             config.update(self.cell.get_cell_config())
-        config.update(truncate=self.truncate, checkpoint_every=self.checkpoint_every, gradient_clip=self.gradient_clip)
-        return config
+        names = ("truncate", "checkpoint_every", "gradient_clip", "use_cudnn")
+        return {**config, **{name: getattr(self, name) for name in names}, "engine": self._engine}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Recurrent:
-        return cls(**config) if cls.cell_class else super().from_config(config, custom_objects)
+        # Keras takes entries out of the configuration that it is given.
+        return cls(**config) if cls.cell_class else super().from_config(deepcopy(config), custom_objects)
 
 
 def _with_a_first_step(sequences: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -316,13 +387,3 @@ def _with_a_first_step(sequences: Tensor, mask: Tensor | None) -> tuple[Tensor, 
         blank = ops.zeros((batch, missing, *mask.shape[2:]), dtype="bool")
         mask = ops.concatenate([ops.cast(mask, "bool"), blank], axis=1)
     return sequences, mask
-
-
-def take_cell_arguments(cell_class: type[RecurrentCell], arguments: dict[str, Any]) -> dict[str, Any]:
-    """Moves what a layer's keyword arguments say about its cell out of `arguments`.
-
-    `dtype` and `trainable` concern both and are copied.
-    """
-    names = (*cell_arguments(cell_class), "implementation")
-    cell = {name: arguments.pop(name) for name in names if name in arguments}
-    return cell | {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}

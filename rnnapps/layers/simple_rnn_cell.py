@@ -7,36 +7,51 @@ from typing import Any
 
 import keras
 
-from rnnapps.layers.recurrent_cell import RecurrentCell, Tensor, is_tanh
+from rnnapps.layers.recurrent_cell import (
+    Activation,
+    Constraint,
+    Initializer,
+    RecurrentCell,
+    Regularizer,
+    Shape,
+    Tensor,
+    is_tanh,
+)
 
 
 @keras.saving.register_keras_serializable("rnnapps")
 class SimpleRNNCell(RecurrentCell):
-    """One step of the plain (Elman) recurrent network, with an output layer of its own if asked for.
+    """One step of the plain (Elman) recurrent network, as `keras.layers.SimpleRNNCell`, with an optional output layer.
 
-    With x_t the inputs, h the hidden state and y_t the output:
+        h_t = tanh(x_t W + h_{t-1} U + b)
+        y_t = h_t W_y + b_y        with `output_units`, otherwise y_t = h_t
 
-        h_t = tanh(W_xh x_t + W_hh h_{t-1} + b_h)
-        y_t = W_hy h_t + b_y        with `output_units`, otherwise y_t = h_t
-
-    `kernel` is W_xh `(features, units)`, `recurrent_kernel` W_hh `(units, units)`, `bias` b_h `(units,)`,
-    `output_kernel` W_hy `(units, output_units)` and `output_bias` b_y `(output_units,)`.
+    `kernel` is W, `(features, units)`, `recurrent_kernel` U, `(units, units)`, `bias` b, `(units,)`; with
+    `output_units`, `output_kernel` is W_y, `(units, output_units)`, and `output_bias` b_y, `(output_units,)`.
 
     Args:
         units: Size of the hidden state.
         activation: In place of tanh.
-        use_bias: Whether there is b_h (and b_y).
-        output_units: Size of y_t, or None for y_t = h_t. W_hy takes the initializer, regularizer and constraint
-            of the kernel, b_y those of the bias.
-        **kwargs: Initializers, regularizers, constraints, `dropout`, `recurrent_dropout`, `seed`, of `RecurrentCell`.
+        use_bias: Whether there is b (and b_y).
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
+        kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.
+        dropout: Share of the inputs that is dropped in training, with one mask per sequence.
+        recurrent_dropout: The same for the hidden state where it enters the recurrent product.
+        seed: Makes the dropout masks repeatable.
+        output_units: Size of y_t, or None to return h_t. W_y and b_y start and are regularised as W and b are.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Call arguments:
-        inputs: `(batch, features)`.
+        sequence: `(batch, features)`, the inputs of one step; the name is Keras's.
         states: `[h]`, or `h` alone, `(batch, units)`; the new state comes back in the same form.
         training: Whether dropout is on.
 
     Returns:
         `(y_t, [h_t])`.
+
+    Raises:
+        ValueError: If `output_units` is not positive.
 
     Example:
 
@@ -52,19 +67,48 @@ class SimpleRNNCell(RecurrentCell):
     def __init__(
         self,
         units: int,
-        activation: Any = "tanh",
+        activation: Activation = "tanh",
         use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         *,
         output_units: int | None = None,
         **kwargs: Any,
     ) -> None:
         if output_units is not None and (not isinstance(output_units, Integral) or output_units <= 0):
             raise ValueError(f"`output_units` must be a positive integer or None, got {output_units!r}")
-        super().__init__(units, activation, use_bias, **kwargs)
+        super().__init__(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
+        )
         self.output_units = None if output_units is None else int(output_units)
         self.output_size = self.output_units or self.units
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         self.output_kernel = self.output_bias = None
         if self.output_units:
@@ -76,12 +120,13 @@ class SimpleRNNCell(RecurrentCell):
                     "output_bias", (self.output_units,), "bias", self.bias_initializer
                 )
 
-    def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, Any]:
+    def call(self, sequence: Tensor, states: Any, training: bool = False) -> tuple[Tensor, Any]:
         (h,) = keras.tree.flatten(states)
-        x = keras.ops.matmul(self.drop_inputs(inputs, training), self.kernel)
+        x_W = keras.ops.matmul(self.drop_inputs(sequence, training), self.kernel)
         if self.bias is not None:
-            x = keras.ops.add(x, self.bias)
-        h = self.activation(x + keras.ops.matmul(self.drop_state(h, training), self.recurrent_kernel))  # h_t
+            x_W = keras.ops.add(x_W, self.bias)
+        h_U = keras.ops.matmul(self.drop_state(h, training), self.recurrent_kernel)
+        h = self.activation(x_W + h_U)  # h_t
         return self.read_out(h), keras.tree.pack_sequence_as(states, [h])
 
     def read_out(self, h: Tensor) -> Tensor:

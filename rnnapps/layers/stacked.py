@@ -7,26 +7,28 @@ from typing import Any
 import keras
 from keras import ops
 
-from rnnapps.layers.recurrent_cell import Tensor
-from rnnapps.layers.time_order import run_in_time_order
+from rnnapps.layers.initial_states import check_initial_state, check_state_shapes, state_count, state_shapes
+from rnnapps.layers.recurrent_cell import Shape, Tensor, freeze_sublayers
+from rnnapps.layers.time_order import deserialized, engines_of, run_in_time_order
 
 
 @keras.saving.register_keras_serializable("rnnapps")
 class Stacked(keras.layers.Layer):
     """Recurrent layers on top of each other, each reading the outputs of the one below.
 
-    The stack takes its layers over: all but the last are set to return sequences, and all return their states
-    if the last one does. What the stack returns is what the last layer was asked for.
+    The stack sets options of its layers: all but the last return sequences, and all return their states if the last
+    one does. What the stack returns is what the last layer was asked for.
 
     Args:
-        layers: The layers from the bottom up: recurrent layers of ours or of Keras, `Bidirectional`, other stacks.
-            All read in the same direction and agree on `stateful`.
+        layers: The layers from the bottom up: recurrent layers of this package or of Keras, `Bidirectional`, other
+            stacks. All read in the same direction and agree on `stateful`.
         residual: Whether a layer's input is added to its output, where the two have the same width. The last layer
             has this connection too; where it returns its last output only, the input of the last step read is added
             (there is no such step, and no connection, for a `Bidirectional`).
         dropout: Share of the values that is dropped between one layer and the next in training, anew at each step.
         seed: Makes that dropout repeatable.
-        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer; the dtype is that of the last layer unless given.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer. The dtype is by default that of the last layer,
+            and `trainable=False` freezes all layers.
 
     Call arguments:
         sequences: `(batch, time, features)`.
@@ -41,7 +43,8 @@ class Stacked(keras.layers.Layer):
         `initial_state` go on with the sequence.
 
     Raises:
-        ValueError: if there is no layer, if one is not recurrent, or if they differ in direction or in `stateful`.
+        ValueError: If there is no layer, if one is not recurrent, if they differ in direction or in `stateful`, or if
+            the initial states do not fit them.
 
     Example:
 
@@ -79,6 +82,7 @@ class Stacked(keras.layers.Layer):
             layer.return_state = layers[-1].return_state
         self.supports_masking = True
         self.input_spec = getattr(layers[0], "input_spec", None)
+        freeze_sublayers(self)
 
     @property
     def return_sequences(self) -> bool:
@@ -117,6 +121,15 @@ class Stacked(keras.layers.Layer):
     def state_size(self) -> list[Any]:
         return [size for layer in self.layers for size in layer.state_size]
 
+    def state_shapes(self) -> list[Any]:
+        """What is expected as initial states, see `rnnapps.layers.initial_states.state_shapes`."""
+        return [shape for layer in self.layers for shape in state_shapes(layer)]
+
+    @property
+    def engine(self) -> str:
+        """Which loop runs the layers, and why; see `Recurrent.engine`."""
+        return engines_of(self.layers)
+
     @property
     def states(self) -> tuple[Any, ...] | None:
         """The kept states of all layers from the bottom up; None unless `stateful` and built."""
@@ -127,11 +140,16 @@ class Stacked(keras.layers.Layer):
     def get_initial_state(self, batch_size: int | Tensor) -> list[Any]:
         return [state for layer in self.layers for state in layer.get_initial_state(batch_size)]
 
+    def reset_states(self) -> None:
+        """The older name of `reset_state`, as in Keras."""
+        self.reset_state()
+
     def reset_state(self) -> None:
-        for layer in self.layers:
+        """Sets the kept states of all layers to zeros; nothing happens unless they are stateful."""
+        for layer in self.layers if self.stateful else ():
             layer.reset_state()
 
-    def build(self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         shape = sequences_shape
         for layer in self.layers:
             if not layer.built:
@@ -148,14 +166,16 @@ class Stacked(keras.layers.Layer):
     ) -> Any:
         if mask is None:
             mask = getattr(sequences, "_keras_mask", None)
-        states = None if initial_state is None else list(initial_state)
+        states = None
+        if initial_state is not None:
+            states = check_initial_state(self, initial_state, sequences.shape[0])
         final_states: list[Any] = []
         output = sequences
         for index, layer in enumerate(self.layers):
             inputs = self.between(output, training=training) if index and self.between else output
             own_states = None
             if states is not None:
-                count = len(layer.state_size)
+                count = state_count(layer)
                 own_states, states = states[:count], states[count:]
             output, own_states = run_in_time_order(layer, inputs, own_states, mask, training)
             final_states += own_states
@@ -169,8 +189,11 @@ class Stacked(keras.layers.Layer):
         outputs = output if isinstance(output, tuple) else (output,)
         return (*outputs, *final_states)
 
-    def compute_output_shape(self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None) -> Any:
-        shape, states = sequences_shape, []
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
+        if initial_state_shape is not None:
+            check_state_shapes(self, initial_state_shape, sequences_shape[0])
+        shape: Any = sequences_shape
+        states: list[Any] = []
         for layer in self.layers:
             last = layer.compute_output_shape(shape)
             shape = self._first(last)
@@ -180,8 +203,9 @@ class Stacked(keras.layers.Layer):
         outputs = last[: len(last) - len(self.layers[-1].state_size)]
         return (*outputs, *states)
 
-    def _first(self, shape: Any) -> tuple[int | None, ...]:
-        return shape[0] if isinstance(shape[0], (list, tuple)) else shape
+    def _first(self, shape: Any) -> Shape:
+        first: Any = shape[0]
+        return tuple(first) if isinstance(first, (list, tuple)) else shape
 
     def compute_mask(self, _: Any, mask: Any) -> Any:
         mask = keras.tree.flatten(mask)[0] if self.return_sequences else None
@@ -200,9 +224,7 @@ class Stacked(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Stacked:
-        layers = [
-            keras.saving.deserialize_keras_object(layer, custom_objects=custom_objects) for layer in config["layers"]
-        ]
+        layers = [deserialized(layer, custom_objects) for layer in config["layers"]]
         return cls(**{**config, "layers": layers})
 
 
@@ -211,7 +233,7 @@ def _check_layers(layers: list[keras.layers.Layer]) -> None:
         raise ValueError("`layers` must hold at least one recurrent layer, got none")
     for layer in layers:
         if not all(hasattr(layer, name) for name in ("return_sequences", "return_state", "stateful", "state_size")):
-            raise ValueError(f"`layers` must be recurrent layers, Bidirectional or Stacked of ours, got {layer!r}")
+            raise ValueError(f"`layers` must be recurrent layers, Bidirectional or Stacked, got {layer!r}")
     if any(getattr(layer, "merge_mode", "") is None for layer in layers[:-1]):
         raise ValueError("a Bidirectional below another layer must merge its outputs, got merge_mode=None")
     for name in ("go_backwards", "stateful"):

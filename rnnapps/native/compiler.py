@@ -102,7 +102,7 @@ def compile_library(folder: Path) -> Path:
 
     def to_object(source: Path) -> list[str | Path]:
         flags = (*OPS_FLAGS, *_tf_flags()) if source.name in OPS else KERNEL_FLAGS
-        return [path, *FLAGS, *flags, "-c", source, "-o", folder / f"{source.stem}.o"]
+        return [str(path), *FLAGS, *flags, "-c", source, "-o", folder / f"{source.stem}.o"]
 
     # Those that take longest first, the others beside them.
     sources = sorted(SOURCES.glob("*.cc"), key=lambda source: source.name not in OPS)
@@ -110,7 +110,7 @@ def compile_library(folder: Path) -> Path:
     library = folder / "library.so"
     deadline = time.monotonic() + BUILD_SECONDS
     _run_all(map(to_object, sources), folder, deadline)
-    _run_all([[path, "-shared", *objects, *tf.sysconfig.get_link_flags(), "-o", library]], folder, deadline)
+    _run_all([[str(path), "-shared", *objects, *tf.sysconfig.get_link_flags(), "-o", library]], folder, deadline)
     return library
 
 

@@ -1,8 +1,8 @@
-"""The graph engine: a recurrence forward and backward through time in TensorFlow ops.
+"""The graph engine: a recurrence forward and backward through time in TensorFlow's own operations.
 
-Any dtype and device, eagerly, in a plain graph and under XLA. What does not depend on the step before is done for all
-steps at once: one product projects the inputs before the loop, one product a kernel gives its gradient after it.
-Inside, sequences are time-major, since a step is then a slice without a copy.
+It runs in any dtype and on any device, eagerly, in a plain graph and under XLA. What does not depend on the step before
+is done for all steps at once: one product projects the inputs before the loop, and one product for each kernel gives
+its gradient after the loop. Inside, sequences are time-major, since a step is then a slice without a copy.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rnnapps.internals import in_xla
 from rnnapps.recurrences import gru, gru_reset_after, lstm, simple_rnn
-from rnnapps.recurrences.loop import in_xla, scan, static_or_dynamic_shape
+from rnnapps.recurrences.loop import scan, static_or_dynamic_shape
 from rnnapps.recurrences.weights import Weights
 
 CELLS = {"rnn": simple_rnn, "gru": gru, "gru_reset_after": gru_reset_after, "lstm": lstm}
@@ -21,7 +22,7 @@ CELLS = {"rnn": simple_rnn, "gru": gru, "gru_reset_after": gru_reset_after, "lst
 States = tuple[tf.Tensor, ...]
 
 
-def _swap(sequence: tf.Tensor) -> tf.Tensor:
+def swap(sequence: tf.Tensor) -> tf.Tensor:
     """Batch-major to time-major, or back."""
     return tf.transpose(sequence, [1, 0] + list(range(2, sequence.shape.rank)))
 
@@ -30,7 +31,7 @@ def _rows(sequence: tf.Tensor) -> tf.Tensor:
     return tf.reshape(sequence, [-1, sequence.shape[-1]])
 
 
-def _product(sequence: tf.Tensor, matrix: tf.Tensor, *, transpose_b: bool = False) -> tf.Tensor:
+def product(sequence: tf.Tensor, matrix: tf.Tensor, *, transpose_b: bool = False) -> tf.Tensor:
     """`(time, batch, n)` times `(n, m)`, all steps in one product."""
     time, batch, _ = static_or_dynamic_shape(sequence)
     width = matrix.shape[0 if transpose_b else 1]
@@ -38,11 +39,11 @@ def _product(sequence: tf.Tensor, matrix: tf.Tensor, *, transpose_b: bool = Fals
 
 
 def _time_major_mask(mask: tf.Tensor | None) -> tf.Tensor | None:
-    return None if mask is None else tf.expand_dims(_swap(mask), -1)
+    return None if mask is None else tf.expand_dims(swap(mask), -1)
 
 
-def _with_static_batch(states: States, inputs: tf.Tensor) -> States:
-    """States whose static shapes agree with each other and with the inputs: a while loop insists on it."""
+def with_static_batch(states: States, inputs: tf.Tensor) -> States:
+    """States whose static shapes agree with each other and with the inputs, as a while loop demands."""
     shape = tf.TensorShape([inputs.shape[0], None])
     for state in states:
         shape = shape.merge_with([state.shape[0], None])
@@ -67,16 +68,16 @@ def forward(
         cell: "rnn", "gru", "gru_reset_after" or "lstm".
         inputs: `(batch, time, features)`; zero steps and an empty batch are fine.
         states: `(h,)` or `(h, c)`, each `(batch, units)`.
-        weights: the cell's, in the dtype of the inputs.
-        mask: None or bool `(batch, time)`; where False the step holds every state.
+        weights: The weights of the cell, in the dtype of the inputs.
+        mask: None or bool `(batch, time)`; where it is False the step holds every state.
         recurrent_dropout_mask: None or `(batch, units)`, multiplies h_{t-1} where it enters a product.
-        reverse: whether to read from the last step to the first.
-        save: whether the backward pass will be wanted.
-        keep_outputs: whether the first result is wanted; the backward pass needs it too.
+        reverse: Whether to read from the last step to the first.
+        save: Whether the backward pass will follow.
+        keep_outputs: Whether to return the hidden states of all steps; the backward pass needs them too.
 
     Returns:
         The hidden states after each step `(batch, time, units)`, aligned with the inputs, None without `keep_outputs`;
-        the last states; and what `backward` needs beside them, an empty tuple without `save`.
+        the last states; and what else `backward` needs, an empty tuple without `save`.
     """
     if tf.executing_eagerly():
         return _as_graph(forward, cell, inputs.shape[-1], states[0].shape[-1])(
@@ -94,12 +95,12 @@ def forward(
     bias = equations.input_bias(weights)
 
     def project(steps: tf.Tensor) -> tf.Tensor:
-        projected = _product(steps, weights.kernel)
+        projected = product(steps, weights.kernel)
         return projected if bias is None else projected + bias
 
-    # For inference a chunk is projected when its turn comes: it stays in the processor's cache, where the projected
-    # inputs of all steps, several times the inputs, are written to memory and read again. And rows that have ended are
-    # left out. XLA takes fewer steps at once, and fixed shapes.
+    # For inference a chunk is projected in its own iteration: it stays in the processor's cache, while the projected
+    # inputs of all steps, several times the size of the inputs, would be written to memory and read again. Rows that
+    # have ended are left out. XLA takes fewer steps at once, and fixed shapes.
     inference = not save and not in_xla()
     shorten = inference and mask is not None
     if shorten:
@@ -108,13 +109,16 @@ def forward(
         states = [tf.gather(state, order) for state in states]
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = tf.gather(recurrent_dropout_mask, order)
-    sequences = [_swap(inputs) if inference else project(_swap(inputs))]
+    sequences = [swap(inputs) if inference else project(swap(inputs))]
     sequences += [_time_major_mask(mask)] if mask is not None else []
     sequences += [rows] if shorten else []
-    states = _with_static_batch(tuple(states), inputs)
+    states = with_static_batch(tuple(states), inputs)
     batch, units = static_or_dynamic_shape(states[0])
 
-    def several_steps(states, chunks):
+    step = _inference_step(cell) if inference else functools.partial(_step, cell, save)
+    after_projection = Weights(None, weights.recurrent_kernel, weights.bias)
+
+    def several_steps(states: States, chunks: States) -> tuple[States, list[tf.Tensor]]:
         before, dropped = states, recurrent_dropout_mask
         if shorten:
             *chunks, rows = chunks
@@ -128,13 +132,7 @@ def forward(
             masks = tf.unstack(tf.broadcast_to(chunks[1], [len(xs), *static_or_dynamic_shape(states[0])]))
         kept = [None] * len(xs)
         for t in reversed(range(len(xs))) if reverse else range(len(xs)):
-            if save:
-                new_states, saved = equations.step(xs[t], states, weights, dropped)
-            else:
-                new_states, saved = equations.inference_step(xs[t], states, weights, dropped), ()
-            if masks is not None:
-                new_states = tuple(tf.where(masks[t], new, old) for new, old in zip(new_states, states, strict=True))
-            states = new_states
+            states, saved = step(xs[t], states, after_projection, dropped, None if masks is None else masks[t])
             kept[t] = (states[0],) * keep_outputs + saved
         kept = _stacked(kept)
         if shorten:
@@ -146,17 +144,52 @@ def forward(
 
     widths = (1,) * keep_outputs + (equations.SAVED if save else ())
     states, kept = scan(several_steps, states, sequences, [(batch, n * units) for n in widths], reverse=reverse)
-    outputs = _swap(kept.pop(0)) if keep_outputs else None
+    outputs = swap(kept.pop(0)) if keep_outputs else None
     if shorten:
         states = tuple(tf.gather(state, back) for state in states)
     return outputs, states, tuple(kept)
+
+
+def _step(
+    cell: str,
+    save: bool,
+    x: tf.Tensor,
+    states: States,
+    weights: Weights,
+    dropped: tf.Tensor | None,
+    mask: tf.Tensor | None,
+) -> tuple[States, States]:
+    """One step: the new states, those before it where the mask is False, and what the backward pass needs."""
+    if save:
+        new_states, saved = CELLS[cell].step(x, states, weights, dropped)
+    else:
+        new_states, saved = CELLS[cell].inference_step(x, states, weights, dropped), ()
+    if mask is not None:
+        new_states = tuple(tf.where(mask, new, old) for new, old in zip(new_states, states, strict=True))
+    return new_states, saved
+
+
+@functools.cache
+def _inference_step(cell: str) -> Callable:
+    """A step as a function of its own, which TensorFlow inlines when it runs.
+
+    A graph holds it once, however many steps there are in an iteration: exports are smaller and written sooner.
+    """
+
+    def step(
+        x: tf.Tensor, states: States, weights: Weights, dropped: tf.Tensor | None, mask: tf.Tensor | None
+    ) -> tuple[States, States]:
+        return _step(cell, False, x, states, weights, dropped, mask)
+
+    step.__name__ = f"{cell}_step"
+    return tf.function(step, autograph=False)
 
 
 def _longest_first(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The order of the rows by their last real step, the latest first, and how many rows have not ended at each step.
 
     Args:
-        mask: bool `(batch, time)`.
+        mask: Bool `(batch, time)`.
     """
     steps = tf.range(tf.shape(mask)[1])
     lengths = tf.reduce_max(tf.where(mask, steps + 1, 0), axis=1)
@@ -166,7 +199,7 @@ def _longest_first(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _stacked(kept: list[tuple[tf.Tensor, ...]]) -> list[tf.Tensor]:
-    """From a tuple of tensors a step to a tensor `(steps, ...)` for each."""
+    """One tensor `(steps, ...)` for each place in the tuples of the steps."""
     return [tf.stack(one) for one in zip(*kept, strict=True)]
 
 
@@ -189,25 +222,25 @@ def backward(
     """Backpropagation through time (Werbos 1990) for what `forward` ran.
 
     Args:
-        cell: as given to `forward`, and so `inputs` to `reverse`.
-        inputs: see there.
-        states: see there.
-        weights: see there.
-        mask: see there.
-        recurrent_dropout_mask: see there.
-        reverse: see there.
-        outputs: what `forward` returned.
-        saved: what `forward` returned.
+        cell: As given to `forward`.
+        inputs: As given to `forward`.
+        states: As given to `forward`.
+        weights: As given to `forward`.
+        mask: As given to `forward`.
+        recurrent_dropout_mask: As given to `forward`.
+        reverse: As given to `forward`.
+        outputs: The hidden states that `forward` returned.
+        saved: What else `forward` returned for this pass.
         d_outputs: ∂L/∂outputs, `(batch, time, units)`; None for zeros.
         d_final_states: ∂L/∂(last states).
         gradient_clip: None, or the bound to which every element of ∂L/∂h_t is clipped at every step, after what comes
             from later steps and from the output of the step have been added and before any of it flows on. The
-            gradient of an LSTM's cell state and that of the initial state are not clipped themselves.
-        norms: whether the last result is wanted.
+            gradients of an LSTM's cell state and of the initial states are not clipped themselves.
+        norms: Whether to return the norms of ∂L/∂h_t.
 
     Returns:
         The gradients of the inputs, the initial states and the weights, and the L2 norm over batch and units of
-        ∂L/∂h_t (after clipping) for every step, `(time,)`.
+        ∂L/∂h_t (after clipping) for every step, `(time,)`, None without `norms`.
     """
     if tf.executing_eagerly():
         return _as_graph(backward, cell, inputs.shape[-1], states[0].shape[-1])(
@@ -226,30 +259,30 @@ def backward(
         )
     equations = CELLS[cell]
     weights = equations.to_loop(weights)
-    # Transposed once, ahead of the loop: told to transpose at every step, the product takes twice as long.
+    # Transposed once, before the loop: a product that transposes at every step takes twice as long.
     transposed = tf.nest.map_structure(tf.transpose, weights.recurrent_kernel)
-    outputs = _swap(outputs)
+    outputs = swap(outputs)
     mask = _time_major_mask(mask)
-    optional = [_swap(d_outputs)] if d_outputs is not None else []
+    optional = [swap(d_outputs)] if d_outputs is not None else []
     optional += [mask] if mask is not None else []
     sequences = [outputs, *saved, *optional]
 
-    def several_steps(carry, chunks):
+    def several_steps(carry: States, chunks: States) -> tuple[States, list[tf.Tensor]]:
         outputs, *chunks = chunks
         saved, optional = chunks[: len(equations.SAVED)], list(chunks[len(equations.SAVED) :])
         d_outputs_t = tf.unstack(optional.pop(0)) if d_outputs is not None else None
-        direct, *slopes = equations.slopes(saved, outputs, optional.pop() if optional else None)
+        direct, *derivatives = equations.local_derivatives(saved, outputs, optional.pop() if optional else None)
         direct = None if direct is None else tf.unstack(direct)
-        slopes = list(zip(*(tf.unstack(slope) for slope in slopes), strict=True))
-        kept = [None] * len(slopes)
+        derivatives = list(zip(*(tf.unstack(derivative) for derivative in derivatives), strict=True))
+        kept = [None] * len(derivatives)
         d_h, *d_rest = carry
-        for t in range(len(slopes)) if reverse else reversed(range(len(slopes))):
+        for t in range(len(derivatives)) if reverse else reversed(range(len(derivatives))):
             if d_outputs_t is not None:
                 d_h = d_h + d_outputs_t[t]
             if gradient_clip is not None:
                 d_h = tf.clip_by_value(d_h, -gradient_clip, gradient_clip)
             norm = (tf.norm(d_h),) if norms else ()
-            d_previous_h, d_rest, local = equations.step_back(d_h, d_rest, slopes[t], transposed)
+            d_previous_h, d_rest, local = equations.step_back(d_h, d_rest, derivatives[t], transposed)
             if recurrent_dropout_mask is not None:
                 d_previous_h = d_previous_h * recurrent_dropout_mask
             d_h = d_previous_h if direct is None else d_previous_h + d_h * direct[t]
@@ -258,12 +291,12 @@ def backward(
 
     batch, units = static_or_dynamic_shape(states[0])
     shapes = [(batch, n * units) for n in equations.LOCAL] + [()] * norms
-    d_states = _with_static_batch(d_final_states, inputs)
+    d_states = with_static_batch(d_final_states, inputs)
     d_states, local = scan(several_steps, d_states, sequences, shapes, reverse=not reverse)
     norm = local.pop() if norms else None
 
     def product_with_previous_h(gradient: tf.Tensor) -> tf.Tensor:
-        """Σ h_{t-1}ᵀ · gradient_t: one product over the outputs shifted by a step, one for the initial state."""
+        """Σ h_{t-1}ᵀ · gradient_t: one product over the outputs, shifted by a step, and one for the initial state."""
         first, later = (gradient[-1:], gradient[:-1]) if reverse else (gradient[:1], gradient[1:])
         previous, initial = outputs[1:] if reverse else outputs[:-1], states[0]
         if recurrent_dropout_mask is not None:
@@ -272,9 +305,9 @@ def backward(
         return tf.matmul(_rows(previous), _rows(later), transpose_a=True) + tf.matmul(initial, first, transpose_a=True)
 
     d_projected = equations.projected(local)
-    d_inputs = _swap(_product(d_projected, weights.kernel, transpose_b=True))
+    d_inputs = swap(product(d_projected, weights.kernel, transpose_b=True))
     d_weights = Weights(
-        tf.matmul(_rows(_swap(inputs)), _rows(d_projected), transpose_a=True),
+        tf.matmul(_rows(swap(inputs)), _rows(d_projected), transpose_a=True),
         equations.recurrent_kernel(local, saved, product_with_previous_h),
         None if weights.bias is None else equations.bias(local, lambda one: tf.reduce_sum(one, axis=[0, 1])),
     )
@@ -283,9 +316,9 @@ def backward(
 
 @functools.cache
 def _as_graph(function: Callable, cell: str, features: int, units: int) -> Callable:
-    """Called eagerly, the loop still runs as a graph: op by op it would take many times as long.
+    """The loop as a graph for eager calls: operation by operation it would take many times as long.
 
-    One TensorFlow function for each pair of widths, so that it is traced again for other lengths and batch sizes only
-    until it has seen that these change.
+    There is one TensorFlow function for each pair of widths, so other lengths and batch sizes cause new traces only
+    until TensorFlow has seen that they change.
     """
     return tf.function(functools.partial(function, cell), reduce_retracing=True, autograph=False)

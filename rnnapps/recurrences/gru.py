@@ -1,27 +1,30 @@
 """GRU with the reset gate before the product, one step forward and one step back (Cho et al. 2014).
 
-    z_t = σ(x_t W_z + h_{t-1} U_z + b_z)                update gate
     r_t = σ(x_t W_r + h_{t-1} U_r + b_r)                reset gate
-    g_t = tanh(x_t W_h + (r_t ⊙ h_{t-1}) U_h + b_h)     candidate
-    h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ g_t               hidden state
+    z_t = σ(x_t W_z + h_{t-1} U_z + b_z)                update gate
+    n_t = tanh(x_t W_n + (r_t * h_{t-1}) U_n + b_n)     candidate
+    h_t = z_t * h_{t-1} + (1 - z_t) * n_t               hidden state
 
 Recurrent dropout reaches h_{t-1} where it enters a product, not where the update gate carries it over.
-`gru_reset_after.py` has the variant that Keras builds by default.
+Keras stores the gates as z, r, n. `gru_reset_after.py` has the variant that Keras builds by default.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-GATES = 3
-SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate; r_t ⊙ h_{t-1}
-LOCAL = (2, 1)  # the gradient that a backward step leaves behind: of the pre-activations z, r; candidate
+States = tuple[tf.Tensor, ...]
+
+SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate n; r_t * h_{t-1}
+LOCAL = (2, 1)  # the gradient that a backward step leaves behind: of the pre-activations of z, r; of n
 
 
 def to_loop(weights: Weights) -> Weights:
-    """Splits the recurrent kernel once into that of the gates and that of the candidate, since two products use it."""
+    """Splits the recurrent kernel once into those of the gates and of the candidate, which two products use."""
     gates, candidate = _split_2_1(weights.recurrent_kernel)
     return Weights(weights.kernel, (gates, candidate), weights.bias)
 
@@ -41,7 +44,9 @@ def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
     return tf.split(tensor, [2 * units, units], axis=-1)
 
 
-def step(x, states, weights: Weights, recurrent_dropout_mask):
+def step(
+    x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None
+) -> tuple[States, States]:
     """One step: the new state, and what the backward pass needs of it."""
     (h,) = states
     x_gates, x_candidate = _split_2_1(x)
@@ -54,16 +59,16 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),), (gates, candidate, reset_h)
 
 
-def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None) -> States:
     """The new state alone."""
     return step(x, states, weights, recurrent_dropout_mask)[0]
 
 
-def slopes(saved, outputs, mask):
-    """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
+def local_derivatives(saved: States, outputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor | None, ...]:
+    """The derivatives along the edges of several steps at once; as in `lstm.local_derivatives`."""
     gates, candidate, reset_h = saved
     update, reset = tf.split(gates, 2, axis=-1)
-    # z (h_{t-1} - g) = h_t - g, so the state before the step is not needed.
+    # z (h_{t-1} - n) = h_t - n, so the state before the step is not needed.
     local_update = (outputs - candidate) * (1 - update)
     local_candidate = (1 - update) * (1 - candidate * candidate)
     local_reset = reset_h * (1 - reset)
@@ -78,9 +83,11 @@ def slopes(saved, outputs, mask):
     )
 
 
-def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
+def step_back(
+    d_h: tf.Tensor, d_states: States, derivatives_t: States, transposed_recurrent_kernel: tf.Tensor
+) -> tuple[tf.Tensor, States, States]:
     """One step back; as in `lstm.step_back`."""
-    local_update, local_candidate, local_reset, reset = slopes_t
+    local_update, local_candidate, local_reset, reset = derivatives_t
     from_gates, from_candidate = transposed_recurrent_kernel
     d_candidate = d_h * local_candidate
     d_reset_h = tf.matmul(d_candidate, from_candidate)
@@ -89,12 +96,14 @@ def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
     return d_previous_h, (), (d_gates, d_candidate)
 
 
-def projected(local):
+def projected(local: States) -> tf.Tensor:
     """The gradient of the projected inputs."""
     return tf.concat(local, axis=-1)
 
 
-def recurrent_kernel(local, saved, product_with_previous_h):
+def recurrent_kernel(
+    local: States, saved: States, product_with_previous_h: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """The gradient of the recurrent kernel; as in `lstm.recurrent_kernel`."""
     d_gates, d_candidate = local
     _, _, reset_h = saved
@@ -103,6 +112,6 @@ def recurrent_kernel(local, saved, product_with_previous_h):
     return tf.concat([product_with_previous_h(d_gates), of_candidate], axis=-1)
 
 
-def bias(local, total):
+def bias(local: States, total: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """The gradient of the bias; `total` sums over batch and time."""
     return tf.concat([total(one) for one in local], axis=-1)

@@ -1,23 +1,27 @@
 """GRU with the reset gate after the product, one step forward and one step back (as cuDNN and Keras build it).
 
-    z_t = σ(x_t W_z + b_z + h_{t-1} U_z + v_z)      update gate
-    r_t = σ(x_t W_r + b_r + h_{t-1} U_r + v_r)      reset gate
-    a_t = h_{t-1} U_h + v_h
-    g_t = tanh(x_t W_h + b_h + r_t ⊙ a_t)           candidate
-    h_t = z_t ⊙ h_{t-1} + (1 - z_t) ⊙ g_t           hidden state
+    r_t = σ(x_t W_r + b_r + h_{t-1} U_r + b'_r)     reset gate
+    z_t = σ(x_t W_z + b_z + h_{t-1} U_z + b'_z)     update gate
+    q_t = h_{t-1} U_n + b'_n
+    n_t = tanh(x_t W_n + b_n + r_t * q_t)           candidate
+    h_t = z_t * h_{t-1} + (1 - z_t) * n_t           hidden state
 
-One product a step in place of the two of `gru.py`. The bias is `(2, 3 * units)`: b and v.
+One product a step in place of the two of `gru.py`. Keras stores the gates as z, r, n, and the bias as `(2, 3 * units)`:
+b and b'.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-GATES = 3
-SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate; a_t
-LOCAL = (3, 1)  # the gradient that a backward step leaves behind: of h_{t-1} U + v; of the candidate's pre-activation
+States = tuple[tf.Tensor, ...]
+
+SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate n; q_t
+LOCAL = (3, 1)  # the gradient that a backward step leaves behind: of h_{t-1} U + b'; of the pre-activation of n
 
 
 def to_loop(weights: Weights) -> Weights:
@@ -38,7 +42,9 @@ def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
     return tf.split(tensor, [2 * units, units], axis=-1)
 
 
-def step(x, states, weights: Weights, recurrent_dropout_mask):
+def step(
+    x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None
+) -> tuple[States, States]:
     """One step: the new state, and what the backward pass needs of it."""
     (h,) = states
     dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
@@ -53,7 +59,7 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),), (gates, candidate, inner_candidate)
 
 
-def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None) -> States:
     """The new state alone; as in `lstm.inference_step`."""
     (h,) = states
     dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
@@ -67,11 +73,11 @@ def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),)
 
 
-def slopes(saved, outputs, mask):
-    """The derivatives along the edges of several steps at once; as in `lstm.slopes`."""
+def local_derivatives(saved: States, outputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor | None, ...]:
+    """The derivatives along the edges of several steps at once; as in `lstm.local_derivatives`."""
     gates, candidate, inner_candidate = saved
     update, reset = tf.split(gates, 2, axis=-1)
-    # z (h_{t-1} - g) = h_t - g, so the state before the step is not needed.
+    # z (h_{t-1} - n) = h_t - n, so the state before the step is not needed.
     local_update = (outputs - candidate) * (1 - update)
     local_candidate = (1 - update) * (1 - candidate * candidate)
     after_reset = local_candidate * reset
@@ -81,24 +87,28 @@ def slopes(saved, outputs, mask):
     return tf.where(mask, update, 1), tf.where(mask, local, 0), tf.where(mask, local_candidate, 0)
 
 
-def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
+def step_back(
+    d_h: tf.Tensor, d_states: States, derivatives_t: States, transposed_recurrent_kernel: tf.Tensor
+) -> tuple[tf.Tensor, States, States]:
     """One step back; as in `lstm.step_back`."""
-    local, local_candidate = slopes_t
+    local, local_candidate = derivatives_t
     d_inner = tf.concat([d_h, d_h, d_h], axis=-1) * local
     return tf.matmul(d_inner, transposed_recurrent_kernel), (), (d_inner, d_h * local_candidate)
 
 
-def projected(local):
+def projected(local: States) -> tf.Tensor:
     """The gradient of the projected inputs."""
     d_inner, d_candidate = local
     return tf.concat([_split_2_1(d_inner)[0], d_candidate], axis=-1)
 
 
-def recurrent_kernel(local, saved, product_with_previous_h):
+def recurrent_kernel(
+    local: States, saved: States, product_with_previous_h: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """The gradient of the recurrent kernel; as in `lstm.recurrent_kernel`."""
     return product_with_previous_h(local[0])
 
 
-def bias(local, total):
+def bias(local: States, total: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """The gradient of the bias; `total` sums over batch and time."""
     return tf.stack([total(projected(local)), total(local[0])])

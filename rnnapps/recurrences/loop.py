@@ -1,8 +1,8 @@
 """The loop over time: several steps per iteration of a while loop, for lengths known when traced or only when run.
 
-A while loop in a TensorFlow graph costs some twenty bookkeeping ops per iteration, more than the step of a small cell.
-The loop here therefore hands its body a few consecutive steps at once. The steps left over follow: at once where the
-length is known when the graph is built, one by one in a second loop where it is not.
+A while loop in a TensorFlow graph takes some twenty bookkeeping operations per iteration, more than the step of a small
+cell. The loop here therefore gives its body a few consecutive steps at once. The steps left over follow: at once where
+the length is known when the graph is built, one by one in a second loop where it is not.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
 
+from rnnapps.internals import in_xla
 from rnnapps.recurrences import tensor_list
 
 UNROLL = 8
@@ -30,16 +30,11 @@ def static_or_dynamic_shape(tensor: tf.Tensor) -> list[int | tf.Tensor]:
     return [dynamic[axis] if size is None else size for axis, size in enumerate(static)]
 
 
-def in_xla() -> bool:
-    """Whether XLA compiles what is traced at this moment."""
-    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-
-
 def steps_from(sequence: tf.Tensor, start: int | tf.Tensor, count: int, *, axis: int) -> tf.Tensor:
-    """`sequence[start : start + count]` along the time axis, in the form that XLA accepts for an unknown start."""
+    """`sequence[start : start + count]` along the time axis, in a form that XLA accepts for an unknown start."""
     static = sequence.shape
     if static[axis] is None and in_xla():
-        # XLA compiles the body also for a length that never enters it, and checks the slice; else this adds nothing.
+        # XLA checks the slice in the loop's body even for a length that never enters it. Otherwise this adds nothing.
         missing = tf.maximum(0, count - tf.shape(sequence)[axis])
         sequence = tf.pad(sequence, [[0, missing if i == axis else 0] for i in range(static.rank)])
     shape = static_or_dynamic_shape(sequence)
@@ -61,13 +56,13 @@ def scan(
     """Runs `body` over the steps of time-major sequences, in order or in reverse.
 
     Args:
-        body: `body(carry, chunks) -> (carry, kept)`. `chunks` holds, for each sequence, a few consecutive steps,
-            `(steps, ...)`, always in the order of time; `kept` is a list of tensors `(steps, ...)`, in the order of
-            time as well. With `reverse` the body itself must go from its last step to its first.
-        carry: what flows from step to step.
-        sequences: tensors `(time, ...)`, at least one.
-        kept: shape of each tensor that the body keeps of a step; the dtype is that of `carry[0]`.
-        reverse: whether the first step to run is the last in time.
+        body: A function `body(carry, chunks) -> (carry, kept)`. `chunks` holds a few consecutive steps of each
+            sequence, `(steps, ...)`, always in the order of time; `kept` is a list of tensors `(steps, ...)`, in the
+            order of time as well. With `reverse` the body itself must go from its last step to its first.
+        carry: What flows from step to step.
+        sequences: Tensors `(time, ...)`, at least one.
+        kept: Shape of each tensor that the body keeps of a step; the dtype is that of `carry[0]`.
+        reverse: Whether the first step to run is the last in time.
 
     Returns:
         The last carry, and for each kept tensor all steps, `(time, ...)`.

@@ -2,24 +2,27 @@
 
     i_t = σ(x_t W_i + h_{t-1} U_i + b_i)        input gate
     f_t = σ(x_t W_f + h_{t-1} U_f + b_f)        forget gate
+    g_t = tanh(x_t W_g + h_{t-1} U_g + b_g)     candidate
     o_t = σ(x_t W_o + h_{t-1} U_o + b_o)        output gate
-    g_t = tanh(x_t W_c + h_{t-1} U_c + b_c)     candidate
-    c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t             cell state
-    h_t = o_t ⊙ tanh(c_t)                       hidden state
+    c_t = f_t * c_{t-1} + i_t * g_t             cell state
+    h_t = o_t * tanh(c_t)                       hidden state
 
-Keras stores the gates as i, f, c, o. Inside the loop they lie as o, i, f, c: the three sigmoids side by side, so that
-one op computes them.
+Keras stores the gates as i, f, g, o. Inside the loop they are o, i, f, g: the three sigmoids side by side, so that one
+operation computes them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
 
-GATES = 4
-SAVED = (3, 1, 1)  # what a step keeps for the backward pass, widths in units: gates o, i, f; candidate; c_{t-1}
-LOCAL = (4,)  # the gradient that a backward step leaves behind: of the pre-activations o, i, f, c
+States = tuple[tf.Tensor, ...]
+
+SAVED = (3, 1, 1)  # what a step keeps for the backward pass, widths in units: gates o, i, f; candidate g; c_{t-1}
+LOCAL = (4,)  # the gradient that a backward step leaves behind: of the pre-activations of o, i, f, g
 
 
 def to_loop(weights: Weights) -> Weights:
@@ -47,7 +50,9 @@ def input_bias(weights: Weights) -> tf.Tensor | None:
     return weights.bias
 
 
-def step(x, states, weights: Weights, recurrent_dropout_mask):
+def step(
+    x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None
+) -> tuple[States, States]:
     """One step: the new states, and what the backward pass needs of it."""
     h, c = states
     units = h.shape[-1]
@@ -61,8 +66,11 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (output * tf.tanh(new_c), new_c), (gates, candidate, c)
 
 
-def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
-    """The new states alone. Gates in equal parts: to split unequally, as training gains from, takes longer here."""
+def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None) -> States:
+    """The new states alone.
+
+    All gates are split into equal parts: unequal parts, which make training faster, take longer here.
+    """
     h, c = states
     if recurrent_dropout_mask is not None:
         h = h * recurrent_dropout_mask
@@ -72,7 +80,7 @@ def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
     return output * tf.tanh(new_c), new_c
 
 
-def slopes(saved, outputs, mask):
+def local_derivatives(saved: States, outputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor | None, ...]:
     """The derivatives along the edges of several steps at once: what `step_back` multiplies with.
 
     Args:
@@ -103,7 +111,9 @@ def slopes(saved, outputs, mask):
     return held, tf.where(mask, c_from_h, 0), tf.where(mask, local, 0), tf.where(mask, forget, 1)
 
 
-def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
+def step_back(
+    d_h: tf.Tensor, d_states: States, derivatives_t: States, transposed_recurrent_kernel: tf.Tensor
+) -> tuple[tf.Tensor, States, States]:
     """One step back: from ∂L/∂h_t (complete) and ∂L/∂c_t (from later steps) to the step before.
 
     The recurrent kernel comes transposed, made so once for all steps.
@@ -111,23 +121,25 @@ def step_back(d_h, d_states, slopes_t, transposed_recurrent_kernel):
     Returns:
         ∂L/∂h_{t-1} through the matrix product, ∂L/∂c_{t-1} in a tuple, and the gradients of the pre-activations.
     """
-    c_from_h, local, forget = slopes_t
+    c_from_h, local, forget = derivatives_t
     (d_c,) = d_states
     d_c = d_c + d_h * c_from_h
     d_local = tf.concat([d_h, d_c, d_c, d_c], axis=-1) * local
     return tf.matmul(d_local, transposed_recurrent_kernel), (d_c * forget,), (d_local,)
 
 
-def projected(local):
+def projected(local: States) -> tf.Tensor:
     """The gradient of the projected inputs."""
     return local[0]
 
 
-def recurrent_kernel(local, saved, product_with_previous_h):
+def recurrent_kernel(
+    local: States, saved: States, product_with_previous_h: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """The gradient of the recurrent kernel; the function sums h_{t-1}ᵀ · its argument over batch and time."""
     return product_with_previous_h(local[0])
 
 
-def bias(local, total):
+def bias(local: States, total: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """The gradient of the bias; `total` sums over batch and time."""
     return total(local[0])

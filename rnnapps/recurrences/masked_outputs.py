@@ -1,4 +1,4 @@
-"""What a masked recurrence puts out, by Keras's rule."""
+"""The outputs of a masked recurrence, by Keras's rule."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import tensorflow as tf
 def masked_outputs(outputs: tf.Tensor, mask: tf.Tensor, *, reverse: bool, zero_output_for_mask: bool) -> tf.Tensor:
     """The outputs of all steps.
 
-    A recurrence repeats the state it holds at a masked step. Keras repeats the last output: the same, except before
-    the first step that is read, where the output is zeros although an initial state is held.
+    At a masked step a recurrence repeats the state that it holds, and Keras repeats the last output. The two are equal
+    except before the first step that is read, where Keras's output is zeros although an initial state is held.
 
     Args:
         outputs: `(batch, time, size)`, aligned with the mask.
-        mask: bool `(batch, time)`.
-        reverse: whether the steps are read from the last to the first.
-        zero_output_for_mask: whether every masked step puts out zeros.
+        mask: Bool `(batch, time)`.
+        reverse: Whether the steps are read from the last to the first.
+        zero_output_for_mask: Whether the output of every masked step is zeros.
     """
     if not zero_output_for_mask:
         mask = tf.cumsum(tf.cast(mask, tf.int32), axis=1, reverse=reverse) > 0
@@ -23,9 +23,15 @@ def masked_outputs(outputs: tf.Tensor, mask: tf.Tensor, *, reverse: bool, zero_o
 
 
 def masked_last_output(output: tf.Tensor, mask: tf.Tensor, *, reverse: bool, zero_output_for_mask: bool) -> tf.Tensor:
-    """The output of the last step that is read, `(batch, size)`, from that of the final state; mask as above.
+    """The output of the last step that is read.
 
-    Sequences of no steps put out what their initial state stands for.
+    The output of a sequence without steps is that of its initial state.
+
+    Args:
+        output: `(batch, size)`, the output of the final state.
+        mask: Bool `(batch, time)`.
+        reverse: Whether the steps are read from the last to the first.
+        zero_output_for_mask: Whether the output of every masked step is zeros.
     """
     if zero_output_for_mask:
         last = mask[:, :1] if reverse else mask[:, -1:]

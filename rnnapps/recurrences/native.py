@@ -1,8 +1,8 @@
 """The native engine: the recurrences as C++ CPU ops for float32 (`rnnapps.native`); results as of the graph engine.
 
-The same two functions as `graph`. The forward op projects the inputs and runs over the steps; the backward op runs back
-and leaves the gradients of all pre-activations, from which two further ops compute the gradients of the inputs and of
-the weights. A graph that does not use the gradient of the inputs drops its op.
+It has the same two functions as `graph`. The forward op projects the inputs and runs over the steps. The backward op
+runs back and leaves the gradients of all pre-activations, from which two further ops compute the gradients of the
+inputs and of the weights. A graph that does not use the gradient of the inputs drops the op for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def forward(
 ) -> tuple[tf.Tensor, States, tuple[tf.Tensor, ...]]:
     """Runs a cell over the steps of a sequence; arguments and results as of `graph.forward`, float32 on CPU.
 
-    The outputs come whether `keep_outputs` or not: the op writes them in any case.
+    It returns the outputs even without `keep_outputs`, since the op writes them in any case.
     """
     outputs, final_states, values = native.library().rnnapps_forward(
         inputs=inputs,

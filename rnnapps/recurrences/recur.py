@@ -1,4 +1,4 @@
-"""`recur`: one recurrence over a sequence, differentiable, whatever engine runs it."""
+"""`recur`: one differentiable recurrence over a sequence, whichever engine runs it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import partial
 from types import ModuleType
 
 import tensorflow as tf
-from tensorflow.python.eager import record
 
-from rnnapps.recurrences import graph, segments
+from rnnapps import internals
+from rnnapps.recurrences import cudnn, differentiable, graph, segments
 from rnnapps.recurrences.engines import choose
 from rnnapps.recurrences.weights import Weights
 
@@ -29,35 +29,41 @@ def recur(
     checkpoint_every: int | None = None,
     gradient_clip: float | None = None,
     engine: str = "auto",
+    use_cudnn: bool = True,
     probe: tf.Tensor | None = None,
     return_sequences: bool = True,
 ) -> tuple[tf.Tensor | None, tuple[tf.Tensor, ...]]:
-    """Runs a recurrent cell over the steps of a sequence; the backward pass through time is written by hand.
+    """Runs a recurrent cell over the steps of a sequence.
+
+    The backward pass through time is written by hand. Derivatives of it, and forward mode, come from TensorFlow, at the
+    price of running the recurrence once more (see `differentiable.py`).
 
     Args:
         cell: "rnn", "gru", "gru_reset_after" or "lstm".
         inputs: `(batch, time, features)`, float; input dropout is the caller's. No steps and no rows are fine.
-        states: the initial `[h]`, for "lstm" `[h, c]`, each `(batch, units)` in the dtype of the inputs.
-        weights: tensors, in the dtype of the inputs, with Keras's shapes and order of gates.
-        mask: None or bool `(batch, time)`. Where False the step holds every state, and its output is the state held.
-        recurrent_dropout_mask: None or `(batch, units)`, multiplies h_{t-1} where it enters a product. No gradient.
-        go_backwards: read from the last step to the first.
-        truncate: stop gradients on their way back at every multiple of so many steps (truncated BPTT). None: nowhere.
-        checkpoint_every: keep only the states of every so many steps and compute the rest once more in the backward
+        states: The initial `[h]`, for "lstm" `[h, c]`, each `(batch, units)` in the dtype of the inputs.
+        weights: Tensors in the dtype of the inputs, with Keras's shapes and order of gates.
+        mask: None or bool `(batch, time)`. Where it is False the step holds every state, and its output is that state.
+        recurrent_dropout_mask: None or `(batch, units)`, multiplies h_{t-1} where it enters a product. It has no
+            gradient.
+        go_backwards: Whether to read from the last step to the first.
+        truncate: Number of steps after which gradients stop on their way back (truncated BPTT). None: they never do.
+        checkpoint_every: Keep only the states of every so many steps and compute the rest once more in the backward
             pass: less memory for about a third more time. None: keep all.
-        gradient_clip: bound on every element of ∂L/∂h_t, at every step on its way back. None: no bound.
-        engine: "graph", "native", or "auto" for the faster one that can run here.
-        probe: None, or zeros `(time,)`, float. They change no result, but what a tape gives as their gradient is the
-            L2 norm over batch and units of ∂L/∂h_t, step by step.
-        return_sequences: whether the hidden states of all steps are wanted, or only the last states.
+        gradient_clip: Bound on every element of ∂L/∂h_t, at every step on its way back. None: no bound.
+        engine: "cudnn", "graph", "native", or "auto" for the fastest that can run here.
+        use_cudnn: Whether "auto" may be cuDNN.
+        probe: None, or zeros `(time,)`, float. They change no result, but their gradient on a tape is the L2 norm over
+            batch and units of ∂L/∂h_t, step by step.
+        return_sequences: Whether to return the hidden states of all steps, or only the last states.
 
     Returns:
         The hidden state after each step, `(batch, time, units)`, aligned with the inputs also when read backwards, None
         without `return_sequences`; and the last states, a tuple.
 
     Raises:
-        ValueError: if an option has no meaning, or neither of `truncate` and `checkpoint_every` divides the other.
-        NotImplementedError: while a gradient of the gradient is taken; a layer with `unroll=True` has those.
+        ValueError: If an option is out of its range, or neither of `truncate` and `checkpoint_every` divides the other.
+        RuntimeError: If an engine is asked for by name and cannot run here.
 
     Example:
         >>> weights = Weights(tf.ones((3, 2)), tf.eye(2), tf.zeros(2))
@@ -66,14 +72,25 @@ def recur(
         TensorShape([1, 5, 2])
     """
     if cell not in graph.CELLS:
-        raise ValueError(f"cell must be one of {', '.join(graph.CELLS)}; got {cell!r}")
+        raise ValueError(f"cell must be one of {', '.join(graph.CELLS)}, got {cell!r}")
     segment = segment_length(truncate, checkpoint_every)
     if gradient_clip is not None and not gradient_clip > 0:
-        raise ValueError(f"gradient_clip must be a positive number or None; got {gradient_clip!r}")
-    module = choose(engine, inputs.dtype)
+        raise ValueError(f"gradient_clip must be a positive number or None, got {gradient_clip!r}")
+    no_cudnn = cudnn.not_served(
+        cell,
+        use_bias=weights.bias is not None,
+        recurrent_dropout=recurrent_dropout_mask is not None,
+        gradient_clip=gradient_clip,
+        norms=probe is not None,
+    )
+    module = choose(engine, inputs.dtype, no_cudnn if use_cudnn else "use_cudnn=False")
     forward, backward = _passes(module, segment, truncate)
     count = len(states)
-    fixed = {"mask": mask, "recurrent_dropout_mask": recurrent_dropout_mask, "reverse": go_backwards}
+    fixed = {
+        "mask": mask,
+        "recurrent_dropout_mask": recurrent_dropout_mask,
+        "reverse": go_backwards,
+    }
     probes = () if probe is None else (probe,)
     options = {"gradient_clip": gradient_clip, "norms": probe is not None}
 
@@ -85,13 +102,13 @@ def recur(
     @tf.custom_gradient
     def run(*arguments: tf.Tensor):
         inputs, states, weights = unpack(arguments)
-        # Without a tape in sight nothing is kept. Should a gradient be wanted after all (a tape around a function that
-        # was traced without one), the backward pass below runs forward once more.
-        save = record.could_possibly_record()
-        # Saving every step, the backward pass wants the hidden states too.
+        # Without an active tape nothing is kept. If a gradient is wanted after all (a tape around a function that was
+        # traced without one), the backward pass below runs forward once more.
+        save = internals.tape_may_record()
+        # Where every step is saved, the backward pass needs the hidden states too.
         keep_outputs = return_sequences or (save and segment is None)
-        # Under two nested tapes TensorFlow would differentiate the loop itself, in vain.
-        with record.stop_recording():
+        # Under two nested tapes TensorFlow would differentiate the loop itself, for nothing.
+        with internals.stop_recording():
             outputs, final_states, saved = forward(
                 cell, inputs, states, weights, save=save, keep_outputs=keep_outputs, **fixed
             )
@@ -99,10 +116,14 @@ def recur(
 
         @tf.custom_gradient
         def gradient(*everything: tf.Tensor):
+            # In the graph of a backward function its own tensors, since what differentiates it finds only those.
+            if not tf.executing_eagerly():
+                everything = tuple(map(tf.identity, everything))
             kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + len(results)]
-            inputs, states, weights = unpack(everything[len(saved) + len(results) :])
+            arguments = everything[len(saved) + len(results) :]
+            inputs, states, weights = unpack(arguments)
             outputs = None
-            with record.stop_recording():
+            with internals.stop_recording():
                 if not save:
                     outputs, _, kept = forward(cell, inputs, states, weights, save=True, **fixed)
                 elif segment is None:
@@ -119,8 +140,23 @@ def recur(
                     **options,
                     **fixed,
                 )
-            d_probes = [tf.cast(norms, one.dtype) for one in probes]
-            return [d_inputs, *d_states, *(one for one in d_weights if one is not None), *d_probes], _no_second_order
+            d_probes = [tf.cast(norms, probe.dtype) for probe in probes]
+
+            def again(*d_gradients: tf.Tensor):
+                """The gradient of this gradient: `saved` counts as the function of the arguments that it is."""
+                d_results_and_arguments = differentiable.second_order(
+                    cell,
+                    arguments[: len(arguments) - len(probes)],
+                    d_results,
+                    d_gradients[: len(d_gradients) - len(probes)],
+                    truncate=truncate,
+                    gradient_clip=gradient_clip,
+                    return_sequences=return_sequences,
+                    **fixed,
+                )
+                return [None] * len(saved) + d_results_and_arguments + [tf.zeros_like(probe) for probe in probes]
+
+            return [d_inputs, *d_states, *(weight for weight in d_weights if weight is not None), *d_probes], again
 
         def first_order(*d_results: tf.Tensor):
             return gradient(*saved, *d_results, *arguments)
@@ -129,8 +165,12 @@ def recur(
         return results, first_order
 
     present = [weight for weight in weights if weight is not None]
-    # Variables must be read out here: custom_gradient would want to know about them otherwise.
-    results = run(*map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
+    # Variables are read here: `custom_gradient` would ask for their gradients otherwise.
+    arguments = tuple(map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
+    if not tf.executing_eagerly() and internals.have_tangents(arguments):
+        # Forward mode in a graph looks into custom gradients, and at a function from outside.
+        run = tf.function(run, autograph=False)
+    results = run(*arguments)
     return (results[0], tuple(results[1:])) if return_sequences else (None, tuple(results))
 
 
@@ -138,17 +178,18 @@ def segment_length(truncate: int | None, checkpoint_every: int | None) -> int | 
     """Number of steps between kept states, None to keep those of every step.
 
     Raises:
-        ValueError: if one is not a positive integer, or neither divides the other.
+        ValueError: If one is not a positive integer, or neither divides the other.
     """
     for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
         if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"{name} must be a positive number of steps or None; got {steps!r}")
+            raise ValueError(f"{name} must be a positive number of steps or None, got {steps!r}")
     if truncate is None or checkpoint_every is None:
         return truncate or checkpoint_every
     shorter = math.gcd(truncate, checkpoint_every)
     if shorter not in (truncate, checkpoint_every):
         raise ValueError(
-            f"truncate={truncate} and checkpoint_every={checkpoint_every}: make one a multiple of the other"
+            "one of truncate and checkpoint_every must be a multiple of the other, "
+            f"got truncate={truncate} and checkpoint_every={checkpoint_every}"
         )
     return shorter
 
@@ -157,9 +198,3 @@ def _passes(module: ModuleType, segment: int | None, truncate: int | None):
     if segment is None:
         return module.forward, module.backward
     return partial(segments.forward, module, segment), partial(segments.backward, module, segment, truncate)
-
-
-def _no_second_order(*_: tf.Tensor):
-    raise NotImplementedError(
-        "the fused recurrence has no gradients of gradients; a layer built with unroll=True has them"
-    )

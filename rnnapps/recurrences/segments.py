@@ -1,10 +1,10 @@
 """A recurrence in segments of time: for checkpoints and for truncated backpropagation.
 
-`forward` runs an engine over one segment after the other and keeps nothing but the states at the start of each;
-`backward` goes through the segments from the last to the first, runs each forward once more, now saving what its
-backward pass needs, and then back. Memory grows with `time / segment + segment` in place of `time`, for the price of
-one more forward pass (Chen et al. 2016, "Training deep nets with sublinear memory cost"; Gruslys et al. 2016 for BPTT).
-The steps that fill no whole segment are the last to be read.
+`forward` runs an engine over one segment after the other and keeps only the states at the start of each. `backward`
+goes through the segments from the last to the first: it runs each forward once more, now saving what the backward pass
+needs, and then back. Memory grows with `time / segment + segment` in place of `time`, at the price of one more forward
+pass (Chen et al. 2016, "Training deep nets with sublinear memory cost"; Gruslys et al. 2016 for BPTT). The steps that
+do not fill a segment are the last to be read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ States = tuple[tf.Tensor, ...]
 
 
 class _Cut:
-    """Where the segments of a sequence lie. Position counts in the order of reading, time as the tensor lies."""
+    """Where the segments of a sequence are. A position counts in the order of reading, a place in the order of time."""
 
     def __init__(self, inputs: tf.Tensor, length: int, reverse: bool) -> None:
         self.steps = static_or_dynamic_shape(inputs)[1]
@@ -39,17 +39,17 @@ class _Cut:
         return steps_from(sequence, start, self.length, axis=1)
 
     def remainder(self, sequence: tf.Tensor | None) -> tf.Tensor | None:
-        """The steps after the last whole segment; maybe none."""
+        """The steps after the last whole segment, if there are any."""
         if sequence is None:
             return None
         return sequence[:, : self.rest] if self.reverse else sequence[:, self.steps - self.rest :]
 
     def place(self, index: tf.Tensor) -> tf.Tensor:
-        """Place in time of a segment among the whole ones."""
+        """The place in time of a segment among the whole ones."""
         return self.whole - 1 - index if self.reverse else index
 
     def join(self, segments: tf.Tensor, remainder: tf.Tensor) -> tf.Tensor:
-        """`(segments, batch, length, ...)` in order of time and `(batch, rest, ...)` to `(batch, time, ...)`."""
+        """`(batch, time, ...)` from `(segments, batch, length, ...)` in the order of time and `(batch, rest, ...)`."""
         _, batch, _, *features = static_or_dynamic_shape(segments)
         order = [1, 0, *range(2, segments.shape.rank)]
         joined = tf.reshape(tf.transpose(segments, order), [batch, self.whole * self.length, *features])
@@ -72,20 +72,20 @@ def forward(
     recurrent_dropout_mask: tf.Tensor | None,
     keep_outputs: bool = True,
 ) -> tuple[tf.Tensor | None, States, States]:
-    """As an engine's `forward`; what is saved is the states at the start of every segment, `(segments, batch, units)`.
+    """Does what an engine's `forward` does, and saves only the states at the start of each segment.
 
     Args:
-        engine: the module that runs a segment.
-        segment: number of steps between checkpoints.
-        cell: and the rest as for `graph.forward`.
-        inputs: see there.
-        states: see there.
-        weights: see there.
-        mask: see there.
-        reverse: see there.
-        save: see there.
-        recurrent_dropout_mask: see there.
-        keep_outputs: whether the first result is wanted; the backward pass does not need it here.
+        engine: The module that runs a segment.
+        segment: Number of steps between checkpoints.
+        cell: As for `graph.forward`.
+        inputs: As for `graph.forward`.
+        states: As for `graph.forward`.
+        weights: As for `graph.forward`.
+        mask: As for `graph.forward`.
+        reverse: As for `graph.forward`.
+        save: As for `graph.forward`.
+        recurrent_dropout_mask: As for `graph.forward`.
+        keep_outputs: Whether to return the hidden states of all steps; the backward pass does not need them here.
     """
     cut = _Cut(inputs, segment, reverse)
     dtype = inputs.dtype
@@ -166,25 +166,25 @@ def backward(
     gradient_clip: float | None,
     norms: bool = True,
 ) -> tuple[tf.Tensor, States, Weights, tf.Tensor | None]:
-    """As an engine's `backward`, one segment at a time.
+    """Does what an engine's `backward` does, one segment at a time.
 
     Args:
-        engine: the module that runs a segment.
-        segment: as given to `forward`.
+        engine: The module that runs a segment.
+        segment: As given to `forward`.
         truncate: None, or a multiple of `segment`: the number of steps after which no gradient flows back in time.
-        cell: and the rest as for `graph.backward`.
-        inputs: see there.
-        states: see there.
-        weights: see there.
-        mask: see there.
-        recurrent_dropout_mask: see there.
-        reverse: see there.
-        outputs: not used, every segment computes its own once more.
-        saved: the states that `forward` kept.
-        d_outputs: see there.
-        d_final_states: see there.
-        gradient_clip: see there.
-        norms: see there.
+        cell: As for `graph.backward`.
+        inputs: As for `graph.backward`.
+        states: As for `graph.backward`.
+        weights: As for `graph.backward`.
+        mask: As for `graph.backward`.
+        recurrent_dropout_mask: As for `graph.backward`.
+        reverse: As for `graph.backward`.
+        outputs: Not used: every segment computes its own once more.
+        saved: The states that `forward` saved.
+        d_outputs: As for `graph.backward`.
+        d_final_states: As for `graph.backward`.
+        gradient_clip: As for `graph.backward`.
+        norms: As for `graph.backward`.
     """
     cut = _Cut(inputs, segment, reverse)
     dtype = inputs.dtype
@@ -210,7 +210,7 @@ def backward(
         )
 
     def cross(boundary, d_states):
-        """The gradient of the states on its way back over the start of a segment."""
+        """The gradient of the states as it passes the start of a segment on its way back."""
         if truncate is None:
             return d_states
         flows = tf.logical_or(tf.equal(boundary, 0), tf.not_equal(boundary * segment % truncate, 0))

@@ -1,7 +1,7 @@
-"""Lists of equal tensors that a while loop fills, one item an iteration.
+"""Lists of tensors of one shape that a while loop fills, one item per iteration.
 
-`tf.TensorArray` is built on the same ops, but forgets the shape of its items where a dimension is only known when run,
-and then cannot stack a list without items: a batch of empty sequences. Here the shape is said.
+`tf.TensorArray` is built on the same operations, but forgets the shape of its items where a dimension is known only
+when it runs, and then cannot stack a list without items, as of empty sequences. Here the shape is given.
 """
 
 from __future__ import annotations
@@ -16,6 +16,27 @@ Shape = Sequence[int | tf.Tensor]
 def reserve(size: int | tf.Tensor, shape: Shape, dtype: tf.DType) -> tf.Tensor:
     """A list with places for `size` tensors of this shape."""
     return tf.raw_ops.TensorListReserve(element_shape=_vector(shape), num_elements=size, element_dtype=dtype)
+
+
+def from_tensor(tensor: tf.Tensor) -> tf.Tensor:
+    """The list of the parts of a tensor along its first axis."""
+    return tf.raw_ops.TensorListFromTensor(tensor=tensor, element_shape=tf.shape(tensor)[1:])
+
+
+def get_item(items: tf.Tensor, index: int | tf.Tensor, shape: tf.TensorShape, dtype: tf.DType) -> tf.Tensor:
+    """The tensor in a place of the list.
+
+    Args:
+        items: The list.
+        index: The place.
+        shape: What is known of the tensor's shape.
+        dtype: The tensor's.
+    """
+    unknown = [-1 if size is None else size for size in shape]
+    item = tf.raw_ops.TensorListGetItem(
+        input_handle=items, index=index, element_shape=tf.constant(unknown, tf.int32), element_dtype=dtype
+    )
+    return tf.ensure_shape(item, shape)
 
 
 def set_item(items: tf.Tensor, index: int | tf.Tensor, item: tf.Tensor) -> tf.Tensor:

@@ -10,12 +10,12 @@ import tensorflow as tf
 class Weights(NamedTuple):
     """Kernel, recurrent kernel and bias of one cell, in Keras's shapes and gate order.
 
-    With `gates` = 1 for "rnn", 3 for both GRUs (z, r, h) and 4 for "lstm" (i, f, c, o):
+    There is 1 gate in "rnn", 3 in both GRUs (z, r, n) and 4 in "lstm" (i, f, g, o).
 
     Attributes:
-        kernel: `(features, gates * units)`, multiplies the inputs.
-        recurrent_kernel: `(units, gates * units)`, multiplies the hidden state.
-        bias: `(gates * units,)`, for "gru_reset_after" `(2, gates * units)` (input bias, recurrent bias), or None.
+        kernel: W, `(features, gates * units)`, multiplies the inputs.
+        recurrent_kernel: U, `(units, gates * units)`, multiplies the hidden state.
+        bias: b, `(gates * units,)`, for "gru_reset_after" b and b' `(2, gates * units)`, or None.
     """
 
     kernel: tf.Tensor

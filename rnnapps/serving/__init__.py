@@ -1,24 +1,26 @@
-"""SavedModels for TensorFlow Serving: written whole or not at all, checked without our Python, and asked.
+"""SavedModels for TensorFlow Serving: written completely or not at all, checked without Keras and rnnapps, and asked.
 
 TensorFlow is imported with the names that need it, so that clients and the check start at once.
 """
 
 from importlib import import_module
+from typing import Any
 
 _HOMES = {
-    "BadRequest": "clients.client",
+    "BadAnswer": "clients.errors",
+    "BadRequest": "clients.errors",
     "Client": "clients.client",
-    "Endpoint": "export",
+    "Endpoint": "endpoint",
     "ExportError": "versions",
     "Findings": "check",
     "Saved": "export",
-    "ServerError": "clients.client",
+    "ServerError": "clients.errors",
     "check_export": "check",
     "in_chunks": "chunks",
     "connect": "clients.client",
     "is_export": "versions",
     "latest": "versions",
-    "load": "export",
+    "load": "loading",
     "metadata": "versions",
     "never_empty": "chunks",
     "save": "export",
@@ -26,7 +28,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"rnnapps.serving.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,19 +1,25 @@
-"""Large batches answered in parts, in the graph: a request of a hundred thousand rows must not take the server down."""
+"""Batches of any size within bounded memory: the graph answers a request of a hundred thousand rows part by part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
-Answer = dict[str, tf.Tensor]
+from rnnapps.assertions import asserted
+
+Outputs = dict[str, tf.Tensor]
 
 
-def in_chunks(function: Callable[..., Answer], rows: int) -> Callable[..., Answer]:
-    """A function that hands its inputs to another one by at most `rows` rows at a time and joins the answers.
+def in_chunks(function: Callable[..., Outputs], rows: int) -> Callable[..., Outputs]:
+    """Calls a function with at most `rows` rows at a time and joins its outputs.
 
     Args:
-        function: of tensors `(batch, ...)`, the answer to a row independent of the others; gives tensors
-            `(batch, ...)` by name, whose other dimensions are known beforehand. No rows are answered without it.
-        rows: bound on a chunk; what one chunk needs is what any batch needs.
+        function: Takes tensors `(batch, ...)` and returns tensors `(batch, ...)` by name, whose other dimensions are
+            static. The outputs of a row must not depend on the other rows. It is not called for an empty batch.
+        rows: Largest number of rows of a call, which bounds the memory that any batch takes.
+
+    Returns:
+        A function of the same inputs, of the same number of rows each, with the same outputs.
 
     Example:
         >>> double = in_chunks(lambda x: {"y": 2 * x}, rows=2)
@@ -21,43 +27,60 @@ def in_chunks(function: Callable[..., Answer], rows: int) -> Callable[..., Answe
         [2, 4, 6, 8, 10]
     """
 
-    def answer(*inputs: tf.Tensor) -> Answer:
-        specs = [tf.TensorSpec([None, *one.shape[1:]], one.dtype) for one in inputs]
-        part = tf.function(function, autograph=False).get_concrete_function(*specs)
-        outputs = part.structured_outputs
+    def chunked(*inputs: tf.Tensor) -> Outputs:
+        inputs = tuple(_with_equal_rows(inputs))
+        specs = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in inputs]
+        concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
+        outputs = concrete.structured_outputs
         chunks = -(-tf.shape(inputs[0])[0] // rows)
 
-        def one_chunk(index, parts):
+        def one_chunk(index: tf.Tensor, arrays: Any) -> Any:
             begin = index * rows
-            found = part(*(one[begin : begin + rows] for one in inputs))
-            return index + 1, {name: parts[name].write(index, found[name]) for name in parts}
+            answer = concrete(*(tensor[begin : begin + rows] for tensor in inputs))
+            return index + 1, {name: arrays[name].write(index, answer[name]) for name in arrays}
 
-        parts = {
-            name: tf.TensorArray(one.dtype, chunks, element_shape=[None, *one.shape[1:]], infer_shape=False)
-            for name, one in outputs.items()
+        arrays = {
+            name: tf.TensorArray(output.dtype, chunks, element_shape=[None, *output.shape[1:]], infer_shape=False)
+            for name, output in outputs.items()
         }
-        # One after the other: chunks that ran at the same time would take the memory that this is to save.
-        _, parts = tf.while_loop(lambda index, _: index < chunks, one_chunk, (0, parts), parallel_iterations=1)
-        return {name: parts[name].concat() for name in outputs}
+        # One after the other: chunks in parallel would take the memory that this loop is there to save.
+        _, arrays = tf.while_loop(lambda index, _: index < chunks, one_chunk, (0, arrays), parallel_iterations=1)
+        return {name: arrays[name].concat() for name in outputs}
 
-    return answer
+    return chunked
 
 
-def never_empty(function: Callable[..., Answer]) -> Callable[..., Answer]:
-    """A function that asks another one with a row of zeros where it is given no rows, and drops the answer.
+def never_empty(function: Callable[..., Outputs]) -> Callable[..., Outputs]:
+    """Calls a function with one row of zeros (empty strings) instead of none, and drops the outputs of that row.
 
-    Not every kernel knows what the answer to nothing looks like: oneDNN's convolution gives it the shape of its input.
+    Not every kernel gives the right shape for an empty batch: oneDNN's convolution returns that of its input.
 
     Args:
-        function: of tensors `(batch, ...)`, numbers, to tensors `(batch, ...)` by name.
+        function: Takes tensors `(batch, ...)` and returns tensors `(batch, ...)` by name.
+
+    Returns:
+        A function of the same inputs with the same outputs.
     """
 
-    def answer(*inputs: tf.Tensor) -> Answer:
+    def padded(*inputs: tf.Tensor) -> Outputs:
         rows = tf.shape(inputs[0])[0]
         missing = tf.cast(tf.equal(rows, 0), tf.int32)
-        padded = [tf.pad(one, [[0, missing], *[[0, 0]] * (one.shape.rank - 1)]) for one in inputs]
-        for one, original in zip(padded, inputs, strict=True):
-            one.set_shape([None, *original.shape[1:]])
-        return {name: value[:rows] for name, value in function(*padded).items()}
+        outputs = function(*(_with_zeros(tensor, missing) for tensor in inputs))
+        return {name: output[:rows] for name, output in outputs.items()}
 
-    return answer
+    return padded
+
+
+def _with_zeros(tensor: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Adds rows of zeros at the end; strings, which `tf.pad` does not take, are padded with empty ones."""
+    zeros = tf.zeros(tf.concat([[rows], tf.shape(tensor)[1:]], axis=0), tensor.dtype)
+    return tf.ensure_shape(tf.concat([tensor, zeros], axis=0), [None, *tensor.shape[1:]])
+
+
+def _with_equal_rows(inputs: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+    """Refuses a request whose inputs have different numbers of rows: a chunk of it could look like a valid one."""
+    if len(inputs) == 1:
+        return inputs
+    counts = [tf.shape(tensor)[0] for tensor in inputs]
+    equal = tf.reduce_all(tf.equal(counts, counts[0]))
+    return asserted(list(inputs), equal, "the inputs have different numbers of rows:", *counts)

@@ -1,10 +1,13 @@
-"""Exports: versioned SavedModel folders that appear under their final name only when they are complete and checked."""
+"""Exports: versioned SavedModel folders that get their final name only when they are complete and checked."""
 
+import contextlib
 import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,27 +16,23 @@ import tensorflow as tf
 from rnnapps.recurrences import use_engine
 from rnnapps.serving import description, server_files
 from rnnapps.serving.check import Findings, check_export
+from rnnapps.serving.compact_graph import compact
+from rnnapps.serving.endpoint import Endpoint
+from rnnapps.serving.inspection.answers import brief
 from rnnapps.serving.recorded_requests import Request, record, write_recordings, write_warm_up
-from rnnapps.serving.versions import ExportError, latest, next_version
+from rnnapps.serving.versions import ExportError, next_version
 
-_WRITING = ".writing-"  # no number, so no server takes it for a version
-_ABANDONED_SECONDS = 24 * 3600  # no export takes a day: who wrote it was killed
-
-
-class Endpoint(NamedTuple):
-    """One signature of an export: a function of named tensors, and their specs, the batch first."""
-
-    function: Callable[..., dict[str, tf.Tensor]]
-    inputs: list[tf.TensorSpec]
+_WRITING = ".writing-"  # not a number, so no server takes it for a version
+_ABANDONED_SECONDS = 24 * 3600  # no export takes a day: its process was killed
 
 
 class Saved(NamedTuple):
     """An export that was written.
 
     Attributes:
-        folder: the version's folder.
-        findings: what the check found.
-        kept: files beside the versions that were left as they are, since somebody has edited them.
+        folder: The folder of the version.
+        findings: The result of the check.
+        kept: Files beside the versions that were not written because they were edited.
     """
 
     folder: Path
@@ -43,7 +42,7 @@ class Saved(NamedTuple):
 
 def save(
     output: Path,
-    resources: list,
+    resources: Sequence[Any],
     endpoints: Mapping[str, Endpoint],
     requests: Mapping[str, Sequence[Request]] | None = None,
     *,
@@ -54,78 +53,121 @@ def save(
 ) -> Saved:
     """Writes `OUTPUT/<version>/`, a SavedModel with the given signatures, and what a server needs beside it.
 
-    The folder is written and checked under another name beside its final one and then renamed, so a server that
-    watches OUTPUT never sees a half-written or a refused model. It holds, next to the SavedModel, a README.md and in
-    `assets.extra` the warm-up requests, `metadata.json` and the requests with the answers of this process. Beside the
-    versions are `models.config`, `batching_parameters.txt`, `monitoring.config` and `compose.yaml`; what somebody has
-    edited of them stays.
+    The folder is written and checked under a temporary name in OUTPUT and then renamed, so a server that watches OUTPUT
+    never sees an incomplete or a refused model. An export that is stopped by Ctrl-C or SIGTERM leaves nothing. The
+    folder contains, next to the SavedModel, a README.md and in `assets.extra` the warm-up requests, `metadata.json` and
+    the requests with the answers of this process. `models.config`, `batching_parameters.txt`, `monitoring.config` and
+    `compose.yaml` are written beside the versions, except those that were edited.
 
     Args:
-        output: the model's folder, as TensorFlow Serving's `base_path`; its name is the model's.
-        resources: the models, layers and `tf.Module`s whose weights and tables the signatures use.
-        endpoints: the signatures by name; one is `serving_default`.
-        requests: real inputs for signatures by name, each request a dictionary of input arrays (text as str or bytes).
-            The export must answer them as the endpoints' functions do here; they also make up the warm-up requests.
-        about: what `metadata.json` says of the model beyond versions and signatures: app, data set, metrics.
-        version: the version's number; None takes the next free one.
-        batch_sizes: what a server may make of single requests; the smallest, the middle and the largest are warmed up.
-        add: writes what else belongs into the folder `assets.extra`, which it is given after the check and before the
-            version gets its name; what it raises leaves no version.
+        output: The model's folder, as TensorFlow Serving's `base_path`. Its name is the model's name.
+        resources: The models, layers and `tf.Module`s whose weights and tables the signatures use.
+        endpoints: The signatures by name. One of them is `serving_default`.
+        requests: Real inputs for signatures by name. Each request has an array or nested lists for every input, numbers
+            or strings (str or bytes). The export must answer them as the endpoints' functions do here; they also
+            become the warm-up requests and the examples of the README.
+        about: What `metadata.json` says about the model beyond versions and signatures: app, data set, metrics.
+        version: The number of the version. None takes the next free one.
+        batch_sizes: The batches in which a server may join requests, in ascending order; the first, the middle and the
+            last one are warmed up.
+        add: Called with the folder `assets.extra` after the check to write more files there. If it raises, no version
+            is left.
+
+    Returns:
+        Where the export is, and what the check found.
 
     Raises:
-        ExportError: if the version exists already, OUTPUT cannot be written or the check fails.
+        ExportError: If the version exists, OUTPUT cannot be written or the check fails.
+        ValueError: If a request does not fit its signature.
     """
+    model = server_files.model_name(output)
+    with _sigterm_as_exit(), _temporary_folder(output, version) as folder:
+        recordings = record(endpoints, requests or {})
+        _write_saved_model(folder, resources, endpoints)
+        extra = folder / "assets.extra"
+        extra.mkdir(exist_ok=True)
+        if recordings:
+            write_recordings(folder, recordings)
+            warmed = sorted({batch_sizes[0], batch_sizes[len(batch_sizes) // 2], batch_sizes[-1]})
+            write_warm_up(folder, model, recordings, warmed)
+        described = description.describe(folder, about or {})
+        if recordings:
+            # The check wants metadata with recordings; the number is known when the folder gets its name.
+            description.write(folder, model, version or 0, described, recordings)
+        findings = check_export(folder)
+        if not findings.passed:
+            raise ExportError(f"the export failed its check and was not kept: {findings}")
+        if add:
+            add(extra)
+        folder.chmod(0o755)  # mkdtemp's 0700 would lock out a server that runs as another user
+
+        def describe(number: int) -> None:
+            description.write(folder, model, number, described, recordings)
+
+        final = _rename(folder, output, version, describe)
+        return Saved(final, findings, server_files.write(output, endpoints, batch_sizes))
+
+
+@contextlib.contextmanager
+def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
+    """A folder in OUTPUT that is removed at the end unless it was renamed.
+
+    Raises:
+        ExportError: If OUTPUT cannot be written or has the version already.
+    """
+    folder = None
     try:
         output.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(output)
         if version is not None and (output / str(version)).exists():
             raise ExportError(f"{output / str(version)}: exists already; choose another --model-version")
-        beside = Path(tempfile.mkdtemp(prefix=_WRITING, dir=output))
+        folder = Path(tempfile.mkdtemp(prefix=_WRITING, dir=output))
+        yield folder
     except OSError as error:
-        raise ExportError(f"{output}: cannot be written ({error.strerror}); choose another --output") from None
-    model = server_files.model_name(output)
-    try:
-        recorded = record(endpoints, requests or {})
-        _write_saved_model(beside, resources, endpoints)
-        (beside / "assets.extra").mkdir(exist_ok=True)
-        if recorded:
-            write_recordings(beside, recorded)
-            write_warm_up(
-                beside, model, recorded, sorted({batch_sizes[0], batch_sizes[len(batch_sizes) // 2], batch_sizes[-1]})
-            )
-        described = description.describe(beside, about or {})
-        if recorded:
-            # The check misses metadata that are not there; the number is known when the folder gets its name.
-            description.write(beside, model, version or 0, described, recorded)
-        findings = check_export(beside)
-        if not findings.passed:
-            raise ExportError(f"the export failed its check and was not kept: {findings}")
-        if add:
-            add(beside / "assets.extra")
-        beside.chmod(0o755)  # mkdtemp's 0700 would lock out a server that runs as another user
-        folder = _rename(
-            beside, output, version, lambda number: description.write(beside, model, number, described, recorded)
-        )
+        raise ExportError(f"{output}: cannot be written ({error.strerror or error}); choose another --output") from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return Saved(folder, findings, server_files.write(output, endpoints, batch_sizes))
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_saved_model(folder: Path, resources: list, endpoints: Mapping[str, Endpoint]) -> None:
+@contextlib.contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """Makes SIGTERM end the process by an exception, so that what was begun is removed; a handler in place stays."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one does not interrupt the removal
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _write_saved_model(folder: Path, resources: Sequence[Any], endpoints: Mapping[str, Endpoint]) -> None:
     module = tf.Module()
     module.resources = [_trackable(resource) for resource in resources]
-    with use_engine("graph"):  # the native engine's ops are known to our process alone
+    with use_engine("graph"):  # only this process has the ops of the native engine
         signatures = {
             name: tf.function(endpoint.function, autograph=False).get_concrete_function(*endpoint.inputs)
             for name, endpoint in endpoints.items()
         }
-    # Backward passes, which TensorFlow would trace and save as well, are of no use to a server.
+    # A server does not need the backward passes, which TensorFlow would trace and save as well.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+    try:
+        tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+    except (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError) as error:
+        raise OSError(brief(error)) from None
+    compact(folder)
 
 
-def _trackable(resource):
-    """The weights and tables of a Keras layer, without the layer: an export holds no Keras object."""
+def _trackable(resource: Any) -> Any:
+    """The weights and tables of a Keras layer without the layer: an export contains no Keras object."""
     if not hasattr(resource, "_flatten_layers"):
         return resource
     return {
@@ -135,39 +177,22 @@ def _trackable(resource):
 
 
 def _remove_abandoned(output: Path) -> None:
-    """Removes what exports that were killed have left."""
+    """Removes the temporary folders of exports that were killed."""
     for folder in output.glob(f"{_WRITING}*"):
         if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rename(beside: Path, output: Path, version: int | None, finish: Callable[[int], None]) -> Path:
+def _rename(folder: Path, output: Path, version: int | None, finish: Callable[[int], None]) -> Path:
     """Gives a finished folder its number; another export may have taken the next one in the meantime."""
     while True:
         number = version or next_version(output)
         finish(number)
         try:
-            os.rename(beside, output / str(number))
+            os.rename(folder, output / str(number))
             return output / str(number)
-        except OSError:
-            if version or not (output / str(number)).exists():
+        except OSError as error:
+            if version and (output / str(number)).exists():
                 raise ExportError(f"{output / str(number)}: exists already; choose another --model-version") from None
-
-
-def load(export: Path, signature: str = "serving_default") -> Callable[..., dict[str, tf.Tensor]]:
-    """The signature of an export as a function of named tensors.
-
-    Args:
-        export: a version's folder, or the folder of the versions: then the newest one.
-        signature: its name.
-
-    Raises:
-        ExportError: if there is no such export or signature.
-    """
-    folder = latest(export)
-    model = tf.saved_model.load(str(folder))
-    if signature not in model.signatures:
-        raise ExportError(f"{folder}: no signature {signature!r}; it has {', '.join(model.signatures)}")
-    function = model.signatures[signature]
-    function.owner = model  # a signature alone does not keep the model's variables alive
-    return function
+            if version or not (output / str(number)).exists():
+                raise error

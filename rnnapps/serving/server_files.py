@@ -1,13 +1,15 @@
-"""What TensorFlow Serving is started with: configuration files beside the versions, one model a folder.
+"""TensorFlow Serving's configuration files, beside the versions of a model.
 
-The server looks at numbered folders only, so files among them do not disturb it.
+The server looks at numbered folders only, so it ignores the files among them.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from rnnapps.files import replacing
+from rnnapps.serving.endpoint import Endpoint
 
 _MARK = "# Written by rnnapps; edit as you like, an edited file is kept. "
 _MODELS = """\
@@ -22,9 +24,9 @@ model_config_list {{
 }}
 """
 _BATCHING = """\
-# Requests that come at the same time are answered together, at most so many rows.
+# Requests that arrive at the same time are answered together; the largest number of rows of such a batch.
 max_execution_batch_size {{ value: {largest} }}
-# A larger request is cut into such batches; without these two lines it would be refused.
+# A larger request is split into such batches; without these two lines it would be refused.
 enable_large_batch_splitting {{ value: true }}
 max_batch_size {{ value: {rows} }}
 # How long a request may wait for others.
@@ -33,8 +35,8 @@ batch_timeout_micros {{ value: 2000 }}
 max_enqueued_batches {{ value: {waiting} }}
 # num_batch_threads is left at its default, the number of processors.
 """
-_ROWS = 2**17  # of a request, at the most
-# No allowed_batch_sizes: the graph compiles nothing per size, so padding would only cost time; and versions of the
+_ROWS = 2**17  # most rows of a request
+# No allowed_batch_sizes: the graph is not compiled per batch size, so padding would only cost time, and versions of the
 # server disagree on whether the last one must be max_batch_size or max_execution_batch_size.
 _MONITORING = """\
 prometheus_config {
@@ -62,21 +64,21 @@ _WITH_BATCHING = """\
       - "--batching_parameters_file=/models/{model}/batching_parameters.txt"
 """
 _WITHOUT_BATCHING = """\
-      # Batching is off, since the server joins along the batch only, and only what is of equal length:
+      # Batching is off, because the server joins requests along the batch only and all other sizes must be equal:
 {reasons}
-      # Where no client uses these signatures, turn it on:
+      # If no client uses these signatures, turn it on:
       # - "--enable_batching=true"
       # - "--batching_parameters_file=/models/{model}/batching_parameters.txt"
 """
 
 
 def model_name(output: Path) -> str:
-    """The name of the model in a folder, with what a URL, a path and YAML take as it is."""
+    """The name of the model in a folder: the folder's, in characters that URLs, paths and YAML take unquoted."""
     return re.sub("[^A-Za-z0-9_.-]+", "-", output.resolve().name).strip("-.") or "model"
 
 
-def write(output: Path, endpoints: Mapping, batch_sizes: Sequence[int]) -> tuple[Path, ...]:
-    """Writes the configuration files; returns those that were kept, since somebody has edited them."""
+def write(output: Path, endpoints: Mapping[str, Endpoint], batch_sizes: Sequence[int]) -> tuple[Path, ...]:
+    """Writes the configuration files, except those that were edited, and returns these."""
     model = model_name(output)
     reasons = "\n".join(f"      #   {reason}" for reason in _cannot_batch(endpoints))
     batching = _WITHOUT_BATCHING if reasons else _WITH_BATCHING
@@ -85,7 +87,7 @@ def write(output: Path, endpoints: Mapping, batch_sizes: Sequence[int]) -> tuple
         "batching_parameters.txt": _BATCHING.format(
             largest=batch_sizes[-1],
             rows=_ROWS,
-            waiting=max(1000, 2 * -(-_ROWS // batch_sizes[-1])),  # all of the largest request's, and others
+            waiting=max(1000, 2 * -(-_ROWS // batch_sizes[-1])),  # twice the largest request
         ),
         "monitoring.config": _MONITORING,
         "compose.yaml": _COMPOSE.format(model=model, batching=batching.format(model=model, reasons=reasons)),
@@ -93,10 +95,10 @@ def write(output: Path, endpoints: Mapping, batch_sizes: Sequence[int]) -> tuple
     return tuple(output / name for name, content in contents.items() if not _write(output / name, content))
 
 
-def _cannot_batch(endpoints: Mapping) -> Iterator[str]:
-    """Why the server cannot put the requests of different clients together, a line a signature and kind of obstacle.
+def _cannot_batch(endpoints: Mapping[str, Endpoint]) -> Iterator[str]:
+    """Why the server cannot join the requests of different clients, one line a signature and reason.
 
-    It wants a batch dimension in every input, and equal sizes in all others; padding waveforms would change them.
+    It needs a batch dimension in every input and equal sizes in all others; padding would change some answers.
     """
     for name, endpoint in endpoints.items():
         if scalars := [spec.name for spec in endpoint.inputs if spec.shape.rank == 0]:
@@ -106,14 +108,13 @@ def _cannot_batch(endpoints: Mapping) -> Iterator[str]:
 
 
 def _write(path: Path, content: str) -> bool:
-    """Writes a file with its checksum in the first line, unless one is there that differs from its own checksum."""
+    """Writes a file with its checksum in the first line, unless the file there no longer has its own checksum."""
     if path.exists():
         first, _, rest = path.read_text(encoding="utf-8", errors="replace").partition("\n")
         if first != _MARK + _checksum(rest):
             return False
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(f"{_MARK}{_checksum(content)}\n{content}", encoding="utf-8")
-    os.replace(beside, path)
+    with replacing(path) as partial:
+        partial.write_text(f"{_MARK}{_checksum(content)}\n{content}", encoding="utf-8")
     return True
 
 

@@ -1,6 +1,7 @@
-"""The versions of a model: numbered folders below one that TensorFlow Serving watches."""
+"""The versions of a model: numbered folders below the folder that TensorFlow Serving watches."""
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,27 @@ from rnnapps.errors import UserError
 from rnnapps.serving.inspection import files
 
 METADATA = Path(files.METADATA)
+GRAPH = "saved_model.pb"
+_LARGEST = 2**63 - 1  # version numbers are int64 in TensorFlow Serving
+_log = logging.getLogger(__name__)
 
 
 class ExportError(UserError):
     """An export that cannot be written, read or trusted."""
 
 
-def versions(output: Path) -> list[int]:
-    """The numbers of the versions below a folder, in order; TensorFlow Serving looks at nothing else there."""
-    return sorted(int(folder.name) for folder in output.iterdir() if re.fullmatch("[0-9]+", folder.name))
+def versions(output: Path) -> dict[int, Path]:
+    """The version folders below a folder by number, in ascending order; TensorFlow Serving ignores all others.
+
+    Raises:
+        ExportError: If the folder cannot be read.
+    """
+    try:
+        folders = [path for path in output.iterdir() if re.fullmatch("[0-9]{1,19}", path.name) and path.is_dir()]
+    except OSError as error:
+        raise ExportError(f"{output}: cannot be read ({error.strerror or error}); check its permissions") from None
+    numbered = {int(path.name): path for path in sorted(folders) if int(path.name) <= _LARGEST}
+    return dict(sorted(numbered.items()))
 
 
 def next_version(output: Path) -> int:
@@ -26,34 +39,48 @@ def next_version(output: Path) -> int:
 
 
 def is_export(folder: Path) -> bool:
-    """Whether a folder holds a SavedModel, itself or as versions."""
-    return (folder / "saved_model.pb").is_file() or (folder.is_dir() and bool(versions(folder)))
+    """Whether a folder holds a SavedModel, itself or as versions, whole or damaged."""
+    return (folder / GRAPH).is_file() or (folder.is_dir() and bool(versions(folder)))
 
 
 def latest(export: Path) -> Path:
     """The folder of the newest version below `export`, or `export` itself if it is a version's folder.
 
+    A version without `saved_model.pb` is skipped with a warning in the log, which names it.
+
     Raises:
-        ExportError: if there is no SavedModel.
+        ExportError: If there is no SavedModel.
     """
-    if (export / "saved_model.pb").is_file():
+    if (export / GRAPH).is_file():
         return export
-    if export.is_dir() and (numbers := versions(export)):
-        return export / str(numbers[-1])
+    numbered = versions(export) if export.is_dir() else {}
+    for folder in reversed(numbered.values()):
+        if (folder / GRAPH).is_file():
+            return folder
+        _log.warning("warning: %s: skipped, it has no %s; delete it, a server would try to load it", folder, GRAPH)
+    if numbered:
+        raise ExportError(f"{export}: no version has a {GRAPH}: damaged, or not an export; export the run again")
     raise ExportError(f"{export}: no SavedModel here; name the folder that export wrote")
 
 
 def metadata(export: Path) -> dict[str, Any]:
-    """What an export says of itself: app, classes, data set, metrics, packages, signatures.
+    """What an export says about itself: app, classes, data set, metrics, packages, signatures.
 
     Args:
-        export: a version's folder, or the folder of the versions: then the newest one.
+        export: A version's folder, or the folder of the versions, which stands for the newest one.
 
     Raises:
-        ExportError: if there is no SavedModel, or none that `save` wrote.
+        ExportError: If there is no SavedModel, or no valid `metadata.json` with it.
     """
     path = latest(export) / METADATA
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{path}: cannot be read ({type(error).__name__}): not written by export?") from None
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be read ({error.strerror or error}); was it written by export?") from None
+    except (ValueError, RecursionError):
+        raise ExportError(f"{path}: damaged, not valid JSON; copy the export again, or export the run again") from None
+    if not isinstance(described, dict):
+        raise ExportError(
+            f"{path}: damaged: must be a JSON object, got {type(described).__name__}; export the run again"
+        )
+    return described

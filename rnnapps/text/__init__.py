@@ -1,4 +1,4 @@
-"""Text to numbers inside the graph, so that a model takes strings and needs no tokenizer beside it."""
+"""Text to numbers inside the graph, so that a model takes strings and its clients need no tokenizer."""
 
 from rnnapps.text.ngrams import HashedNgrams
 from rnnapps.text.segmentations import Segmentations

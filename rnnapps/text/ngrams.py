@@ -1,6 +1,9 @@
-"""Bags of word n-grams inside the graph: the linear part that a recurrent classifier can lean on."""
+"""Bags of word n-grams inside the graph: a linear part for a recurrent classifier."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,16 +24,20 @@ class HashedNgrams(keras.layers.Layer):
     hashed to one of `bins` rows.
 
     Args:
-        classes: number of classes.
-        order: longest n-gram, in words.
-        bins: number of hash bins. Two weights of `classes` columns are kept for each.
-        scale: factor on the ratios, which sets how fast this part learns beside the others of a model.
+        classes: Number of classes.
+        order: Longest n-gram, in words.
+        bins: Number of hash bins. Each has two weights per class.
+        scale: Factor on the ratios, which sets how fast this layer learns beside the others of a model.
+        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
 
     Call arguments:
-        tokens: int tensor (batch, time) of word ids; 0 is padding.
+        tokens: Integer `(batch, time)`, word ids; 0 is padding.
 
-    Output:
-        float tensor (batch, classes).
+    Returns:
+        Float `(batch, classes)`.
+
+    Raises:
+        ValueError: `order` is below 1.
 
     Reference:
         Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.
@@ -42,16 +49,16 @@ class HashedNgrams(keras.layers.Layer):
         (1, 2)
     """
 
-    def __init__(self, classes: int, order: int = 3, bins: int = 2**21, scale: float = 2.0, **kwargs):
+    def __init__(self, classes: int, order: int = 3, bins: int = 2**21, scale: float = 2.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if order < 1:
-            raise ValueError(f"order must be at least 1, got {order}")
+        if not 1 <= order <= 8:
+            raise ValueError(f"`order` must be from 1 to 8, got {order}")
         self.classes = classes
         self.order = order
         self.bins = bins
         self.scale = scale
 
-    def build(self, tokens_shape=None):
+    def build(self, tokens_shape: tuple[int | None, ...] | None = None) -> None:
         self.log_count_ratio = self.add_weight(
             shape=(self.bins, self.classes), initializer="zeros", trainable=False, name="log_count_ratio"
         )
@@ -60,12 +67,12 @@ class HashedNgrams(keras.layers.Layer):
         self.built = True
 
     def adapt(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Counts in how many texts of each class an n-gram stands, and sets the log-count ratios from that.
+        """Counts the texts of each class in which an n-gram occurs, and sets the log-count ratios from the counts.
 
-        An n-gram of one text alone says nothing about others and keeps the ratio 0.
+        An n-gram that occurs in a single text says nothing about others and keeps the ratio 0.
 
         Args:
-            batches: pairs of word ids, int (batch, time), and class ids, int (batch,).
+            batches: Pairs of word ids, integer `(batch, time)`, and class ids, integer `(batch,)`.
         """
         if not self.built:
             self.build()
@@ -81,7 +88,7 @@ class HashedNgrams(keras.layers.Layer):
         ratio[once] = 0
         self.log_count_ratio.assign(self.scale * ratio)
 
-    def call(self, tokens):
+    def call(self, tokens: tf.Tensor) -> tf.Tensor:
         bins, present = self._distinct(tokens)
         ratio = tf.gather(self.log_count_ratio, bins)
         weight = tf.gather(tf.convert_to_tensor(self.kernel), bins)
@@ -89,7 +96,7 @@ class HashedNgrams(keras.layers.Layer):
         return tf.reduce_sum(evidence, axis=1) + self.bias
 
     def _distinct(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Sorted bins (batch, order * time) and where each is the first of its kind and no padding."""
+        """Sorted bins `(batch, order * time)`, and a mask that is True where a bin first occurs and is not padding."""
         tokens = tf.cast(tokens, tf.int64)
         time = tf.shape(tokens)[1]
         hashed, complete, grams = tokens, tokens > 0, []
@@ -98,16 +105,16 @@ class HashedNgrams(keras.layers.Layer):
                 following = tf.pad(tokens[:, n - 1 :], [[0, 0], [0, tf.minimum(n - 1, time)]])
                 hashed = hashed * _MULTIPLIER + following
                 complete &= following > 0
-            # Multiplying again parts the n-grams of different n; the remainder is the bin, 0 is kept for "no n-gram".
+            # Another factor separates the n-grams of different n. The remainder is the bin; bin 0 means "no n-gram".
             bins = 1 + tf.math.floormod(hashed * (2 * n + 1) + n, self.bins - 1)
             grams.append(tf.where(complete, bins, 0))
         bins = tf.sort(tf.concat(grams, axis=1), axis=1)
         before = tf.pad(bins[:, :-1], [[0, 0], [tf.minimum(1, tf.shape(bins)[1]), 0]])
         return bins, (bins > 0) & (bins != before)
 
-    def compute_output_shape(self, tokens_shape):
+    def compute_output_shape(self, tokens_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (tokens_shape[0], self.classes)
 
-    def get_config(self):
-        config = super().get_config()
-        return {**config, "classes": self.classes, "order": self.order, "bins": self.bins, "scale": self.scale}
+    def get_config(self) -> dict[str, Any]:
+        names = ("classes", "order", "bins", "scale")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,4 +1,4 @@
-"""Subword regularisation: another likely segmentation of the same words in every epoch of the training."""
+"""Subword regularisation: other likely segmentations of the same words in every epoch of training."""
 
 from __future__ import annotations
 
@@ -7,45 +7,42 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.errors import UserError
+from rnnapps.extras import from_extra
 
-_CANDIDATES = 64  # the published choice of l
+_CANDIDATES = 64  # l in the paper
 
 
 class Segmentations:
-    """Draws segmentations of some texts from the subword model, the same for the same seed.
+    """Draws segmentations of some texts from the subword model, the same ones for the same seed.
 
-    No piece crosses a space, so each word is segmented by itself, with the probability
+    No piece crosses a space, so each word is segmented on its own, with the probability
 
         P(x | word) = P(x)^alpha / sum_i P(x_i)^alpha,    i over the 64 best segmentations of the word
 
-    where P is the unigram model's. The candidates are found once, when this is made; a draw takes milliseconds.
+    where P is the unigram model's. The candidates are found once, by the constructor; a draw takes milliseconds.
 
     Args:
-      model: what `train_subwords` returned.
-      texts: the texts, UTF-8.
-      alpha: 0 makes all candidates alike, infinity takes the best. 0.1 to 0.5 are usual.
+        model: What `train_subwords` returned.
+        texts: The texts, UTF-8.
+        alpha: 0 makes all candidates equally likely, infinity takes the best; 0.1 to 0.5 are usual.
 
     Raises:
-      UserError: the package sentencepiece is missing.
+        UserError: The package sentencepiece is not installed.
 
     Example:
-      >>> model = train_subwords(["Two dogs run.", "A dog sleeps."] * 9, size=512)
-      >>> segmentations = Segmentations(model, ["Two dogs sleep."], alpha=0.2)
-      >>> first, second = segmentations.draw(seed=1), segmentations.draw(seed=2)
-      >>> Subwords(model).decode(first).numpy() == Subwords(model).decode(second).numpy()
-      array([ True])
+        >>> model = train_subwords(["Two dogs run.", "A dog sleeps."] * 9, size=512)
+        >>> segmentations = Segmentations(model, ["Two dogs sleep."], alpha=0.2)
+        >>> first, second = segmentations.draw(seed=1), segmentations.draw(seed=2)
+        >>> Subwords(model).decode(first).numpy() == Subwords(model).decode(second).numpy()
+        array([ True])
 
     Reference:
-      Kudo, "Subword Regularization: Improving Neural Network Translation Models with Multiple Subword Candidates",
-      ACL 2018, section 3.2.
+        Kudo, "Subword Regularization: Improving Neural Network Translation Models with Multiple Subword Candidates",
+        ACL 2018, section 3.2.
     """
 
-    def __init__(self, model: bytes, texts: Sequence[bytes], alpha: float):
-        try:
-            import sentencepiece
-        except ImportError:
-            raise UserError('subwords need the package sentencepiece: pip install "rnnapps[translation]"') from None
+    def __init__(self, model: bytes, texts: Sequence[bytes | str], alpha: float) -> None:
+        sentencepiece = from_extra("sentencepiece", extra="translation", purpose="subword regularisation")
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         log_probability = np.array(processor.get_score(list(range(processor.get_piece_size()))))
 
@@ -55,14 +52,17 @@ class Segmentations:
         self._words = np.array([numbers.setdefault(word, len(numbers)) for words in split for word in words], np.int64)
         self._words_before = np.concatenate([[0], np.cumsum([len(words) for words in split])]).astype(np.int64)
 
-        pieces, lengths, self._first, cumulative = [], [], np.zeros(len(numbers), np.int64), []
+        pieces: list[int] = []
+        lengths: list[int] = []
+        cumulative: list[np.ndarray] = []
+        self._first = np.zeros(len(numbers), np.int64)
         for word, number in numbers.items():
-            # Nothing between two spaces: only the sign for spaces, written in the text, comes to that.
+            # An empty word, between two spaces, comes only from texts that hold the sign for spaces itself.
             candidates = processor.nbest_encode(word, nbest_size=_CANDIDATES, out_type=int) if word else [[space]]
             scores = alpha * np.array([log_probability[candidate].sum() for candidate in candidates])
             probability = np.exp(scores - scores.max())
             self._first[number] = len(lengths)
-            # A word's number plus its cumulative probabilities: one sorted array in which all words are looked up.
+            # A word's number plus its cumulative probabilities: in one sorted array, all words are looked up at once.
             cumulative.append(number + np.cumsum(probability / probability.sum()))
             lengths.extend(map(len, candidates))
             pieces.extend(piece for candidate in candidates for piece in candidate)
@@ -73,10 +73,14 @@ class Segmentations:
         self._cumulative = np.concatenate(cumulative) if cumulative else np.zeros(0)
 
     def draw(self, seed: int | Sequence[int]) -> tf.RaggedTensor:
-        """One segmentation of every text: ragged int32 (texts, None), without START and END."""
+        """Draws one segmentation of every text, ragged int32 `(texts, None)` without `START` and `END`.
+
+        Args:
+            seed: Seed of the draw, such as `(run_seed, epoch)`.
+        """
         uniform = np.random.default_rng(seed).random(len(self._words))
         chosen = np.searchsorted(self._cumulative, self._words + uniform, side="right")
-        chosen = np.minimum(chosen, self._last[self._words])  # where the sum is a rounding error short of 1
+        chosen = np.minimum(chosen, self._last[self._words])  # if rounding leaves the sum below 1
         lengths = self._lengths[chosen]
         before = np.concatenate([[0], np.cumsum(lengths)])
         places = np.arange(before[-1]) + np.repeat(self._begin[chosen] - before[:-1], lengths)

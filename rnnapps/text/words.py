@@ -1,4 +1,4 @@
-"""Words as ids: one normalisation and one vocabulary, used alike in training and in an exported graph."""
+"""Words as ids: the same normalisation and vocabulary in training and in an exported graph."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,19 +9,19 @@ import tensorflow as tf
 
 # Markup such as <br /> or </i>, but neither "a < b" nor "<3".
 _MARKUP = r"<[/!]?[a-zA-Z][^<>]*>"
-# Punctuation that carries meaning of its own, symbols (emoji among them), and scripts written without spaces.
+# Punctuation with a meaning of its own, symbols (emoji among them), and scripts written without spaces.
 _ALONE = r"([!?.,;:()\"“”…。、！？]|\p{So}|\p{Sk}|\p{Han}|\p{Hiragana}|\p{Katakana}|\p{Thai})"
 _BATCH = 2048
 
 
 @keras.saving.register_keras_serializable("rnnapps")
 def normalise(text: tf.Tensor) -> tf.Tensor:
-    """Lower-cases, drops markup and sets words, punctuation, symbols and ideographs apart by one space.
+    """Lower-cases, removes markup, and separates words, punctuation, symbols and ideographs by one space.
 
     Bytes that are not UTF-8 and control characters (NUL among them) count as spaces, so any string is valid input.
 
     Args:
-        text: string tensor of any shape, UTF-8.
+        text: String tensor of any shape, UTF-8.
 
     Returns:
         String tensor of the same shape; its words are separated by single spaces.
@@ -30,7 +30,7 @@ def normalise(text: tf.Tensor) -> tf.Tensor:
         >>> normalise(tf.constant("Great<br />film, isn't it?!")).numpy().decode()
         "great film , isn't it ? !"
     """
-    # U+0020 takes the place of whatever is not text, so that it parts words.
+    # U+0020 replaces whatever is not text, so that it separates words.
     text = tf.strings.unicode_transcode(
         text, "UTF-8", "UTF-8", errors="replace", replacement_char=32, replace_control_characters=True
     )
@@ -41,14 +41,18 @@ def normalise(text: tf.Tensor) -> tf.Tensor:
 
 
 def vocabulary(texts: Iterable[str | bytes], size: int) -> list[str]:
-    """The most frequent words of some texts, most frequent first; ties in alphabetical order.
+    """The most frequent words of some texts, the most frequent first; ties in alphabetical order.
 
     Args:
-        texts: the training texts; each is normalised first.
-        size: how many words to keep at the most.
+        texts: The training texts; each is normalised first.
+        size: Largest number of words to keep.
 
     Returns:
         At most `size` words, without the ids for padding and for unknown words, which `word_vectorizer` adds.
+
+    Example:
+        >>> vocabulary(["A good film", "not a good one"], size=2)
+        ['a', 'good']
     """
     counts: Counter[bytes] = Counter()
     remaining = iter(texts)
@@ -59,13 +63,13 @@ def vocabulary(texts: Iterable[str | bytes], size: int) -> list[str]:
 
 
 def word_vectorizer(words: Sequence[str]) -> keras.layers.TextVectorization:
-    """A layer from strings to ragged word ids: 1 for an unknown word, 2 and up for `words`; 0 is left for padding.
+    """A layer from strings to ragged word ids: 1 for an unknown word, 2 and up for `words`; 0 is kept for padding.
 
     Args:
-        words: the vocabulary, as `vocabulary` gives it.
+        words: The vocabulary, as `vocabulary` returns it.
 
     Returns:
-        A `keras.layers.TextVectorization` whose output is a ragged int64 tensor (batch, time).
+        A `keras.layers.TextVectorization` whose output is a ragged int64 tensor `(batch, time)`.
 
     Example:
         >>> word_vectorizer(["good", "film"])(tf.constant(["Good FILM!", ""])).to_list()

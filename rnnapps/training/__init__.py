@@ -1,15 +1,18 @@
 """Training: one `fit` for every application. It knows Keras models, not tasks."""
 
+from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Batches
-from rnnapps.training.errors import Diverged, Interrupted, RunError
+from rnnapps.training.errors import Diverged, Interrupted
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
+from rnnapps.training.model_file import load_model
 from rnnapps.training.optimizer import OPTIMIZERS, apply_gradients, averaged_weights, optimizer
 from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_curves
-from rnnapps.training.run_folder import RunFolder, check_run_dir, open_run, remove_run
+from rnnapps.training.runs import check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
 from rnnapps.training.training_loop import fit
+from rnnapps.training.training_run import ResumableCallback
 
 __all__ = [
     "OPTIMIZERS",
@@ -20,6 +23,7 @@ __all__ = [
     "History",
     "Interrupted",
     "ReduceOnPlateau",
+    "ResumableCallback",
     "RunError",
     "RunFolder",
     "apply_gradients",
@@ -28,6 +32,7 @@ __all__ = [
     "fit",
     "gradient_flow",
     "learning_rate_schedule",
+    "load_model",
     "open_run",
     "optimizer",
     "plot_attention",

@@ -5,23 +5,22 @@ included), of the optimizer (slots, step count, averaged weights) and of the met
 variables are written by `tf.train.Checkpoint`: Keras's `.weights.h5` leaves out random generators and metrics, while
 this takes any list of variables of any dtype, also distributed ones, and keeps a checksum of each. Nothing is pickled.
 
-The folder is written under another name and renamed when complete. Should the disk itself lose a part later (power
-cut), the checksums tell, and the checkpoint before it is used.
+The folder is written under another name, waits for the disk, and is renamed when complete. Should the disk itself lose
+a part later, the checksums tell, and the checkpoint before it is used.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import shutil
 import warnings
 from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
 
-from rnnapps.training.errors import RunError
+from rnnapps.files import remove_folder, replacing
+from rnnapps.run_folder import RunError
 from rnnapps.training.state import State
 
 KEEP = 2  # the newest, and one to fall back on
@@ -36,7 +35,7 @@ class Checkpoints:
             exist.
     """
 
-    def __init__(self, folder: pathlib.Path, model: keras.Model):
+    def __init__(self, folder: pathlib.Path, model: keras.Model) -> None:
         self.folder = folder
         self._variables = _unique(
             [*model.variables, *model.optimizer.variables, *(v for metric in model.metrics for v in metric.variables)]
@@ -48,18 +47,15 @@ class Checkpoints:
         name = f"epoch-{state.epoch:05d}-step-{state.step:08d}"
         if name == self._written:
             return
-        partial = self.folder / f".writing-{os.getpid()}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        self._tensorflow_checkpoint().write(str(partial / "variables"))
-        description = {"variables": [_describe(variable) for variable in self._variables], "state": state.to_json()}
-        (partial / "state.json").write_text(json.dumps(description), "utf-8")
-        if (self.folder / name).exists():  # it could not be read, or we would have gone on from it
-            self._remove(self.folder / name)
-        os.replace(partial, self.folder / name)
+        # A folder of this name that is there already could not be read, or the run would have gone on from it.
+        with replacing(self.folder / name, durable=True) as partial:
+            partial.mkdir()
+            self._tensorflow_checkpoint().write(str(partial / "variables"))
+            description = {"variables": [_describe(variable) for variable in self._variables], "state": state.to_json()}
+            (partial / "state.json").write_text(json.dumps(description), "utf-8")
         self._written = name
         for old in self._complete()[:-KEEP]:
-            self._remove(old)
+            remove_folder(old)
 
     def restore(self) -> State | None:
         """Puts the newest readable checkpoint into the variables and returns its state; None if there is none yet.
@@ -67,8 +63,6 @@ class Checkpoints:
         Raises:
             RunError: The checkpoint is of another model, or none of those that are there can be read.
         """
-        for leftover in self.folder.glob(".*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         complete = self._complete()
         for path in reversed(complete):
             try:
@@ -87,12 +81,6 @@ class Checkpoints:
 
     def _complete(self) -> list[pathlib.Path]:
         return sorted(self.folder.glob("epoch-*-step-*"))
-
-    def _remove(self, checkpoint: pathlib.Path) -> None:
-        # Renamed first: a kill amid the removal must not leave half of it under a name that restore() looks at.
-        doomed = self.folder / f".removing-{os.getpid()}-{checkpoint.name}"
-        os.replace(checkpoint, doomed)
-        shutil.rmtree(doomed)
 
     def _tensorflow_checkpoint(self) -> tf.train.Checkpoint:
         return tf.train.Checkpoint(variables=[variable.value for variable in self._variables])

@@ -1,15 +1,12 @@
-"""What a training run says when it cannot start, or stops before its end."""
+"""The exceptions of a training run that stops before its end."""
 
 from __future__ import annotations
 
 import pathlib
 import signal
 
-from rnnapps.errors import Stopped, UserError
-
-
-class RunError(UserError):
-    """A mistake that the user of a run can mend; the message is one line that says what is wrong and how to mend it."""
+from rnnapps.errors import Stopped
+from rnnapps.run_folder import RunError
 
 
 class Diverged(RunError):

@@ -7,7 +7,7 @@ The recurrences measure the norms in the backward pass itself (`rnnapps.recurren
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
@@ -18,29 +18,31 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.layers import Recurrent
+from rnnapps.training.model_steps import kept_state
 from rnnapps.training.plots import INK, STYLE, save
-from rnnapps.training.tensorboard import _SCALAR
+from rnnapps.training.tensorboard import SCALAR
 
 COLOURS = ("#d1495b", "#2e6f95", "#edae49", "#66a182", "#8d6a9f", "#7a8ca3")
 
 
 def gradient_flow(model: keras.Model, batch: Any, *, training: bool = True) -> dict[str, np.ndarray]:
-    """The norm of the loss's gradient in the hidden state of every step, for each recurrent layer.
+    """Measures the norm of the loss's gradient in the hidden state of every step, for each recurrent layer.
 
     Args:
-        model: compiled, so that it has a loss; built on the TensorFlow backend.
-        batch: what `fit` takes for one batch: `(x, y)` or `(x, y, sample_weight)`.
-        training: whether dropout is on, as in a step of training. Weights and states are as before afterwards.
+        model: A compiled model (it needs a loss), built on the TensorFlow backend.
+        batch: One batch as `fit` takes it: `(x, y)` or `(x, y, sample_weight)`.
+        training: Whether dropout is on, as in a step of training. Weights and states are as before afterwards.
 
     Returns:
-        From the name of each layer of ours in the model, in order, also inside `Bidirectional` and `Stacked` (then with
-        the names of the layers around it, "bidirectional/forward_lstm"), to float array `(time,)`: the L2 norm of
-        ∂L/∂h_t over batch and units, after the layer's `gradient_clip`. In the order of the inputs: the gradient of a
-        layer that reads forwards comes in at the last step. A layer that is called more than once has one entry a call,
-        ("lstm", "lstm (call 2)"). Layers on Keras's loop (`layer.engine`) cannot be measured and are left out.
+        For each recurrent layer of `rnnapps.layers` in the model a float array `(time,)`: the L2 norm of ∂L/∂h_t over
+        batch and units, after the layer's `gradient_clip`, in the order of the inputs (so the gradient enters a layer
+        that reads forwards at the last step). The keys are the names of the layers in the order of the model, inside
+        `Bidirectional` and `Stacked` with the names of the layers around them ("bidirectional/forward_lstm"). A layer
+        that is called more than once has one entry a call ("lstm", "lstm (call 2)"). Layers on Keras's loop (see
+        `layer.engine`) cannot be measured and are left out.
 
     Raises:
-        ValueError: if there is no layer to measure.
+        ValueError: There is no layer to measure.
 
     Example:
         >>> model = keras.Sequential([keras.Input((None, 3)), LSTM(4), keras.layers.Dense(1)])
@@ -62,12 +64,11 @@ def _measure(
     layers = recurrent_layers(model)
     probes: dict[str, tf.Tensor] = {}
     backwards: list[str] = []
-    before = [variable.numpy() for variable in model.non_trainable_variables]
-    with tf.GradientTape() as tape:
+    with kept_state(model), tf.GradientTape() as tape:
 
-        def probe_for(name: str, layer: Recurrent):
+        def probe_for(name: str, layer: Recurrent) -> Callable[[tf.Tensor], tf.Tensor]:
             def probe(sequences: tf.Tensor) -> tf.Tensor:
-                calls = sum(one == name or one.startswith(f"{name} (call ") for one in probes)
+                calls = sum(label == name or label.startswith(f"{name} (call ") for label in probes)
                 label = f"{name} (call {calls + 1})" if calls else name
                 probes[label] = tf.zeros(tf.shape(sequences)[1])
                 tape.watch(probes[label])
@@ -87,10 +88,8 @@ def _measure(
                 layer.gradient_probe = None
     weights = {name: [weight.value for weight in layer.trainable_weights] for name, layer in layers.items()}
     flow, norms = tape.gradient(loss, (probes, weights), unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    for variable, value in zip(model.non_trainable_variables, before, strict=True):
-        variable.assign(value)
     return (
-        {name: one.numpy() for name, one in flow.items()},
+        {name: norm.numpy() for name, norm in flow.items()},
         {name: float(tf.linalg.global_norm(gradients)) for name, gradients in norms.items() if gradients},
         backwards,
     )
@@ -98,25 +97,29 @@ def _measure(
 
 def recurrent_layers(model: keras.Model) -> dict[str, Recurrent]:
     """The layers of a built model that can be measured, by name."""
-    found = {}
+    layers = {}
     for layer in model._flatten_layers(include_self=True, recursive=True):
         if isinstance(layer, Recurrent) and not layer.engine.startswith("keras loop"):
             # A weight's path names all the layers around it, the model first and the cell and the weight last.
             path = layer.cell.kernel.path.removeprefix(f"{model.name}/")
-            found["/".join(path.split("/")[:-2]) or layer.name] = layer
-    if not found:
-        raise ValueError("the model has no layer whose gradient flow can be measured: none of ours, or none fused")
-    return found
+            layers["/".join(path.split("/")[:-2]) or layer.name] = layer
+    if not layers:
+        raise ValueError(
+            "gradient flow needs a recurrent layer of rnnapps.layers that runs in the fused loop, "
+            "got a model without one"
+        )
+    return layers
 
 
 class GradientFlow(keras.callbacks.Callback):
     """Measures the gradient flow on one batch after every epoch, logs it for TensorBoard and draws it.
 
     Args:
-        batch: the batch, see `gradient_flow`; the same after every epoch, so that the lines can be compared.
-        log_dir: folder for TensorBoard's event files, or None. For each layer: the norms of ∂L/∂h_t at the first and
+        batch: The batch, see `gradient_flow`; the same after every epoch, so that the lines can be compared.
+        log_dir: Folder for TensorBoard's event files, or None. For each layer: the norms of ∂L/∂h_t at the first and
             the last step, their ratio, and the norm of the gradient of its weights.
-        picture: path of the PNG, or None: the flow after the latest epoch, that after the first one faint behind it.
+        picture: Path of the PNG, or None: the flow after the latest epoch, with that after the first one faint behind
+            it.
     """
 
     def __init__(
@@ -140,6 +143,14 @@ class GradientFlow(keras.callbacks.Callback):
             plot_gradient_flow(flow, self.picture, title=title, backwards=backwards, before=self.first)
         self.first = self.first or flow
 
+    def get_state(self) -> dict[str, list[float]] | None:
+        """Returns the flow after the first epoch, so that a resumed run still draws it."""
+        return None if self.first is None else {name: norms.tolist() for name, norms in self.first.items()}
+
+    def set_state(self, state: dict[str, list[float]] | None) -> None:
+        """Takes back what `get_state` returned."""
+        self.first = None if state is None else {name: np.array(norms, "float32") for name, norms in state.items()}
+
     def _log(self, flow: Mapping[str, np.ndarray], norms: Mapping[str, float], epoch: int) -> None:
         values = {f"gradient_norm/{name}": norm for name, norm in norms.items()}
         for name, steps in flow.items():
@@ -147,9 +158,10 @@ class GradientFlow(keras.callbacks.Callback):
                 values[f"gradient_flow/{name}/first_step"] = steps[0]
                 values[f"gradient_flow/{name}/last_step"] = steps[-1]
                 values[f"gradient_flow/{name}/first_over_last"] = steps[0] / max(steps[-1], 1e-30)
+        assert self.writer is not None
         with self.writer.as_default():
             for name, value in values.items():
-                tf.summary.write(name, tf.constant(value, tf.float32), step=epoch, metadata=_SCALAR)
+                tf.summary.write(name, tf.constant(value, tf.float32), step=epoch, metadata=SCALAR)
         self.writer.flush()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -168,11 +180,11 @@ def plot_gradient_flow(
     """Draws the norms of ∂L/∂h_t over the steps on a log scale, one line a layer, and writes a PNG.
 
     Args:
-        flow: what `gradient_flow` returned.
-        path: where the PNG goes.
-        title: its title.
-        backwards: names of the layers that read from the last step to the first.
-        before: an earlier flow, drawn faint behind this one.
+        flow: What `gradient_flow` returned.
+        path: Where the PNG goes.
+        title: Its title.
+        backwards: Names of the layers that read from the last step to the first.
+        before: An earlier flow, drawn faint behind this one.
     """
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(7.5, 4.2), layout="constrained")
@@ -188,7 +200,7 @@ def draw_gradient_flow(
     backwards: Collection[str] = (),
     before: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """The same into axes of matplotlib."""
+    """Draws what `plot_gradient_flow` draws into axes of matplotlib; see there for the arguments."""
     for number, (name, norms) in enumerate(flow.items()):
         colour = COLOURS[number % len(COLOURS)]
         earlier = (before or {}).get(name)
@@ -211,5 +223,5 @@ def draw_gradient_flow(
 
 
 def _positive(norms: np.ndarray) -> np.ndarray:
-    """A log scale has no place for a gradient that has died out altogether."""
+    """Replaces zeros, which a log scale cannot show, by gaps."""
     return np.where(norms > 0, norms, np.nan)

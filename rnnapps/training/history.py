@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rnnapps.training.run_folder import RunFolder
+from rnnapps.run_folder import RunFolder
 from rnnapps.training.state import Row
 
 

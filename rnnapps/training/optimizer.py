@@ -31,7 +31,7 @@ def optimizer(
     weight_decay: float | None = None,
     weight_averaging: float | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Returns a Keras optimizer with what recurrent networks need.
+    """Makes a Keras optimizer with what recurrent networks need.
 
     Args:
         name: `"adam"`, `"adamw"`, `"rmsprop"` or `"sgd"`.
@@ -44,6 +44,9 @@ def optimizer(
         weight_averaging: Momentum of an exponential moving average of the weights, for example 0.999: the average is
             what `fit` validates and saves, while training goes on with the raw weights. None: no averaging.
 
+    Returns:
+        The optimizer, not built.
+
     Raises:
         ValueError: An unknown name or a value out of range.
 
@@ -55,11 +58,11 @@ def optimizer(
     networks" (2013), section 3.2. Averaging: Polyak and Juditsky (1992).
     """
     if name not in _OPTIMIZERS:
-        raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; it is {name!r}")
+        raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}")
     if clip_norm is not None and not clip_norm > 0:
-        raise ValueError(f"clip_norm must be above 0, or None for no clipping; it is {clip_norm}")
+        raise ValueError(f"clip_norm must be above 0, or None for no clipping, got {clip_norm}")
     if weight_averaging is not None and not 0 < weight_averaging < 1:
-        raise ValueError(f"weight_averaging must be between 0 and 1, or None for none; it is {weight_averaging}")
+        raise ValueError(f"weight_averaging must be between 0 and 1, or None for none, got {weight_averaging}")
     arguments: dict[str, Any] = {
         "learning_rate": learning_rate_schedule(
             schedule, learning_rate, total_steps=total_steps, warmup_steps=warmup_steps
@@ -78,16 +81,16 @@ def apply_gradients(
     gradients: Sequence[tf.Tensor | tf.IndexedSlices],
     weights: Sequence[keras.Variable],
 ) -> None:
-    """One update of the weights, compiled by XLA as one function; for a `train_step` that is not compiled itself.
+    """Updates the weights once, compiled by XLA as one function; for a `train_step` that is not compiled itself.
 
     Adam is a dozen element-wise ops, each of which reads and writes a whole embedding table; compiled they are one
     pass, which halves the time of an update of some million weights. Gradients of embeddings are made dense first, so
     that clipping sees the norm of the gradient and not that of its unsummed parts.
 
     Args:
-        optimizer: a built Keras optimizer.
-        gradients: one for each weight.
-        weights: the variables that it was built for.
+        optimizer: A built Keras optimizer.
+        gradients: One gradient for each weight.
+        weights: The variables that the optimizer was built for.
     """
     if tf.distribute.has_strategy():  # replicas must meet inside `apply`, which XLA would not let them
         optimizer.apply(list(gradients), list(weights))
@@ -98,11 +101,11 @@ def apply_gradients(
 
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
-    """Gives `model` the averaged weights inside the block, if its optimizer keeps them; afterwards the raw ones.
+    """Gives `model` the averaged weights inside the block, if its optimizer keeps them, and then the raw ones back.
 
     `keras.callbacks.SwapEMAWeights` swaps by adding and subtracting, which rounds, so that training would go on from
-    weights that are slightly off; here they come back bit for bit. And `model.fit` overwrites the raw weights with the
-    average whenever it returns.
+    weights that are slightly off; here they are restored bit for bit. And `model.fit` overwrites the raw weights with
+    the average whenever it returns.
     """
     inner = _inner(model.optimizer)
     if not (inner.use_ema and inner.built and keras.ops.convert_to_numpy(inner.iterations) > 0):

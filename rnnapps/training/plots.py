@@ -9,6 +9,7 @@ import math
 import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.figure
@@ -18,7 +19,7 @@ import numpy as np
 from rnnapps.files import replacing
 
 TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
-STYLE = {
+STYLE: Any = {
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -42,8 +43,8 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best
         path: Where the PNG goes.
         best_epoch: Marked by a line, if given.
     """
-    names = dict.fromkeys(key.removeprefix("val_") for row in rows for key in row)
-    names = [name for name in names if name not in (*_NO_CURVE, "learning_rate", "loss")]
+    known = dict.fromkeys(key.removeprefix("val_") for row in rows for key in row)
+    names = [name for name in known if name not in (*_NO_CURVE, "learning_rate", "loss")]
     names = ["loss", *names]
     if len({row["learning_rate"] for row in rows}) > 1:
         names.append("learning_rate")
@@ -90,7 +91,7 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
     counts = np.asarray(counts)
     n = len(classes)
     if counts.shape != (n, n):
-        raise ValueError(f"counts must have the shape ({n}, {n}) for {n} classes; it is {counts.shape}")
+        raise ValueError(f"counts must have the shape ({n}, {n}) for {n} classes, got {counts.shape}")
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     cell, font, decimals = (1.15, 11, 1) if n <= 6 else (0.72, 8.5, 1) if n <= 14 else (0.48, 6.5, 0)  # cell in inches

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rich.console
-import rich.progress
+import rich.live
+import rich.text
 
 from rnnapps.training.state import Row
 
 REFRESH_SECONDS = 0.2
+BAR_WIDTH, MIN_BAR_WIDTH = 24, 5
 
 
 class Progress:
-    """Says nothing; the base of the two that do.
+    """Silent progress display; base class of the two visible ones.
 
     `step` is called after every batch, thousands of times a second with a small model; it reads the metrics, which
     waits for the device, only when there is something to draw.
     """
 
     def begin(self, label: str, steps: int | None, done: int = 0) -> None:
-        """Starts a bar of `steps` batches, `done` of which lie behind us. None: as many as there are."""
+        """Starts a bar of `steps` batches (None: unknown), `done` of which are done."""
 
     def step(self, done: int, metrics: Mapping[str, Any]) -> None:
-        """Shows that `done` batches are behind us."""
+        """Shows that `done` batches are done."""
 
     def epoch_end(self, row: Row, epochs: int, best: bool) -> None:
         """Shows a finished epoch."""
@@ -35,14 +37,14 @@ class Progress:
         """Shows a line of text."""
 
     def close(self) -> None:
-        """Takes the bar away."""
+        """Removes the bar."""
 
 
 class PlainProgress(Progress):
     """One line an epoch, without control characters: for log files and pipes."""
 
     def epoch_end(self, row: Row, epochs: int, best: bool) -> None:
-        self.say(epoch_line(row, epochs, best))
+        self.say("  ".join(epoch_parts(row, epochs, best)))
 
     def say(self, message: str) -> None:
         print(message, file=sys.stderr, flush=True)
@@ -53,28 +55,17 @@ class TerminalProgress(Progress):
 
     def __init__(self) -> None:
         self._console = rich.console.Console(stderr=True, highlight=False)
-        self._bar = rich.progress.Progress(
-            rich.progress.TextColumn("{task.description}"),
-            rich.progress.BarColumn(bar_width=24),
-            rich.progress.TextColumn("{task.fields[count]}  {task.fields[metrics]}", markup=False),
-            rich.progress.TextColumn("{task.fields[left]}", style="cyan"),
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-        )
-        self._bar.start()
-        self._task: rich.progress.TaskID | None = None
+        self._live = rich.live.Live(console=self._console, auto_refresh=False, transient=True)
+        self._live.start()
+        self._label = ""
         self._steps: int | None = None
         self._started_at = 0
         self._first = self._next = 0.0
 
     def begin(self, label: str, steps: int | None, done: int = 0) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._steps, self._started_at = steps, done
+        self._label, self._steps, self._started_at = label, steps, done
         self._first, self._next = 0.0, 0.0
-        self._task = self._bar.add_task(label, total=steps, completed=done, count="", metrics="", left="starting")
-        self._bar.refresh()
+        self._draw(done, {}, "starting")
 
     def step(self, done: int, metrics: Mapping[str, Any]) -> None:
         now = time.monotonic()
@@ -86,18 +77,20 @@ class TerminalProgress(Progress):
         left = ""
         if self._steps is not None and done > self._started_at:
             left = duration((now - self._first) / (done - self._started_at) * (self._steps - done)) + " left"
-        count = f"{done}/{self._steps}" if self._steps is not None else f"{done}"
-        self._bar.update(self._task, completed=done, count=count, metrics=metric_text(metrics), left=left)
-        self._bar.refresh()
+        self._draw(done, metrics, left)
+
+    def _draw(self, done: int, metrics: Mapping[str, Any], left: str) -> None:
+        width = self._console.width - 1  # a full last column makes some terminals wrap
+        self._live.update(bar_line(self._label, done, self._steps, metrics, left, width), refresh=True)
 
     def epoch_end(self, row: Row, epochs: int, best: bool) -> None:
-        self.say(epoch_line(row, epochs, best))
+        self.say(wrapped(epoch_parts(row, epochs, best), self._console.width))
 
     def say(self, message: str) -> None:
-        self._bar.console.print(message, markup=False, soft_wrap=True)
+        self._console.print(message, markup=False)
 
     def close(self) -> None:
-        self._bar.stop()
+        self._live.stop()
 
 
 def show_progress(wanted: bool) -> Progress:
@@ -109,22 +102,68 @@ def show_progress(wanted: bool) -> Progress:
     return PlainProgress()
 
 
-def epoch_line(row: Row, epochs: int, best: bool) -> str:
-    """Returns one finished epoch as a line of text.
+def epoch_parts(row: Row, epochs: int, best: bool) -> list[str]:
+    """Says how an epoch went, in parts that a line should not be broken in.
 
     Example:
-        >>> epoch_line({"epoch": 2, "step": 80, "seconds": 75.2, "learning_rate": 1e-3, "loss": 0.5}, 10, True)
-        'epoch  2/10  loss 0.5000  1:15  best'
+        >>> epoch_parts({"epoch": 2, "step": 80, "seconds": 75.2, "learning_rate": 1e-3, "loss": 0.5}, 10, True)
+        ['epoch  2/10', 'loss 0.5000', '1:15', 'best']
     """
     metrics = {name: value for name, value in row.items() if name not in ("epoch", "step", "seconds", "learning_rate")}
-    parts = [f"epoch {int(row['epoch']):{len(str(epochs))}d}/{epochs}", metric_text(metrics)]
-    parts.append(duration(row["seconds"]))
-    return "  ".join(parts + ["best"] * best)
+    epoch = f"epoch {int(row['epoch']):{len(str(epochs))}d}/{epochs}"
+    return [epoch, *metric_texts(metrics), duration(row["seconds"]), *["best"] * best]
 
 
-def metric_text(metrics: Mapping[str, Any]) -> str:
-    """Returns the metrics as `name value` pairs: four decimals, or an exponent where those would not tell the value."""
-    return "  ".join(f"{name} {_number(float(value))}" for name, value in metrics.items())
+def wrapped(parts: Sequence[str], width: int) -> str:
+    """Joins parts by two spaces, in lines of at most `width` characters; later lines start under the second part.
+
+    Example:
+        >>> print(wrapped(["epoch 2/9", "loss 0.5000", "val_loss 0.6000", "1:15"], 28))
+        epoch 2/9  loss 0.5000
+                   val_loss 0.6000
+                   1:15
+    """
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + 2 + len(part) <= width:
+            lines[-1] += "  " + part
+        else:
+            lines.append(" " * (len(parts[0]) + 2) + part)
+    return "\n".join(lines)
+
+
+def bar_line(
+    label: str, done: int, steps: int | None, metrics: Mapping[str, Any], left: str, width: int
+) -> rich.text.Text:
+    """Draws the state of an epoch in one line: what does not fit into `width` is left out, the bar and metrics first.
+
+    Example:
+        >>> bar_line("epoch 1/3", 50, 200, {"loss": 0.5}, "0:17 left", 60).plain
+        'epoch 1/3  ━━━━━━━━━━━━━━━━  50/200  loss 0.5000  0:17 left'
+        >>> bar_line("epoch 1/3", 50, 200, {"loss": 0.5}, "0:17 left", 30).plain
+        'epoch 1/3  50/200  0:17 left'
+    """
+    count = f"{done}/{steps}" if steps is not None else f"{done}"
+    ends = [label, count, *[left] * bool(left)]
+    free = width - len("  ".join(ends))
+    shown = []
+    for text in metric_texts(metrics):
+        if free < len(text) + 2:
+            break
+        shown.append(text)
+        free -= len(text) + 2
+    line = rich.text.Text(label, no_wrap=True, overflow="crop")
+    bar = min(BAR_WIDTH, free - 2)
+    if steps and bar >= MIN_BAR_WIDTH:
+        filled = round(bar * min(done / steps, 1))
+        line.append("  ").append("━" * filled, "cyan").append("━" * (bar - filled), "bright_black")
+    line.append("  ".join(["", count, *shown]))
+    return line.append("  " + left, "cyan") if left else line
+
+
+def metric_texts(metrics: Mapping[str, Any]) -> list[str]:
+    """Returns `name value` of each metric: four decimals, or an exponent where those would not tell the value."""
+    return [f"{name} {_number(float(value))}" for name, value in metrics.items()]
 
 
 def _number(value: float) -> str:

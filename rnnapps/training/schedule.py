@@ -15,7 +15,7 @@ SCHEDULES = ("constant", "cosine", "plateau")
 def learning_rate_schedule(
     name: str, learning_rate: float, *, total_steps: int | None = None, warmup_steps: int = 0
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Returns what a Keras optimizer takes as its learning rate.
+    """Makes what a Keras optimizer takes as its learning rate.
 
     Args:
         name: `"constant"`; `"cosine"`: up from 0 in a straight line over `warmup_steps` steps, then down to 0 along
@@ -25,6 +25,9 @@ def learning_rate_schedule(
         total_steps: Steps of the whole training, warm-up included. Needed for `"cosine"`.
         warmup_steps: Recurrent networks that start at a high learning rate gain from a few hundred. Only for
             `"cosine"`.
+
+    Returns:
+        The learning rate itself, or a schedule.
 
     Raises:
         ValueError: Unknown name, or steps that do not fit the schedule.
@@ -38,17 +41,17 @@ def learning_rate_schedule(
     restarts; warm-up as in Goyal et al., "Accurate, large minibatch SGD" (2017), section 2.2.
     """
     if name not in SCHEDULES:
-        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}; it is {name!r}")
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {name!r}")
     if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be above 0; it is {learning_rate}")
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
     if name != "cosine":
         if warmup_steps:
-            raise ValueError(f"warmup_steps={warmup_steps} needs schedule 'cosine'; it is {name!r}")
+            raise ValueError(f"warmup_steps={warmup_steps} needs schedule 'cosine', got {name!r}")
         return float(learning_rate)
     if total_steps is None or not 0 <= warmup_steps < total_steps:
         raise ValueError(
-            "schedule 'cosine' needs total_steps above warmup_steps >= 0; "
-            f"total_steps={total_steps}, warmup_steps={warmup_steps}"
+            "schedule 'cosine' needs total_steps above warmup_steps >= 0, "
+            f"got total_steps={total_steps}, warmup_steps={warmup_steps}"
         )
     if not warmup_steps:
         return keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=total_steps)
@@ -76,14 +79,14 @@ class ReduceOnPlateau:
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < 1:
-            raise ValueError(f"factor must be between 0 and 1; it is {self.factor}")
+            raise ValueError(f"factor must be between 0 and 1, got {self.factor}")
         if self.patience < 1:
-            raise ValueError(f"patience must be at least 1; it is {self.patience}")
+            raise ValueError(f"patience must be at least 1, got {self.patience}")
 
 
 @dataclasses.dataclass
 class Plateau:
-    """How long the monitored value has stood still, as far as `ReduceOnPlateau` is concerned."""
+    """For how many epochs the monitored value has not improved since `ReduceOnPlateau` last acted."""
 
     best: float | None = None
     wait: int = 0

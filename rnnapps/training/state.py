@@ -1,4 +1,4 @@
-"""Where a run stands: everything that is not a variable of TensorFlow's and that a resumed run must know."""
+"""Where a run stands: everything that a resumed run needs beside TensorFlow's variables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = dict[str, float]
 
 @dataclasses.dataclass
 class State:
-    """The position in the data and what has been found so far.
+    """The position in the data and the results so far.
 
     Attributes:
         epoch: The epoch that is being trained, from 0; equal to the number of finished epochs.
@@ -24,6 +24,7 @@ class State:
             None.
         best: The best epoch so far.
         plateau: The memory of `ReduceOnPlateau`.
+        callbacks: The states of callbacks that have one, by name.
         rows: One row of `history.csv` for every finished epoch.
     """
 
@@ -34,6 +35,7 @@ class State:
     train_logs: Row | None = None
     best: Best = dataclasses.field(default_factory=Best)
     plateau: Plateau = dataclasses.field(default_factory=Plateau)
+    callbacks: dict[str, Any] = dataclasses.field(default_factory=dict)
     rows: list[Row] = dataclasses.field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:

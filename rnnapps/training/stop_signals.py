@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a question that the training loop asks, so that it stops between two steps."""
+"""Ctrl-C and SIGTERM as a flag that the training loop reads, so that it stops between two steps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StopSignals:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:

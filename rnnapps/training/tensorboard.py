@@ -9,8 +9,8 @@ import tensorflow as tf
 from rnnapps.training.state import Row
 
 # `tf.summary.scalar` needs the tensorboard package, which TensorFlow no longer brings; this writes the same record.
-_SCALAR = tf.compat.v1.SummaryMetadata(
-    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class="DATA_CLASS_SCALAR"
+SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class="DATA_CLASSSCALAR"
 )
 
 
@@ -21,7 +21,7 @@ class EventFiles:
         folder: The run's `logs` folder. A file is made with the first row; a resumed run makes another beside it.
     """
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
@@ -35,7 +35,7 @@ class EventFiles:
                 self._writers[side] = tf.summary.create_file_writer(str(self._folder / side))
             with self._writers[side].as_default():
                 value = tf.constant(value, tf.float32)
-                tf.summary.write(name.removeprefix("val_"), value, step=int(row["epoch"]), metadata=_SCALAR)
+                tf.summary.write(name.removeprefix("val_"), value, step=int(row["epoch"]), metadata=SCALAR)
         for writer in self._writers.values():
             writer.flush()
 

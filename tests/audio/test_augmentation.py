@@ -94,7 +94,7 @@ def test_a_voice_is_stretched_along_frequency_in_all_frames_alike():
     frames = np.zeros((32, 5, 40), "float32")
     frames[:, :, 20] = 1
     peaks = varied(frames, warp=0.25)[0].argmax(axis=2)
-    assert np.all(peaks == peaks[:, :1])
+    assert np.all(peaks == peaks[:, :1])  # indices of bands
     assert 16 <= peaks.min() < 18 and 22 < peaks.max() <= 25
 
 
@@ -109,7 +109,8 @@ def test_a_voice_is_stretched_along_time_and_its_mask_with_it():
 
 def test_a_microphone_colours_all_frames_of_a_clip_alike_and_smoothly():
     found, _ = varied(np.zeros((256, 3, 40), "float32"), channel=0.5)
-    np.testing.assert_array_equal(found[:, 0], found[:, 2])
+    # Frames of one clip are computed at different places of a vector, so rounding may differ.
+    np.testing.assert_allclose(found[:, 0], found[:, 2], atol=1e-6)
     assert np.abs(np.diff(found[:, 0], axis=1)).max() < 0.8
     assert found[:, 0].std() == pytest.approx(0.5 * np.sqrt(3), rel=0.1)  # one constant and four cosines
 

@@ -64,7 +64,8 @@ def test_padding_changes_no_frame_and_is_masked():
     alone, _ = layer(clip[None])
     padded, mask = layer(np.pad(clip, (0, 700))[None], np.array([1234]))
     assert mask.numpy().sum() == alone.shape[1] == 1234 // 80
-    np.testing.assert_array_equal(padded[:, : alone.shape[1]], alone)
+    # Not bit for bit: the shape of the product with the mel filters differs, and so may its order of summation.
+    np.testing.assert_allclose(padded[:, : alone.shape[1]], alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 79, 80])

@@ -12,9 +12,9 @@ def random(*shape):
 
 @pytest.mark.parametrize(("kernel", "stride"), [((5, 5), (2, 2)), ((3, 4), (3, 1)), ((4, 3), (1, 2))])
 def test_a_convolution_is_kerass_on_a_padded_sequence(kernel, stride):
-    layer = TimeConvolution(4, kernel, stride)
+    layer = TimeConvolution(4, kernel_size=kernel, strides=stride)
     sequences = random(2, 17, 10, 3)
-    outputs, _ = layer(sequences)
+    outputs = layer(sequences)
     plain = keras.layers.Conv2D(4, kernel, stride, use_bias=False)
     padded = np.pad(sequences, ((0, 0), (kernel[0] - stride[0], 0), layer.edges, (0, 0)))
     plain.build(padded.shape)
@@ -30,7 +30,7 @@ def test_a_convolution_is_kerass_on_a_padded_sequence(kernel, stride):
 def test_a_convolution_of_chunks_is_that_of_the_whole(chunk):
     layer = TimeConvolution(4, (5, 3), (3, 2))
     sequences = random(2, 20, 8, 1)
-    whole, _ = layer(sequences)
+    whole = layer(sequences)
     state, parts = layer.initial_state(2), []
     for begin in range(0, 20, chunk):
         steps, state = layer.stream(sequences[:, begin : begin + chunk], state)
@@ -41,9 +41,10 @@ def test_a_convolution_of_chunks_is_that_of_the_whole(chunk):
 def test_masked_steps_touch_no_real_ones():
     layer = TimeConvolution(4)
     sequences, lengths = random(3, 20, 8, 1), [20, 11, 1]
-    outputs, mask = layer(sequences, mask=tf.sequence_mask(lengths, 20))
+    mask = tf.sequence_mask(lengths, 20)
+    outputs, mask = layer(sequences, mask=mask), layer.compute_mask(sequences, mask)
     assert mask.numpy().sum(axis=1).tolist() == [length // 2 for length in lengths]
-    other, _ = layer(np.where(np.arange(20)[:, None, None] < 11, sequences[1:2], 9.0))
+    other = layer(np.where(np.arange(20)[:, None, None] < 11, sequences[1:2], 9.0))
     np.testing.assert_allclose(outputs[1, :5], other[0, :5], atol=1e-6)
 
 
@@ -71,12 +72,12 @@ def test_attention_over_chunks_is_that_over_the_whole(half_life, chunk):
 
 def test_no_steps_give_zeros():
     assert np.all(AttentionPooling()(np.zeros((2, 0, 4), "float32")).numpy() == 0)
-    assert TimeConvolution(4)(np.zeros((2, 0, 8, 1), "float32"))[0].shape == (2, 0, 4, 4)
+    assert TimeConvolution(4)(np.zeros((2, 0, 8, 1), "float32")).shape == (2, 0, 4, 4)
 
 
 def test_layers_come_back_from_a_file(tmp_path):
     inputs = keras.Input((None, 8, 1))
-    sequence = keras.layers.Reshape((-1, 16))(TimeConvolution(4)(inputs)[0])
+    sequence = keras.layers.Reshape((-1, 16))(TimeConvolution(4)(inputs))
     model = keras.Model(inputs, AttentionPooling(5.0)(sequence))
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
@@ -84,7 +85,7 @@ def test_layers_come_back_from_a_file(tmp_path):
 
 
 def test_impossible_layers_are_refused():
-    with pytest.raises(ValueError, match="stride must not be larger"):
+    with pytest.raises(ValueError, match="`strides` must not be larger than `kernel_size` in time, got"):
         TimeConvolution(4, (2, 2), (3, 1))
     with pytest.raises(ValueError, match="half_life"):
         AttentionPooling(0)

@@ -4,8 +4,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from rnnapps.cli import App, config_option, input_texts
+from rnnapps.cli import App
+from rnnapps.cli.config import config_option
+from rnnapps.cli.inputs import input_texts
 from rnnapps.cli.options import SECONDS
+from rnnapps.cli.output import say
 from rnnapps.errors import UserError
 
 
@@ -18,9 +21,11 @@ def app():
 @click.option("--units", type=click.IntRange(1), default=8)
 @click.option("--max-length", type=int, default=5)
 @click.option("--cell", type=click.Choice(["gru", "lstm"]), default="lstm")
-@config_option
 def show(units, max_length, cell):
     click.echo(f"{units} {max_length} {cell}")
+
+
+app.commands["show"].params.append(config_option())
 
 
 @app.command()
@@ -107,7 +112,7 @@ def test_a_missing_configuration_is_named():
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "1e30", "0", "-1", "soon"])
-def test_a_time_that_is_none_is_refused_in_one_line(seconds):
+def test_a_time_that_is_not_valid_is_refused_in_one_line(seconds):
     result = run("wait", "--timeout", seconds)
     assert result.exit_code == 2
     assert "'--timeout'" in result.stderr and result.stderr.count("\n") == 1
@@ -122,6 +127,13 @@ def test_texts_come_from_arguments_or_from_lines():
 def test_texts_that_are_not_utf_8_are_read_all_the_same():
     assert run("echo", "caf\udce9").output == "'caf\ufffd'\n"
     assert run("echo", input=b"caf\xe9\n").output == "'caf\ufffd'\n"
+
+
+def test_text_of_a_model_cannot_control_the_terminal(capsys):
+    say("\x1b[31mred\x1b[0m\nsecond line\x07")
+    output = capsys.readouterr().out
+    assert "\x1b" not in output and "\x07" not in output
+    assert output.count("\n") == 2 and "red" in output
 
 
 def test_no_command_shows_the_help():

@@ -93,7 +93,7 @@ def test_the_batch_does_not_matter(search) -> None:
         length = found.ids.shape[2]
         np.testing.assert_array_equal(found.ids[0], whole.ids[sentence, :, :length])
         assert not np.any(whole.ids[sentence, :, length:])
-        np.testing.assert_allclose(found.scores[0], whole.scores[sentence], rtol=1e-6)
+        np.testing.assert_allclose(found.scores[0], whole.scores[sentence], rtol=1e-5)  # another batch, other sums
 
 
 @pytest.mark.parametrize("search", [beam_search, greedy, sample])
@@ -153,7 +153,7 @@ def test_a_start_for_each_sentence() -> None:
         model.step, model.states, tf.constant(model.tables), start=tf.constant([1, 2]), end=0, max_length=6
     )
     again = beam_search(model.step, model.states, tf.constant(model.tables), start=2, end=0, max_length=6)
-    np.testing.assert_allclose(both.scores[1], again.scores[1], rtol=1e-6)
+    np.testing.assert_allclose(both.scores[1], again.scores[1], rtol=1e-5)
     assert np.any(both.scores[0] != both.scores[1])
 
 
@@ -190,8 +190,8 @@ def test_sampling_keeps_to_the_likely_tokens_it_is_told() -> None:
 
 
 def test_length_penalty_is_the_papers() -> None:
-    np.testing.assert_allclose(length_penalty(np.array([1, 7, 13]), 0.5), [1, 2**0.5, 3**0.5])
-    np.testing.assert_allclose(length_penalty(100, 0.0), 1)
+    np.testing.assert_allclose(length_penalty(np.array([1, 7, 13]), 0.5), [1, 2**0.5, 3**0.5], rtol=1e-6)
+    np.testing.assert_allclose(length_penalty(100, 0.0), 1, rtol=1e-6)
 
 
 def test_says_what_is_wrong() -> None:

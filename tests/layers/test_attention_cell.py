@@ -181,8 +181,9 @@ def test_dropout_of_the_cell_is_one_mask_a_sequence() -> None:
     trained, plain = run(training=True), run(training=False)
     assert np.any(trained != plain) and np.isfinite(trained).all()
     np.testing.assert_array_equal(plain, run(training=False))
-    np.testing.assert_array_equal(keras.layers.RNN(cell, return_sequences=True)(
-        INPUTS, initial_state=cell.get_initial_state(MEMORY), training=False), plain)  # fmt: skip
+    in_keras = keras.layers.RNN(cell, return_sequences=True)
+    expected = in_keras(INPUTS, initial_state=cell.get_initial_state(MEMORY), training=False)
+    np.testing.assert_allclose(plain, expected, atol=1e-6)  # Keras's loop runs eagerly, ours in a graph
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -23,17 +23,19 @@ def summing_layer(**dropout: float) -> SimpleRNN:
 def test_input_dropout_has_one_mask_per_sequence() -> None:
     steps = np.diff(summing_layer(dropout=0.4)(ONES, training=True), axis=1, prepend=0)
     np.testing.assert_allclose(steps[:, 1:], steps[:, :-1], atol=1e-5)  # the same mask at each step
-    assert set(np.round(np.unique(steps[:, 0]), 4).tolist()) == {0.0, 1.6667}  # dropped, or scaled by 1 / 0.6
-    assert abs(np.mean(steps[:, 0] == 0) - 0.4) < 0.05
-    assert len(np.unique(steps[:, 0], axis=0)) > 20  # another mask for each sequence
+    dropped = steps[:, 0] < 0.5
+    np.testing.assert_allclose(steps[:, 0], np.where(dropped, 0, 1 / 0.6), atol=1e-6)
+    assert abs(np.mean(dropped) - 0.4) < 0.05
+    assert len(np.unique(dropped, axis=0)) > 20  # another mask for each sequence
 
 
 def test_recurrent_dropout_drops_the_state_and_not_the_inputs() -> None:
     outputs = np.array(summing_layer(recurrent_dropout=0.25)(ONES, training=True))
-    np.testing.assert_array_equal(outputs[:, 0], 1.0)  # the first step has no state to drop yet
+    np.testing.assert_allclose(outputs[:, 0], 1.0, atol=1e-6)  # the first step has no state to drop yet
     mask = outputs[:, 1] - 1
-    np.testing.assert_allclose(mask, np.where(mask == 0, 0, 1 / 0.75), atol=1e-6)
-    assert abs(np.mean(mask == 0) - 0.25) < 0.05
+    dropped = mask < 0.5
+    np.testing.assert_allclose(mask, np.where(dropped, 0, 1 / 0.75), atol=1e-6)
+    assert abs(np.mean(dropped) - 0.25) < 0.05
     np.testing.assert_allclose(outputs[:, 2], 1 + mask * outputs[:, 1], atol=1e-5)
 
 
@@ -44,7 +46,8 @@ def test_dropout_is_off_in_inference_and_anew_at_each_training_step(name: str) -
     plain.build(ONES.shape)
     layer.build(ONES.shape)
     layer.set_weights(plain.get_weights())
-    np.testing.assert_array_equal(layer(ONES), plain(ONES))
+    # Two layers, two functions: what is fused may differ, and with it the rounding.
+    np.testing.assert_allclose(layer(ONES), plain(ONES), atol=1e-6)
     first, second = layer(ONES, training=True), layer(ONES, training=True)
     assert np.any(first != plain(ONES)) and np.any(first != second)
 

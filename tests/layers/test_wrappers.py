@@ -47,16 +47,57 @@ def test_bidirectional_is_that_of_keras(name: str, merge_mode: str | None) -> No
 
 
 def test_bidirectional_takes_a_backward_layer_and_layers_of_keras() -> None:
-    layer = Bidirectional(keras.layers.GRU(3, return_sequences=True), LSTM(2, return_sequences=True, go_backwards=True))
+    layer = Bidirectional(
+        keras.layers.GRU(3, return_sequences=True),
+        backward_layer=LSTM(2, return_sequences=True, go_backwards=True),
+    )
     outputs = layer(SEQUENCES)
     assert outputs.shape == layer.compute_output_shape(SEQUENCES.shape) == (3, 4, 5)
     backward = layer.backward_layer(SEQUENCES)  # called by itself: in the order of reading
     np.testing.assert_allclose(outputs[..., 3:], backward[:, ::-1], atol=1e-6)
     swapped = Bidirectional(
-        LSTM(2, return_sequences=True), keras.layers.GRU(3, return_sequences=True, go_backwards=True)
+        LSTM(2, return_sequences=True),
+        backward_layer=keras.layers.GRU(3, return_sequences=True, go_backwards=True),
     )
     outputs = swapped(SEQUENCES)
     np.testing.assert_allclose(outputs[..., 2:], swapped.backward_layer(SEQUENCES)[:, ::-1], atol=1e-6)
+
+
+class Averages(keras.layers.Layer):
+    """A layer of sequences that is no `keras.layers.RNN`: running averages, from either end."""
+
+    def __init__(self, go_backwards: bool = False, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.go_backwards = go_backwards
+        self.return_sequences, self.return_state, self.stateful = True, False, False
+
+    def call(self, sequences: object, initial_state: object = None) -> object:
+        read = keras.ops.flip(sequences, axis=1) if self.go_backwards else sequences
+        steps = keras.ops.arange(1, sequences.shape[1] + 1, dtype="float32")
+        return keras.ops.cumsum(read, axis=1) / steps[:, None]
+
+    def compute_output_shape(self, sequences_shape: tuple) -> tuple:
+        return sequences_shape
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "go_backwards": self.go_backwards}
+
+
+@pytest.mark.parametrize("kind", ["ConvLSTM1D", "a layer of sequences"])
+def test_bidirectional_takes_what_keras_takes(kind: str) -> None:
+    if kind == "ConvLSTM1D":
+        layer, sequences = keras.layers.ConvLSTM1D(2, 3, return_sequences=True), SEQUENCES[..., None]
+    else:
+        layer, sequences = Averages(), SEQUENCES
+    with keras.saving.custom_object_scope({"Averages": Averages}):
+        ours, keras_s = Bidirectional(layer), keras.layers.Bidirectional(layer)
+    keras_s.input_spec = None
+    expected = keras_s(sequences)
+    ours.build(sequences.shape)
+    ours.set_weights(keras_s.get_weights())
+    np.testing.assert_allclose(ours(sequences), expected, atol=1e-6)
+    assert ours.compute_output_shape(sequences.shape) == expected.shape
+    assert "keras's ConvLSTM1D" in ours.engine or "tests's Averages" in ours.engine
 
 
 def test_chunks_through_bidirectional_go_on_in_each_direction() -> None:
@@ -92,7 +133,7 @@ def test_residual_adds_the_input_of_each_layer(go_backwards: bool) -> None:
     last = Stacked([first, second], residual=True)(SEQUENCES, mask=MASK)
     last_read = [0, 0] if go_backwards else [2, 3]
     np.testing.assert_allclose(last[:2], np.array(outputs)[[0, 1], last_read], atol=1e-6)
-    np.testing.assert_allclose(last[2], 0)  # nothing read, nothing to add
+    np.testing.assert_allclose(last[2], 0, atol=1e-6)  # nothing read, nothing to add
 
 
 def test_a_stack_that_goes_backwards_reads_the_sequence_turned_round() -> None:
@@ -123,15 +164,17 @@ def test_wrappers_compute_in_the_dtype_of_what_they_wrap() -> None:
 
 def test_misuse_is_explained() -> None:
     with pytest.raises(ValueError, match=r"`backward_layer`.*'sum'"):
-        Bidirectional(GRU(2), "sum")
+        Bidirectional(GRU(2), backward_layer="sum")
+    with pytest.raises(ValueError, match=r"`merge_mode`.*`backward_layer=`"):
+        Bidirectional(GRU(2), GRU(2, go_backwards=True))
     with pytest.raises(ValueError, match=r"`layer`.*Dense"):
         Bidirectional(keras.layers.Dense(2))
     with pytest.raises(ValueError, match=r"merge_mode.*'plus'"):
         Bidirectional(GRU(2), merge_mode="plus")
     with pytest.raises(ValueError, match="go_backwards=False and False"):
-        Bidirectional(GRU(2), GRU(2))
+        Bidirectional(GRU(2), backward_layer=GRU(2))
     with pytest.raises(ValueError, match="return_sequences"):
-        Bidirectional(GRU(2), GRU(2, go_backwards=True, return_sequences=True))
+        Bidirectional(GRU(2), backward_layer=GRU(2, go_backwards=True, return_sequences=True))
     with pytest.raises(ValueError, match="backwards"):
         Bidirectional(Stacked([Bidirectional(GRU(2))]))
     with pytest.raises(ValueError, match="at least one"):

@@ -1,5 +1,6 @@
 """The Beam pipeline on the direct runner."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def test_json_lines_keep_their_keys_and_get_the_models_answers(tmp_path, model_f
     for row, score in zip(rows, expected["score"].numpy().tolist(), strict=True):
         answer = found[row["id"]]
         assert answer["text"] == answer["predicted_label"] == row["text"]
-        assert answer["predicted_score"] == round(score, 6)
+        assert answer["predicted_score"] == pytest.approx(score, abs=1e-6)  # rounded; asked in other batches
     assert not list(tmp_path.glob("out.rejects*"))
 
 
@@ -57,7 +58,8 @@ def test_bad_lines_go_to_files_of_their_own(tmp_path, model_folder):
     run(model_folder, "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out")
     assert sorted(json.loads(line)["predicted_label"] for line in lines(tmp_path, "out-*")) == ["a", "b"]
     rejected = [json.loads(line) for line in lines(tmp_path, "out.rejects-*")]
-    assert {row["row"] for row in rejected} == {"{", "[]", '{"text": "\ufffd"}', '{"text": 3}'}
+    found = sorted(json.dumps(row["row"]) for row in rejected)
+    assert found == sorted(json.dumps(row) for row in ("{", "[]", '{"text": "\ufffd"}', {"text": 3}))
     assert all(row["reason"] for row in rejected)
 
 
@@ -79,6 +81,74 @@ def test_an_input_that_the_graph_refuses_does_not_cost_its_neighbours(tmp_path, 
     assert sorted(json.loads(line)["predicted_number"] for line in lines(tmp_path, "out-*")) == [1, 2, 4, 5]
     (rejected,) = map(json.loads, lines(tmp_path, "out.rejects-*"))
     assert rejected["row"] == {"text": "bad"}
+
+
+def forecast(history, factor, place):
+    mean = tf.reduce_mean(history, axis=1) * tf.cast(factor, tf.float32)
+    return {"forecast": mean, "missing": tf.reduce_any(tf.math.is_nan(history), axis=1), "at": place}
+
+
+@pytest.fixture(scope="module")
+def forecaster(tmp_path_factory):
+    """An export whose signature has three inputs: a series, a number and a text."""
+    folder = tmp_path_factory.mktemp("forecaster")
+    inputs = [("history", tf.float32, [None, None]), ("factor", tf.int32, [None]), ("place", tf.string, [None])]
+    specs = [tf.TensorSpec(shape, dtype, name=name) for name, dtype, shape in inputs]
+    function = tf.function(forecast, autograph=False).get_concrete_function(*specs)
+    tf.saved_model.save(tf.Module(), str(folder / "1"), signatures={"serving_default": function})
+    return folder
+
+
+ROWS = [
+    {"id": 0, "sales": [1, 2, 3], "factor": 2, "place": "Köln"},
+    {"id": 1, "sales": [4.5], "factor": 1, "place": "Bonn"},
+    {"id": 2, "sales": [2, None, 2], "factor": 1, "place": ""},
+    {"id": 3, "sales": [3, 4, 5], "factor": -1, "place": "Aachen"},
+]
+EXPECTED = {0: (4.0, False, "Köln"), 1: (4.5, False, "Bonn"), 3: (-4.0, False, "Aachen")}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_signature_with_several_inputs_takes_each_from_its_column(tmp_path, forecaster, suffix):
+    source = tmp_path / f"in{suffix}"
+    bad = [{"id": 4, "sales": "one", "factor": 1, "place": ""}, {"id": 5, "sales": [1], "factor": 1.5, "place": ""}]
+    if suffix == ".jsonl":
+        bad += [{"id": 6, "factor": 1, "place": "a"}, {"id": 7, "sales": [1], "factor": 1, "place": 3}]
+        source.write_text("".join(json.dumps(row) + "\n" for row in ROWS + bad))
+    else:
+        with source.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(ROWS[0])
+            table.writerows([json.dumps(cell) if isinstance(cell, list) else cell for cell in row.values()]
+                            for row in ROWS + bad)  # fmt: skip
+    run(forecaster, "--input", source, "--output", tmp_path / "out", "--column", "history=sales", "--column", "place")
+    answers = {int(row["id"]): row for row in map(json.loads, lines(tmp_path, "out-*.jsonl"))}
+    assert sorted(answers) == [0, 1, 2, 3]
+    for number, expected in EXPECTED.items():
+        found = answers[number]
+        assert (found["predicted_forecast"], found["predicted_missing"], found["predicted_at"]) == expected
+    assert answers[2]["predicted_missing"] is True
+    rejected = {int(row["row"]["id"]): row["reason"] for row in map(json.loads, lines(tmp_path, "out.rejects-*"))}
+    assert rejected[4] == "'sales' must be float32, got 'one'"
+    assert rejected[5] == f"'factor' must be int32, got {'a number' if suffix == '.jsonl' else repr('1.5')}"
+    if suffix == ".jsonl":
+        assert (rejected[6], rejected[7]) == ("no value in 'sales'", "'place' must be a text, got 3")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--column", "sales"], "--column sales: the signature has no input 'sales'; it has factor, history, place"),
+        (["--column", "a=b"], "--column a=b: the signature has no input 'a'; it has factor, history, place"),
+        (["--column", "history=a", "--column", "history=b"], "the input 'history' has a column already, 'a'"),
+        (["--batch-size", "0"], "--batch-size must be at least 1, got 0"),
+        ([], "in.txt: must end in .csv, .tsv, .jsonl, .json, .ndjson to have several columns"),
+    ],
+)
+def test_columns_that_the_signature_does_not_have_are_one_line(tmp_path, forecaster, options, complaint, capsys):
+    with pytest.raises(SystemExit):
+        run(forecaster, "--input", tmp_path / "in.txt", "--output", tmp_path / "out", *options)
+    assert complaint in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [["--signature", "nosuch"], []])
@@ -106,7 +176,7 @@ def test_workers_need_no_keras(model_folder):
 import sys
 sys.modules["keras"] = None
 from rnnapps.prediction.beam import SavedModelHandler
-handler = SavedModelHandler({str(model_folder)!r}, "text")
+handler = SavedModelHandler({str(model_folder)!r})
 (result,) = handler.run_inference([{{"text": "a"}}], handler.load_model())
 assert result.inference["label"] == "a"
 """

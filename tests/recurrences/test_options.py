@@ -56,7 +56,8 @@ def test_checkpoints_change_no_gradient(cell, every):
     mask = holed_mask(case)
     options = {"gradient_clip": 0.5, "mask": mask}
     kept = case.ours(case.inputs, case.states, checkpoint_every=every, **options)
-    assert_equal(kept, case.ours(case.inputs, case.states, **options), 1e-13)
+    # Recomputed segments have products of other shapes than the whole, so float64 agrees to rounding only.
+    assert_equal(kept, case.ours(case.inputs, case.states, **options), 1e-11)
 
 
 def test_checkpoints_of_a_length_known_only_when_run():
@@ -175,7 +176,7 @@ def test_the_probe_in_segments_and_backwards():
     (
         ({"truncate": 0}, "truncate must be a positive number"),
         ({"checkpoint_every": 2.5}, "checkpoint_every must be a positive number"),
-        ({"truncate": 6, "checkpoint_every": 4}, "make one a multiple"),
+        ({"truncate": 6, "checkpoint_every": 4}, "must be a multiple of the other"),
         ({"gradient_clip": -1.0}, "gradient_clip must be a positive"),
         ({"engine": "fast"}, "engine must be one of"),
     ),

@@ -20,11 +20,11 @@ def test_chunks_are_bounded_and_answers_joined_in_order(size, chunks):
     answer, sizes = spied(3)
     x = tf.reshape(tf.range(2 * size), [size, 2])
     text = tf.strings.as_string(x[:, 0])
-    found = answer(x, text)
+    joined = answer(x, text)
     assert sizes.numpy().tolist() == chunks
-    assert found["y"].numpy().tolist() == (2 * x).numpy().tolist()
-    assert found["y"].shape == (size, 2)
-    assert found["text"].numpy().tolist() == text.numpy().tolist()
+    assert joined["y"].numpy().tolist() == (2 * x).numpy().tolist()
+    assert joined["y"].shape == (size, 2)
+    assert joined["text"].numpy().tolist() == text.numpy().tolist()
 
 
 @pytest.mark.parametrize("size", [0, 1, 3])
@@ -35,3 +35,12 @@ def test_a_function_that_cannot_bear_no_rows_is_spared_them(size):
 
     answer = tf.function(never_empty(touchy), autograph=False)
     assert answer(tf.zeros([size, 2]))["y"].numpy().tolist() == [[1, 1]] * size
+
+
+def test_strings_are_padded_as_numbers_are():
+    def first(numbers, text):
+        return {"text": tf.fill(tf.shape(text), text[0]), "sum": tf.reduce_sum(numbers, axis=[1, 2])}
+
+    answer = tf.function(never_empty(first), autograph=False)
+    assert answer(tf.zeros([0, 4, 2]), tf.constant([], tf.string))["text"].shape == (0,)
+    assert answer(tf.ones([1, 4, 2]), tf.constant(["a"]))["text"].numpy().tolist() == [b"a"]

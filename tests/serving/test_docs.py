@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.printed_answers import assert_same_answers
 from tests.serving.model_server import serve
 
 PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
@@ -52,14 +53,14 @@ def test_every_command_of_the_page_works(folder):
     with serve({"sentiment": folder / "exports" / "sentiment"}) as addresses:
         rest, grpc = (address.partition("://")[2] for address in (addresses.rest, addresses.grpc))
         of_readme = re.search("^curl .*$", (folder / "exports/sentiment/1/README.md").read_text(), re.MULTILINE)[0]
-        asked = [one.replace("localhost:8501", rest).replace("localhost:8500", grpc) for one in (*others, of_readme)]
-        said = [bash(one, folder) for one in asked]
-    check, status, answer, over_rest, over_grpc, quantized, of_readme = said
+        asked = [line.replace("localhost:8501", rest).replace("localhost:8500", grpc) for line in (*others, of_readme)]
+        printed = [bash(line, folder) for line in asked]
+    check, status, answer, over_rest, over_grpc, quantized, of_readme = printed
     assert "FAILED" not in check
     assert "AVAILABLE" in status
     assert '"label"' in answer and '"score"' in answer
     assert '"label"' in of_readme
-    assert over_rest == over_grpc
+    assert_same_answers(over_rest, over_grpc)
     assert "A lovely, moving film." in over_rest
     assert "as LiteRT" in quantized
     assert (folder / "exports/sentiment/2/assets.extra/model.tflite").exists()

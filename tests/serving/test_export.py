@@ -30,8 +30,8 @@ def saved(tmp_path_factory, model):  # noqa: F811
 def test_an_export_answers_as_the_model(saved, model):  # noqa: F811
     assert saved.folder.name == "1"
     expected = mean_of_embeddings(model).function(tf.constant(TEXTS))["mean"].numpy()
-    found = serving.load(saved.folder.parent)(text=tf.constant(TEXTS))
-    np.testing.assert_allclose(found["mean"], expected, rtol=1e-6)
+    answer = serving.load(saved.folder.parent)(text=tf.constant(TEXTS))
+    np.testing.assert_allclose(answer["mean"], expected, rtol=1e-6)
     assert saved.findings.passed
     assert str(saved.findings).startswith("12 checks passed; 4 rows, largest difference")
 
@@ -39,13 +39,14 @@ def test_an_export_answers_as_the_model(saved, model):  # noqa: F811
 def test_official_classes_read_the_warm_up_requests(saved):
     prediction_log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     file = saved.folder / "assets.extra" / "tf_serving_warmup_requests"
-    logs = [prediction_log_pb2.PredictionLog.FromString(one.numpy()) for one in tf.data.TFRecordDataset(str(file))]
+    records = tf.data.TFRecordDataset(str(file))
+    logs = [prediction_log_pb2.PredictionLog.FromString(record.numpy()) for record in records]
     requests = [log.predict_log.request for log in logs]
     assert {log.WhichOneof("log_type") for log in logs} == {"predict_log"}
-    assert {(one.model_spec.name, one.model_spec.signature_name) for one in requests} == {
+    assert {(request.model_spec.name, request.model_spec.signature_name) for request in requests} == {
         ("of-my-own", "serving_default")
     }
-    batches = [tf.make_ndarray(one.inputs["text"]).tolist() for one in requests]
+    batches = [tf.make_ndarray(request.inputs["text"]).tolist() for request in requests]
     assert [len(batch) for batch in batches] == [1, 8, 64]
     assert batches[1][:5] == [
         *(text if isinstance(text, bytes) else text.encode() for text in TEXTS),
@@ -54,21 +55,21 @@ def test_official_classes_read_the_warm_up_requests(saved):
 
 
 def test_metadata_say_what_the_export_is(saved):
-    found = serving.metadata(saved.folder.parent)
-    assert (found["model"], found["model_version"], found["app"]) == ("of-my-own", 1, "test")
-    assert found["metrics"] == {"accuracy": 0.5}
-    assert found["packages"]["tensorflow"] == tf.__version__
-    assert found["packages"]["keras"] == keras.__version__
-    signature = found["signatures"]["serving_default"]
+    described = serving.metadata(saved.folder.parent)
+    assert (described["model"], described["model_version"], described["app"]) == ("of-my-own", 1, "test")
+    assert described["metrics"] == {"accuracy": 0.5}
+    assert described["packages"]["tensorflow"] == tf.__version__
+    assert described["packages"]["keras"] == keras.__version__
+    signature = described["signatures"]["serving_default"]
     assert signature["inputs"] == {"text": {"dtype": "string", "shape": [None]}}
     assert signature["outputs"]["mean"] == {"dtype": "float32", "shape": [None, 2]}
 
 
 def test_recorded_answers_are_rest_requests_and_responses(saved):
-    (one,) = json.loads((saved.folder / "assets.extra" / "recorded_answers.json").read_text())
-    assert one["request"]["inputs"]["text"] == ["good film", "", "bad", {"b64": "/w=="}]
-    assert one["response"]["outputs"]["text"] == one["request"]["inputs"]["text"]
-    assert np.shape(one["response"]["outputs"]["mean"]) == (4, 2)
+    (recording,) = json.loads((saved.folder / "assets.extra" / "recorded_answers.json").read_text())
+    assert recording["request"]["inputs"]["text"] == ["good film", "", "bad", {"b64": "/w=="}]
+    assert recording["response"]["outputs"]["text"] == recording["request"]["inputs"]["text"]
+    assert np.shape(recording["response"]["outputs"]["mean"]) == (4, 2)
 
 
 def test_the_readme_names_signatures_and_a_request(saved):
@@ -116,9 +117,9 @@ def test_official_classes_read_models_config(saved):
     config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
     output = saved.folder.parent
     models = text_format.Parse((output / "models.config").read_text(), config.ModelServerConfig())
-    (one,) = models.model_config_list.config
-    assert (one.name, one.base_path) == ("of-my-own", "/models/of-my-own")
-    assert one.model_version_policy.latest.num_versions == 1
+    (served,) = models.model_config_list.config
+    assert (served.name, served.base_path) == ("of-my-own", "/models/of-my-own")
+    assert served.model_version_policy.latest.num_versions == 1
 
 
 def test_batching_is_off_where_the_server_could_not_join_requests(tmp_path, quick):
@@ -290,3 +291,36 @@ def test_a_missing_signature_is_named(saved):
 def test_importing_serving_loads_no_tensorflow():
     code = "import sys, rnnapps.serving, rnnapps.serving.check; assert 'tensorflow' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_export_that_is_asked_to_stop_leaves_nothing(tmp_path, number):
+    script = (
+        "import sys, time; from pathlib import Path; from tests.serving.models import make, save\n"
+        "import rnnapps.serving.export as export\n"
+        "export.check_export = lambda folder: (print('checking', flush=True), time.sleep(60))\n"
+        "save(Path(sys.argv[1]), make())\n"
+    )
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout.readline() == "checking\n"
+    assert len(list(tmp_path.iterdir())) == 1
+    process.send_signal(number)
+    assert process.wait(60) != 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_handler_of_sigterm_that_is_there_stays(tmp_path, model, quick):  # noqa: F811
+    def own(number, frame):
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        save(tmp_path, model)
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    save(tmp_path, model)
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -44,8 +44,9 @@ def test_padding_and_repetition_do_not_change_the_logits():
     layer = adapted()
     layer.kernel.assign(np.random.default_rng(0).normal(size=layer.kernel.shape))
     once = layer(np.array([[5, 6, 5]]))
-    np.testing.assert_allclose(layer(np.array([[5, 6, 5, 0, 0, 0]])), once, rtol=1e-6)
-    np.testing.assert_allclose(layer(np.array([[5, 6, 5, 6, 5]])), once, rtol=1e-6)
+    # Sums of other lengths, and so of another order; terms of about 1 may cancel, so the tolerance is absolute.
+    np.testing.assert_allclose(layer(np.array([[5, 6, 5, 0, 0, 0]])), once, atol=1e-5)
+    np.testing.assert_allclose(layer(np.array([[5, 6, 5, 6, 5]])), once, atol=1e-5)
 
 
 def test_a_text_without_words_and_a_batch_without_steps_give_the_bias():
@@ -62,7 +63,7 @@ def test_the_gradient_reaches_only_the_ngrams_of_the_text():
         loss = tf.reduce_sum(layer(np.array([[5, 7]]))[:, 0])
     gradient = tf.convert_to_tensor(tape.gradient(loss, layer.kernel.value)).numpy()
     rows = np.nonzero(gradient)[0]
-    np.testing.assert_allclose(gradient[rows, 0], layer.log_count_ratio.numpy()[rows, 0])
+    np.testing.assert_allclose(gradient[rows, 0], layer.log_count_ratio.numpy()[rows, 0], rtol=1e-6)
     assert len(rows) == 2
 
 
@@ -76,5 +77,5 @@ def test_it_is_saved_with_its_ratios(tmp_path):
 
 
 def test_an_order_below_1_is_refused():
-    with pytest.raises(ValueError, match="order must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="`order` must be from 1 to 8, got 0"):
         HashedNgrams(classes=2, order=0)

@@ -175,10 +175,10 @@ def test_a_saved_model_runs_in_a_process_with_tensorflow_text_alone(model, tmp_p
 @pytest.mark.parametrize(
     ("texts", "size", "message"),
     [
-        (["a b"], 100, "100 subwords is too small: take 512 or more"),
-        ([], 600, "no vocabulary of 600 subwords"),
-        (["", "  "], 600, "no vocabulary of 600 subwords"),
-        (["".join(map(chr, range(0x4E00, 0x5300)))], 600, "no vocabulary of 600 subwords.*"),
+        (["a b"], 100, "needs 512 subwords or more, for instance 6000, got 100"),
+        ([], 600, "cannot learn a vocabulary of 600 subwords"),
+        (["", "  "], 600, "cannot learn a vocabulary of 600 subwords"),
+        (["".join(map(chr, range(0x4E00, 0x5300)))], 600, "cannot learn a vocabulary of 600 subwords.*"),
     ],
 )
 def test_texts_that_give_no_vocabulary_are_told_in_one_line(texts, size, message):

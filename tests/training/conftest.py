@@ -1,8 +1,7 @@
-import sys
-
 import keras
 import pytest
 
+from rnnapps.training import training_run
 from tests.training import tiny_run
 
 
@@ -25,4 +24,4 @@ def dense_model():
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
     """Drawing takes longer than these runs; `whole_run` is made before this and has its picture."""
-    monkeypatch.setattr(sys.modules["rnnapps.training.training_loop"], "plot_curves", lambda *_, **__: None)
+    monkeypatch.setattr(training_run, "plot_curves", lambda *_, **__: None)

@@ -23,7 +23,7 @@ def test_small_gradients_are_left_alone():
     optimizer = training.optimizer("sgd", 1.0)
     variable = keras.Variable([0.0])
     optimizer.apply([tf.constant([4.9])], [variable])
-    np.testing.assert_allclose(variable, [-4.9])
+    np.testing.assert_allclose(variable, [-4.9], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", training.OPTIMIZERS)
@@ -37,11 +37,11 @@ def test_every_optimizer_survives_serialisation(name):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"name": "adma"}, "adam, adamw, rmsprop, sgd; it is 'adma'"),
+        ({"name": "adma"}, "adam, adamw, rmsprop, sgd, got 'adma'"),
         ({"clip_norm": 0.0}, "clip_norm must be above 0"),
         ({"weight_averaging": 1.0}, "between 0 and 1"),
         ({"learning_rate": 0.0}, "learning_rate must be above 0"),
-        ({"schedule": "linear"}, "constant, cosine, plateau; it is 'linear'"),
+        ({"schedule": "linear"}, "constant, cosine, plateau, got 'linear'"),
         ({"schedule": "cosine"}, "needs total_steps"),
         ({"schedule": "cosine", "total_steps": 5, "warmup_steps": 5}, "above warmup_steps"),
         ({"warmup_steps": 5}, "needs schedule 'cosine'"),
@@ -77,7 +77,7 @@ def test_averaged_weights_follow_their_equation_and_leave_the_raw_ones():
         average = 0.9 * average + 0.1 * weight
     with training.averaged_weights(model):
         assert model.get_weights()[0].item() == pytest.approx(average, rel=1e-6)
-    assert model.get_weights()[0].item() == raw[-1]  # bit for bit
+    assert model.get_weights()[0].item() == raw[-1]  # bit for bit: a copy put back
 
 
 def test_raw_weights_come_back_after_an_error():
@@ -100,7 +100,9 @@ def test_averaging_changes_validation_and_not_training(tmp_path):
         for averaging in (None, 0.95)
     ]  # fmt: skip
     plain, averaged = ([row["loss"] for row in history.rows] for history in runs)
-    assert plain == averaged  # also shows that validation moves no random generator
+    # The two training steps are compiled apart, so the rounding may differ. That they agree also shows that validation
+    # does not advance any random generator.
+    assert plain == pytest.approx(averaged, rel=1e-5)
     assert runs[0].rows[0]["val_loss"] != runs[1].rows[0]["val_loss"]
 
 

@@ -48,5 +48,5 @@ def test_confusion_matrices(tmp_path, n):
 
 
 def test_a_matrix_that_does_not_fit_its_classes(tmp_path):
-    with pytest.raises(ValueError, match=r"\(2, 2\) for 2 classes; it is \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"\(2, 2\) for 2 classes, got \(2, 3\)"):
         training.plot_confusion_matrix(np.zeros((2, 3)), ["a", "b"], tmp_path / "matrix.png")

@@ -64,4 +64,22 @@ def test_durations(seconds, text):
 
 def test_numbers_keep_their_meaning():
     metrics = {"a": 0.0, "b": 0.00012345, "c": -1.5, "d": 1234567.0, "e": float("nan")}
-    assert progress.metric_text(metrics) == "a 0.0000  b 1.234e-04  c -1.5000  d 1.235e+06  e nan"
+    assert progress.metric_texts(metrics) == ["a 0.0000", "b 1.234e-04", "c -1.5000", "d 1.235e+06", "e nan"]
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 200])
+def test_lines_fit_into_the_terminal(width):
+    metrics = {"loss": 0.5, "accuracy": 0.9, "a_metric_of_a_long_name": 1.0}
+    line = progress.bar_line("epoch 12/99", 1234, 5678, metrics, "12:34 left", width)
+    assert len(line.plain) <= max(width, len("epoch 12/99  1234/5678  12:34 left"))
+    for text in progress.wrapped(progress.epoch_parts(ROW | metrics, 99, True), width).split("\n")[1:]:
+        assert len(text) <= width or "  " not in text.strip()
+
+
+def test_a_narrow_terminal_keeps_names_and_values_together(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "30")
+    drive(progress.show_progress(True))
+    assert "epoch 1/3  loss 0.5123" in sys.stderr.getvalue()
+    assert "\n           val_loss 2.000e-05" in sys.stderr.getvalue()

@@ -270,7 +270,7 @@ class TestMistakes:
         assert not (tmp_path / "run").exists()
 
     def test_an_unknown_monitor(self, tmp_path, dense_model):
-        with pytest.raises(ValueError, match="loss, val_loss; it is 'val_f1'"):
+        with pytest.raises(ValueError, match="loss, val_loss, got 'val_f1'"):
             training.fit(dense_model, doubled([1]), doubled([1]), run_dir=tmp_path, epochs=1, monitor="val_f1")
 
     def test_data_of_unknown_length(self, tmp_path, dense_model):

@@ -1,11 +1,13 @@
 """A training run of a second or two with everything that a resumed run must restore.
 
 Dropout (random generators), averaged weights, a learning rate that drops, early stopping, a shuffle per epoch. Also a
-script, so that a test can kill it: `python -m tests.training.tiny_run RUN_DIR`.
+script, so that a test can kill it: `python -m tests.training.tiny_run RUN_DIR CHECKPOINT_EVERY`, which
+also resumes a run that is there.
 """
 
 from __future__ import annotations
 
+import pathlib
 import sys
 import time
 
@@ -83,4 +85,10 @@ class Wait(keras.callbacks.Callback):
 
 
 if __name__ == "__main__":
-    fit(model(), sys.argv[1], callbacks=[Wait()])
+    fit(
+        model(),
+        sys.argv[1],
+        callbacks=[Wait()],
+        checkpoint_every_steps=int(sys.argv[2]),
+        resume=training.RunFolder(pathlib.Path(sys.argv[1])).is_run(),
+    )

@@ -5,11 +5,12 @@ The library comes with the PyPI package `espeakng-loader`; nothing is played and
 
 import ctypes
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnapps.datasets.dataset import DataError
+from rnnapps.datasets.rejected import DataError
+from rnnapps.extras import from_extra
 
 # From espeak-ng/speak_lib.h.
 _SYNCHRONOUS_RETRIEVAL = 2
@@ -23,10 +24,10 @@ class Manner(NamedTuple):
     """How something is said.
 
     Attributes:
-      voice: an accent and a voice variant of eSpeak NG, such as "en-us+f2".
-      words_per_minute: 80 to 450; 175 is eSpeak's own.
-      pitch: 0 to 99; 50 is the voice's own.
-      pitch_range: 0 to 99, from monotone to lively.
+        voice: An accent and a voice variant of eSpeak NG, such as "en-us+f2".
+        words_per_minute: 80 to 450; 175 is eSpeak's default.
+        pitch: 0 to 99; 50 is the natural pitch of the voice.
+        pitch_range: 0 to 99, from monotone to lively.
     """
 
     voice: str
@@ -38,23 +39,23 @@ class Manner(NamedTuple):
 def say(text: str, manner: Manner) -> tuple[np.ndarray, int]:
     """Synthesises a text.
 
-    The voice flutters a little, going on where it was in the utterance before: the same calls from the start of a
-    process give the same samples, the same call twice gives nearly the same.
+    The voice flutters a little, and the flutter continues from one utterance to the next: the same calls from the start
+    of a process give the same samples; the same call twice gives nearly the same.
 
     Args:
-      text: what to say.
-      manner: how.
+        text: What to say.
+        manner: How to say it.
 
     Returns:
-      int16 (samples,), and their rate in Hz.
+        int16 (samples,), and their rate in Hz.
 
     Raises:
-      DataError: eSpeak NG is not installed, or it lacks the voice.
+        UserError: eSpeak NG is not installed, or it lacks the voice.
 
     Example:
-      >>> samples, rate = say("yes", Manner("en-us+f2"))
-      >>> rate, bool(0.2 < len(samples) / rate < 0.8)
-      (22050, True)
+        >>> samples, rate = say("yes", Manner("en-us+f2"))
+        >>> rate, bool(0.2 < len(samples) / rate < 0.8)
+        (22050, True)
     """
     library, rate, chunks, _ = _library()
     if library.espeak_SetVoiceByName(manner.voice.encode()):
@@ -71,14 +72,8 @@ def say(text: str, manner: Manner) -> tuple[np.ndarray, int]:
 
 @functools.cache
 def _library() -> tuple[ctypes.CDLL, int, list[np.ndarray], object]:
-    """The library, its sample rate, the list that it appends samples to, and the callback, which must stay alive."""
-    try:
-        import espeakng_loader
-    except ImportError:
-        raise DataError(
-            "this data set is spoken by the Python package espeakng-loader, which is not installed:"
-            ' pip install "rnnapps[demo]"'
-        ) from None
+    """The library, its sample rate, the list to which it appends samples, and the callback, which must stay alive."""
+    espeakng_loader = from_extra("espeakng_loader", extra="demo", purpose="synthetic speech")
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     rate = library.espeak_Initialize(_SYNCHRONOUS_RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), _DONT_EXIT)
     if rate <= 0:
@@ -86,7 +81,7 @@ def _library() -> tuple[ctypes.CDLL, int, list[np.ndarray], object]:
     chunks: list[np.ndarray] = []
 
     @_CALLBACK
-    def receive(samples, count, events):
+    def receive(samples: Any, count: int, events: int | None) -> int:
         if samples and count > 0:
             chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         return 0

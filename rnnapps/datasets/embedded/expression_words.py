@@ -1,7 +1,7 @@
 """Numbers, dates, times, prices and measures as four languages write and say them, by Babel (CLDR) and num2words.
 
-Where CLDR or num2words write what a careful writer would not, it is put right here: French 1er and quatre-vingtième,
-Spanish veintiún mil, the decimal comma in words and numbers of four digits, genders. All spaces are plain ones.
+What CLDR or num2words write otherwise than a careful writer is corrected here: French 1er and quatre-vingtième, Spanish
+veintiún mil, the decimal comma in words and numbers of four digits, genders. All spaces are plain ones.
 """
 
 from __future__ import annotations
@@ -96,11 +96,11 @@ def day(date: datetime.date, language: str, *, year: bool, weekday: str = "", sh
     """A date with the name of its month: March 1, 2031.
 
     Args:
-      date: the date.
-      language: "en", "de", "fr" or "es".
-      year: whether the year is said.
-      weekday: what stands between the weekday and the day, such as ", "; "" for no weekday.
-      short: whether month and weekday are abbreviated.
+        date: The date.
+        language: "en", "de", "fr" or "es".
+        year: Whether to name the year.
+        weekday: What separates the weekday from the day, such as ", "; "" for no weekday.
+        short: Whether to abbreviate month and weekday.
     """
     months = _SHORT_DAYS if short else _DAYS
     text = _date(date, months[language], language)
@@ -189,7 +189,7 @@ def percent(number: float, language: str) -> str:
 
 
 @functools.cache
-def _pattern(pattern: str):
+def _pattern(pattern: str) -> babel.dates.DateTimePattern:
     return babel.dates.parse_pattern(pattern)
 
 

@@ -1,7 +1,7 @@
-"""`expressions`: dates, times, numbers, prices and measures, English to German, French or Spanish, exact by making.
+"""`expressions`: dates, times, numbers, prices and measures, from English to German, French or Spanish.
 
-A TFDS builder that needs no network. CLDR (by Babel) and num2words know the words; what is to be learnt is how they are
-put together, on numbers and dates that were never seen before.
+A TFDS builder that needs no network. References are exact by construction: the words are those of CLDR (by Babel) and
+num2words. A model has to learn how they are put together, on numbers and dates that it has never seen.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets.dataset import DataError
+from rnnapps.extras import from_extra
 
 LANGUAGES = ("de", "fr", "es")
 SIZES = {"train": 18_000, "validation": 1_000, "test": 1_000}
@@ -22,38 +22,34 @@ def generate(language: str, seed: int = 0) -> Iterator[tuple[str, str]]:
     """English expressions and their translations, without end and without repeats.
 
     Args:
-      language: of the translations: "de", "fr" or "es".
-      seed: the same one gives the same pairs, and the same English in all languages.
+        language: The language of the translations: "de", "fr" or "es".
+        seed: The same seed gives the same pairs, and the same English in all languages.
 
     Raises:
-      DataError: the package Babel or num2words is missing.
+        UserError: The package Babel or num2words is missing.
 
     Example:
-      >>> next(generate("de"))
-      ('at least 7,451 km', 'mindestens 7.451 km')
+        >>> next(generate("de"))
+        ('at least 7,451 km', 'mindestens 7.451 km')
     """
-    try:
-        from rnnapps.datasets.embedded.expression_forms import GROUPS
-    except ImportError as missing:
-        raise DataError(
-            f"the data set expressions is made with the Python package {missing.name}, which is not installed:"
-            ' pip install "rnnapps[demo]"'
-        ) from None
+    for package in ("babel", "num2words"):
+        from_extra(package, extra="demo", purpose="the data set expressions")
+    from rnnapps.datasets.embedded.expression_phrases import groups
 
     column = 1 + LANGUAGES.index(language)
-    weights = list(itertools.accumulate(weight for _, weight, _ in GROUPS))
+    weights = list(itertools.accumulate(group.weight for group in groups()))
     draw = random.Random(seed)
     told = set()
     while True:
-        ((tell, _, phrases),) = draw.choices(GROUPS, cum_weights=weights)
-        phrase, thing = draw.choice(phrases), tell(draw)
+        (group,) = draw.choices(groups(), cum_weights=weights)
+        phrase, thing = draw.choice(group.phrases), group.draw(draw)
         source = phrase[0].format(**thing("en"))
         if source not in told:
             told.add(source)
             yield source, phrase[column].format(**thing(language))
 
 
-class Expressions(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class Expressions(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """20,000 pairs, each English expression once: 18,000 to train on, 1,000 to validate, 1,000 to test."""
 
     name = "expressions"

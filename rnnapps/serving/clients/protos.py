@@ -11,18 +11,15 @@ import sys
 import types
 from collections.abc import Iterator
 
-from rnnapps.errors import UserError
+from rnnapps.extras import from_extra
 
 
 @contextlib.contextmanager
 def _bare_package(name: str) -> Iterator[None]:
     """Lets submodules of a package be imported without running its `__init__`; does nothing if it has run already."""
-    if name in sys.modules:
+    if name in sys.modules or (spec := importlib.util.find_spec(name)) is None:
         yield
         return
-    spec = importlib.util.find_spec(name)
-    if spec is None:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     package = types.ModuleType(name)
     package.__path__ = list(spec.submodule_search_locations)
     sys.modules[name] = package
@@ -32,13 +29,9 @@ def _bare_package(name: str) -> Iterator[None]:
         del sys.modules[name]  # whoever imports it later gets the real one
 
 
-try:
-    with _bare_package("tensorflow"):
-        from tensorflow.core.framework import tensor_pb2, types_pb2
-        from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
-except ModuleNotFoundError as error:
-    raise UserError(
-        f"grpc:// needs the package {error.name}: pip install 'rnnapps[serving]', or use the server's http:// address"
-    ) from None
+with _bare_package("tensorflow"):
+    from_extra("tensorflow_serving.apis.predict_pb2", extra="serving", purpose="grpc://")
+    from tensorflow.core.framework import tensor_pb2, types_pb2
+    from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
 
-__all__ = ["get_model_metadata_pb2", "predict_pb2", "prediction_service_pb2_grpc", "tensor_pb2", "types_pb2"]
+__all__ = ["get_model_metadata_pb2", "predict_pb2", "tensor_pb2", "types_pb2"]

@@ -1,150 +1,231 @@
 """A client of TensorFlow Serving's REST interface; see `rnnapps.serving.connect`."""
 
-import base64
-import contextlib
+from __future__ import annotations
+
 import http.client
 import json
-import socket
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote, urlsplit
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import numpy as np
 
-from rnnapps.serving.clients.client import (
+from rnnapps.serving.clients.address import without_password
+from rnnapps.serving.clients.errors import BadAnswer, ServerError
+from rnnapps.serving.clients.http_connection import HttpConnection, Response, TooLarge
+from rnnapps.serving.clients.signatures import (
     DEFAULT_SIGNATURE,
-    BadRequest,
-    ServerError,
-    check_inputs,
-    shortened,
-    too_late,
-    unknown_model,
+    Signature,
+    TensorSpec,
+    as_tensors,
+    check_outputs,
+    numpy_dtype,
+    rows,
 )
-
-# The types of REST's metadata; JSON itself tells neither float from double nor what an empty list holds.
-_DTYPES = {"DT_FLOAT": np.float32, "DT_DOUBLE": np.float64, "DT_HALF": np.float16, "DT_BOOL": np.bool_}
-_DTYPES |= {"DT_STRING": object, "DT_UINT8": np.uint8, "DT_UINT16": np.uint16, "DT_UINT32": np.uint32}
-_DTYPES |= {"DT_UINT64": np.uint64, "DT_INT8": np.int8, "DT_INT16": np.int16, "DT_INT32": np.int32}
-_DTYPES |= {"DT_INT64": np.int64}
+from rnnapps.serving.clients.target import Target
+from rnnapps.serving.inspection.columns import from_json, to_json
 
 
 class RestClient:
-    """A `rnnapps.serving.Client` over HTTP and JSON, in the columnar format."""
+    """A `rnnapps.serving.Client` over HTTP and JSON, in the columnar format.
 
-    def __init__(self, url: str, model: str, version: int | None, timeout: float):
-        parts = urlsplit(url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname, parts.port, timeout=timeout)
-        self._path = f"{parts.path.rstrip('/')}/v1/models/{quote(model, safe='')}"
-        self._path += "" if version is None else f"/versions/{version}"
-        self._url, self._model, self._version, self._timeout = url, model, version, timeout
-        self._signatures = None
+    Args:
+        target: The server and the model.
+    """
+
+    def __init__(self, target: Target):
+        self._target = target
+        self._connection = HttpConnection(target.address, target.timeout)
+        version = "" if target.version is None else f"/versions/{target.version}"
+        self._path = f"{target.address.path}/v1/models/{quote(target.model, safe='')}{version}"
+        self._signatures: dict[str, dict] | None = None
 
     def predict(
         self, inputs: Mapping[str, np.ndarray | Sequence], signature: str = DEFAULT_SIGNATURE
     ) -> dict[str, np.ndarray]:
-        outputs = self._outputs(signature, inputs)
-        question = {"signature_name": signature, "inputs": {name: _to_json(value) for name, value in inputs.items()}}
-        found = self._ask("POST", ":predict", json.dumps(question, ensure_ascii=False).encode())["outputs"]
-        if len(outputs) == 1:  # the server leaves the name of a single output out
-            found = {next(iter(outputs)): found}
-        return {name: _from_json(value, outputs[name]) for name, value in found.items()}
+        """See `rnnapps.serving.Client.predict`."""
+        up_to_date = self._signatures is None
+        definition = self._signature(signature, inputs)
+        try:
+            tensors = as_tensors(inputs, definition.inputs)
+        except ValueError as error:
+            raise self._target.bad_request(error) from None
+        columns = {name: to_json(tensor) for name, tensor in tensors.items()}
+        body = json.dumps({"signature_name": signature, "inputs": columns}, ensure_ascii=False).encode()
+        answer = self._ask("POST", ":predict", body)
+        count = rows(tensors, definition.inputs)
+        try:
+            return self._outputs(answer, definition, count)
+        except BadAnswer:
+            if up_to_date:
+                raise
+        self._signatures = None  # the server may have loaded another version of the model since
+        return self._outputs(answer, self._signature(signature, inputs), count)
 
     def close(self) -> None:
+        """Closes the connection."""
         self._connection.close()
 
-    def _outputs(self, signature: str, inputs: Mapping) -> dict[str, type]:
-        """The dtypes of a signature's outputs, if it takes these inputs."""
+    def _signature(self, name: str, inputs: Mapping) -> Signature:
         if self._signatures is None:
-            found = self._ask("GET", "/metadata")
-            self._signatures = found["metadata"]["signature_def"]["signature_def"]
-        known = {name: found.get("inputs", ()) for name, found in self._signatures.items()}
-        check_inputs(self._url, self._model, signature, inputs, known)
-        outputs = self._signatures[signature]["outputs"]
-        return {name: _DTYPES[output["dtype"]] for name, output in outputs.items()}
+            answer = self._ask("GET", "/metadata")
+            try:
+                self._signatures = _signatures(answer)
+            except ValueError as error:
+                raise self._target.no_model_server(f"{error} in its metadata") from None
+        signatures = {key: definition["inputs"] for key, definition in self._signatures.items()}
+        self._target.check_signature(name, inputs, signatures)
+        definition = self._signatures[name]
+        try:
+            return Signature(*({key: _spec(key, spec) for key, spec in side.items()} for side in definition.values()))
+        except ValueError as error:
+            raise self._target.no_model_server(f"{error} in its metadata") from None
+
+    def _outputs(self, answer: dict, definition: Signature, count: int | None) -> dict[str, np.ndarray]:
+        specs = definition.outputs
+        try:
+            if answer.get("outputs") is None:
+                raise ValueError("it has no 'outputs'")
+            values = answer["outputs"]
+            if len(specs) == 1:  # the server leaves the name of a single output out
+                values = {next(iter(specs)): values}
+            if not isinstance(values, dict):
+                raise ValueError("its 'outputs' must be an object with a key for each output")
+            outputs = {}
+            for name, value in values.items():
+                if name in specs:
+                    outputs[name] = _tensor(name, value, specs[name])
+                else:
+                    raise ValueError(f"the output {name!r} is not in the signature")
+            check_outputs(outputs, specs, count)
+        except ValueError as error:
+            raise self._target.bad_answer(error) from None
+        return outputs
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> dict:
-        used = self._connection.sock is not None
-        try:
-            status, content = self._send(method, path, body)
-        except TimeoutError:
-            self.close()
-            raise too_late(self._url, self._timeout) from None
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            if used:  # a server may close a connection that has waited for long
-                return self._ask(method, path, body)
-            why = str(getattr(error, "strerror", None) or error) or type(error).__name__
-            hint = "; is this the gRPC port?" if isinstance(error, http.client.BadStatusLine) else ""
-            raise ServerError(f"{self._url}: no model server answers there ({shortened(why)}){hint}") from None
-        try:  # text that is no UTF-8 comes as it is
-            answer = json.loads(content.decode("utf-8", errors="surrogateescape"))
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict) or (status != 200 and not isinstance(answer.get("error"), str)):
-            raise ServerError(f"{self._url}: no TensorFlow Serving: HTTP {status} without its JSON")
-        if status == 404:
-            raise unknown_model(self._url, self._model, self._version, answer["error"])
-        if status == 400:
-            raise BadRequest(f"{self._url}: the server refuses the request: {shortened(answer['error'])}")
-        if status != 200:
-            raise ServerError(f"{self._url}: the server failed: {shortened(answer['error'])} (HTTP {status})")
-        return answer
-
-    def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        if self._connection.sock is None:
-            self._connection.connect()
-        with _deadline(self._connection.sock, self._timeout):
-            self._connection.request(method, self._path + path, body, headers)
-            response = self._connection.getresponse()
-            return response.status, response.read()
+        if self._target.authorization:
+            headers["Authorization"] = f"Basic {self._target.authorization}"
+        try:
+            response = self._connection.request(method, self._path + path, body, headers)
+        except TimeoutError:
+            raise self._target.too_late() from None
+        except TooLarge:
+            raise self._target.too_large() from None
+        except ssl.SSLCertVerificationError as error:
+            raise self._target.untrusted(error.verify_message) from None
+        except (OSError, http.client.HTTPException) as error:
+            message = str(getattr(error, "strerror", None) or error) or type(error).__name__
+            raise self._target.unreachable(message, _hint(error)) from None
+        return self._checked(response)
+
+    def _checked(self, response: Response) -> dict:
+        try:
+            answer = _parsed(response.body)
+        except ValueError as error:
+            raise self._not_json(response, str(error)) from None
+        if response.status == 200:
+            return answer
+        message = answer.get("error")
+        if not isinstance(message, str):
+            raise self._not_json(response, "no 'error' in its JSON")
+        if response.status == 404:
+            raise self._target.unknown(message)
+        if response.status == 400:
+            raise self._target.refused(message)
+        raise self._target.failed(message, f"HTTP {response.status}")
+
+    def _not_json(self, response: Response, problem: str) -> ServerError:
+        status = f"HTTP {response.status} {response.phrase}".strip()
+        if response.status in (301, 302, 303, 307, 308):
+            place = without_password(response.headers.get("Location", "an unknown place"))
+            return self._target.no_model_server(f"{status} to {place}")
+        if response.status in (401, 403, 407):
+            return self._target.error(
+                f"the server asks for permission ({status}); give user and password in --server, "
+                "as in https://USER:PASSWORD@HOST"
+            )
+        return self._target.no_model_server(f"{status}, {problem}")
 
 
-@contextlib.contextmanager
-def _deadline(connected: socket.socket, seconds: float) -> Iterator[None]:
-    """Ends a conversation in time; a socket's own timeout begins anew with every byte that comes.
+def _hint(error: Exception) -> str:
+    if isinstance(error, http.client.BadStatusLine):
+        return "is this the gRPC port, or one with TLS?"
+    return "is this a port without TLS?" if isinstance(error, ssl.SSLError) else ""
+
+
+def _parsed(body: bytes) -> dict:
+    """The object that a body holds.
 
     Raises:
-        TimeoutError: it took longer.
+        ValueError: It is not JSON, not an object, or has a key twice.
     """
-    late = threading.Event()
+    try:  # strings that are not UTF-8 arrive as they are
+        answer = json.loads(body.decode("utf-8", errors="surrogateescape"), object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deep") from None
+    except json.JSONDecodeError:
+        raise ValueError("no JSON in its answer") from None
+    if not isinstance(answer, dict):
+        raise ValueError("its JSON must be an object")
+    return answer
 
-    def stop():
-        late.set()
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # and not TLS's, which is no matter for two threads
 
-    timer = threading.Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names: set[str] = set()
+        for name, _ in pairs:
+            if name in names:
+                raise ValueError(f"{name!r} is twice in its JSON")
+            names.add(name)
+    return found
+
+
+def _tensor(name: str, value: object, spec: TensorSpec) -> np.ndarray:
     try:
-        yield
-    except (OSError, http.client.HTTPException):
-        if not late.is_set():
-            raise
-    finally:
-        timer.cancel()
-    if late.is_set():  # an answer without a length ends with the connection, as if it were whole
-        raise TimeoutError
+        return from_json(value, spec.dtype, spec.shape)
+    except ValueError as error:
+        raise ValueError(f"output {name!r} {error}") from None
 
 
-def _to_json(value):
-    """Lists for arrays, `{"b64": ...}` for bytes."""
-    if isinstance(value, bytes):
-        return {"b64": base64.b64encode(value).decode()}
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    return [_to_json(part) for part in value] if isinstance(value, list | tuple) else value
+def _signatures(answer: dict) -> dict[str, dict[str, dict]]:
+    """The inputs and outputs of each signature, as the metadata have them.
+
+    Raises:
+        ValueError: The metadata are not TensorFlow Serving's.
+    """
+    found = answer
+    for key in ("metadata", "signature_def", "signature_def"):
+        found = _object(_object(found, "the answer").get(key), key)
+    sides = ("inputs", "outputs")
+    return {
+        name: {side: _object(_object(signature, name).get(side, {}), side) for side in sides}
+        for name, signature in found.items()
+    }
 
 
-def _from_json(value, dtype: type) -> np.ndarray:
-    return np.array(_bytes(value) if dtype is object else value, dtype=dtype)
+def _object(value: object, name: str) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError(f"no object {name!r}")
+    return value
 
 
-def _bytes(value):
-    if isinstance(value, list):
-        return [_bytes(part) for part in value]
-    if isinstance(value, dict):
-        return base64.b64decode(value["b64"])
-    return value.encode("utf-8", errors="surrogateescape")
+def _spec(name: str, info: object) -> TensorSpec:
+    info = _object(info, name)
+    dtype = numpy_dtype(info.get("dtype"))
+    shape = _object(info.get("tensor_shape"), "tensor_shape")
+    if shape.get("unknown_rank") is True:
+        return TensorSpec(dtype, None)
+    dimensions = shape.get("dim", [])
+    if not isinstance(dimensions, list):
+        raise ValueError(f"no list 'dim' of {name!r}")
+    return TensorSpec(dtype, tuple(_size(_object(dimension, "dim").get("size")) for dimension in dimensions))
+
+
+def _size(size: object) -> int | None:
+    if not re.fullmatch(r"-?[0-9]{1,19}", str(size)):  # 64 bits are strings in protobuf's JSON
+        raise ValueError(f"no number 'size' but {str(size)[:20]!r}")
+    number = int(str(size))
+    return None if number < 0 else number

@@ -1,74 +1,99 @@
 """NumPy arrays as TensorFlow's tensor messages and back, without TensorFlow."""
 
+from __future__ import annotations
+
+import math
+
 import numpy as np
 
+from rnnapps.serving.clients.errors import LARGEST_ANSWER
 from rnnapps.serving.clients.protos import tensor_pb2, types_pb2
+from rnnapps.serving.clients.signatures import DTYPES, numpy_dtype
 
-# dtype -> the enumeration's name, and the message's field where values stand one by one.
-_TYPES = {
-    "float32": ("DT_FLOAT", "float_val"),
-    "float64": ("DT_DOUBLE", "double_val"),
-    "float16": ("DT_HALF", "half_val"),
-    "int8": ("DT_INT8", "int_val"),
-    "int16": ("DT_INT16", "int_val"),
-    "int32": ("DT_INT32", "int_val"),
-    "int64": ("DT_INT64", "int64_val"),
-    "uint8": ("DT_UINT8", "int_val"),
-    "uint16": ("DT_UINT16", "int_val"),
-    "uint32": ("DT_UINT32", "uint32_val"),
-    "uint64": ("DT_UINT64", "uint64_val"),
-    "bool": ("DT_BOOL", "bool_val"),
-    "object": ("DT_STRING", "string_val"),
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+# The message's field where values stand one by one.
+_FIELDS = dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16"), "int_val") | {
+    "float32": "float_val",
+    "float64": "double_val",
+    "float16": "half_val",
+    "int64": "int64_val",
+    "uint32": "uint32_val",
+    "uint64": "uint64_val",
+    "bool": "bool_val",
+    "object": "string_val",
 }
-DTYPES = {name: dtype for dtype, (name, _) in _TYPES.items()}
 
 
-def as_array(value) -> np.ndarray:
-    """Nested lists as an array; strings stay objects, since NumPy's own string types drop zero bytes at the end."""
-    array = np.asarray(value)
-    return np.array(value, dtype=object) if array.dtype.kind in "SU" else array
+def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
+    """Writes an array as a message.
 
+    Args:
+        array: Numbers, or strings as an object array of bytes.
 
-def to_proto(value) -> tensor_pb2.TensorProto:
-    """An array or nested lists as a message.
+    Returns:
+        The message.
 
     Raises:
-        TypeError: a dtype that TensorFlow does not have.
+        TypeError: The array has a dtype that TensorFlow does not have.
     """
-    array = as_array(value)
-    if array.dtype.name not in _TYPES:
-        raise TypeError(f"an array of {array.dtype} is no tensor; choose one of {', '.join(_TYPES)}")
-    proto = tensor_pb2.TensorProto(dtype=types_pb2.DataType.Value(_TYPES[array.dtype.name][0]))
+    if array.dtype.name not in _NAMES:
+        raise TypeError(f"the dtype must be one of {', '.join(_NAMES)}, got {array.dtype}")
+    proto = tensor_pb2.TensorProto(dtype=types_pb2.DataType.Value(_NAMES[array.dtype.name]))
     proto.tensor_shape.SetInParent()  # no dimensions is a scalar, no shape is a shape that nobody knows
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
     if array.dtype == object:
-        proto.string_val.extend(
-            text.encode() if isinstance(text, str) else text for text in array.ravel(order="C").tolist()
-        )
+        proto.string_val.extend(array.ravel(order="C").tolist())
     else:
         proto.tensor_content = array.astype(array.dtype.newbyteorder("<")).tobytes()
     return proto
 
 
 def from_proto(proto: tensor_pb2.TensorProto) -> np.ndarray:
-    """A message as an array; strings become an object array of bytes.
+    """Reads a message that may come from anyone.
+
+    Args:
+        proto: The message.
+
+    Returns:
+        The array; strings as objects of bytes.
 
     Raises:
-        TypeError: a dtype that NumPy does not have.
+        ValueError: NumPy does not have the dtype, or shape and values do not fit each other.
     """
-    name = types_pb2.DataType.Name(proto.dtype)
-    if name not in DTYPES:
-        raise TypeError(f"a tensor of {name} cannot become a NumPy array")
-    dtype = np.dtype(DTYPES[name])
+    dtype = np.dtype(dtype_of(proto.dtype))
+    if proto.tensor_shape.unknown_rank:
+        raise ValueError("must have a shape, got an unknown one")
     shape = [dimension.size for dimension in proto.tensor_shape.dim]
+    if any(size < 0 for size in shape) or len(shape) > 32:
+        raise ValueError(f"must have at most 32 dimensions of 0 or more, got {shape[:33]}")
+    size = math.prod(shape)
+    # One value may stand for any number, so that the message's own size is no bound.
+    if size * dtype.itemsize > LARGEST_ANSWER or max(shape, default=0) > LARGEST_ANSWER:
+        raise ValueError(f"must have at most {LARGEST_ANSWER // 2**20} MiB, got the shape {shape}")
     if proto.tensor_content:
+        if dtype.hasobject or len(proto.tensor_content) != size * dtype.itemsize:
+            raise ValueError(
+                f"must have {size * dtype.itemsize} bytes for the shape {shape}, got {len(proto.tensor_content)}"
+            )
         return np.frombuffer(proto.tensor_content, dtype.newbyteorder("<")).astype(dtype).reshape(shape)
-    values = getattr(proto, _TYPES[dtype.name][1])
-    # A half is sent as the number that its bits make.
-    found = np.array(values, np.uint16).view(dtype) if dtype == np.float16 else np.array(values, dtype=dtype)
-    size = int(np.prod(shape, dtype=np.int64))
-    if len(found) < size:  # the last value stands for all that follow, zero for none
-        rest = found[-1:] if len(found) else np.array([b""] if dtype.hasobject else [0], dtype)
-        found = np.concatenate([found, np.repeat(rest, size - len(found))])
-    return found[:size].reshape(shape)
+    values = getattr(proto, _FIELDS[dtype.name])
+    if len(values) > size or (size and not values):
+        raise ValueError(f"must have {size} values for the shape {shape}, got {len(values)}")
+    try:  # a half is sent as the number that its bits make
+        array = np.array(values, np.uint16).view(dtype) if dtype == np.float16 else np.array(values, dtype)
+    except OverflowError:
+        raise ValueError(f"must be {dtype.name}, got a number beyond it") from None
+    if len(array) < size:  # the last value stands for all that follow
+        array = np.concatenate([array, np.repeat(array[-1:], size - len(array))])
+    return array.reshape(shape)
+
+
+def dtype_of(number: int) -> str:
+    """NumPy's name of a dtype by its number in TensorFlow's messages.
+
+    Raises:
+        ValueError: NumPy has none.
+    """
+    known = types_pb2.DataType.values()
+    return numpy_dtype(types_pb2.DataType.Name(number) if number in known else f"number {number}")

@@ -1,4 +1,4 @@
-"""What is asked of an export in a process that has TensorFlow and neither Keras nor rnnapps.
+"""The check of an export in a process that has TensorFlow but neither Keras nor rnnapps.
 
-The parts import each other relatively and nothing else of ours: that process knows this folder alone.
+The modules import only each other, relatively: that process cannot import anything else of this package.
 """

@@ -1,4 +1,4 @@
-"""Inspects the export named on the command line; the last line on standard output is what was found, as JSON."""
+"""Inspects the export named on the command line; the last line on standard output is the findings as JSON."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The files that an export has beside its SavedModel, and whether they are there."""
+"""The files that an export has in addition to its SavedModel."""
 
 import json
 import os
@@ -8,11 +8,11 @@ from .finding import Finding
 
 METADATA = os.path.join("assets.extra", "metadata.json")
 RECORDED = os.path.join("assets.extra", "recorded_answers.json")
-WARMUP = os.path.join("assets.extra", "tf_serving_warmup_requests")  # the name that the server looks for
+WARMUP = os.path.join("assets.extra", "tf_serving_warmup_requests")  # the server looks for this name
 
 
 def files(export: str) -> Iterator[Finding]:
-    """Whether the files are there; a SavedModel that somebody else wrote has none of them, and that is no fault."""
+    """Whether the files are there and valid. None of them is needed in a SavedModel that `export` did not write."""
     missing = [name for name in (METADATA, RECORDED, WARMUP) if not os.path.isfile(os.path.join(export, name))]
     if len(missing) == 3 and not _has_our_readme(export):
         yield Finding("files beside it", None, "not written by export: no metadata, recorded answers, warm-up")
@@ -21,9 +21,12 @@ def files(export: str) -> Iterator[Finding]:
     if METADATA not in missing:
         try:
             with open(os.path.join(export, METADATA), encoding="utf-8") as file:
-                json.load(file)
-        except (OSError, ValueError) as error:
+                described = json.load(file)
+        except (OSError, ValueError, RecursionError) as error:
             fault = fault or f"{METADATA} cannot be read: {error}"
+        else:
+            if not isinstance(described, dict):
+                fault = fault or f"{METADATA} is damaged: expected a JSON object, got {type(described).__name__}"
     yield Finding("files beside it", not fault, fault or "metadata, recorded answers, warm-up")
 
 

@@ -1,4 +1,4 @@
-"""One line of what a check found."""
+"""One line of the result of a check."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,13 @@ BATCH_SIZES = (1, 2, 33, 0)
 
 
 class Finding(NamedTuple):
-    """One line of the table: what was looked at, whether it is as it must be (None: nothing to look at), and why."""
+    """One line of the table.
+
+    Attributes:
+        check: What was checked.
+        passed: Whether it is right; None if there was nothing to check.
+        detail: What was found.
+    """
 
     check: str
     passed: bool | None

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import tensorflow as tf
 
@@ -11,40 +12,53 @@ from .files import files
 from .finding import Finding
 from .served import Served
 
+Result = TypeVar("Result")
+
+
+class _Failed(Exception):
+    """A part of an export that cannot be looked at; the argument is the finding that says why."""
+
 
 def findings(export: str) -> Iterator[Finding]:
-    """Everything that can be asked of an export, as long as it loads."""
+    """Everything that can be asked of an export. Whatever a damaged one raises becomes a finding."""
     try:
-        meta = graph.serving_graph(export)
-    except (OSError, ValueError) as error:
-        yield Finding("saved_model.pb", False, str(error))
-        return
-    yield from graph.inspect(meta)
-    yield from files(export)
-    try:
+        meta = _looked_at("saved_model.pb", lambda: graph.serving_graph(export))
+        yield from _looked_at("graph", lambda: list(graph.inspect(meta)))
+        yield from _looked_at("files beside it", lambda: list(files(export)))
         start = time.perf_counter()
-        served = Served(export)
+        served = _looked_at("loads", lambda: Served(export))
         yield Finding("loads", True, f"graph, variables and tables, in {time.perf_counter() - start:.1f} s")
-        tf.saved_model.load(export, tags=["serve"])
+        _looked_at("tf.saved_model.load", lambda: tf.saved_model.load(export, tags=["serve"]))
         yield Finding("tf.saved_model.load", True, "")
-    except Exception as error:  # whatever keeps it from loading is a finding
-        yield Finding("loads", False, answers.brief(error))
-        return
-    empty = [name for name, has_value in served.variables().items() if not has_value]
-    described = f"without a value: {', '.join(empty)}" if empty else f"{len(served.variables())} have values"
-    yield Finding("variables", not empty, described)
+        yield _looked_at("variables", lambda: _variables(served))
+        yield from _asked(export, served)
+    except _Failed as failed:
+        yield failed.args[0]
+
+
+def _looked_at(check: str, look: Callable[[], Result]) -> Result:
     try:
-        recorded = answers.recordings(export, served)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        yield Finding("recorded answers", False, f"{answers.RECORDED}: {type(error).__name__}: {error}")
-        return
+        return look()
+    except Exception as error:  # no exception is known never to come from a damaged or hostile file
+        raise _Failed(Finding(check, False, answers.brief(error))) from None
+
+
+def _variables(served: Served) -> Finding:
+    variables = served.variables()
+    empty = [name for name, has_value in variables.items() if not has_value]
+    return Finding(
+        "variables", not empty, f"without a value: {', '.join(empty)}" if empty else f"{len(variables)} have values"
+    )
+
+
+def _asked(export: str, served: Served) -> Iterator[Finding]:
+    recorded = _looked_at("recorded answers", lambda: answers.recordings(export, served))
     if not recorded and os.path.exists(os.path.join(export, answers.RECORDED)):
         yield Finding("recorded answers", False, f"{answers.RECORDED} holds none")
     for name in served.signatures:
         if name not in recorded:
             yield Finding(f"recorded answers {name}", None, "none recorded")
             continue
-        yield answers.recorded_answers(served, name, recorded[name])
-        yield answers.batches(served, name, recorded[name])
-        yield answers.repeats(served, name, recorded[name])
-    yield answers.warm_up(export, served)
+        for ask in (answers.recorded_answers, answers.batches, answers.repeats):
+            yield _looked_at(f"recorded answers {name}", lambda ask=ask, name=name: ask(served, name, recorded[name]))
+    yield _looked_at("warm-up", lambda: answers.warm_up(export, served))

@@ -1,4 +1,4 @@
-"""What can be said of an export without running it: its signatures and its operations."""
+"""What the graph of an export says without being run: its signatures and its operations."""
 
 import glob
 import importlib.util
@@ -13,9 +13,10 @@ from tensorflow.python.framework import op_def_registry
 
 from .finding import Finding
 
-# They call back into the Python process that made them.
+INITIALIZER = "__saved_model_init_op"  # TensorFlow's own name among the signatures: fills the tables
+# Operations that call back into the Python process that made them.
 _PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-# Of XLA, TensorRT and TPUs, which TensorFlow's wheel has and TensorFlow Serving's binary has not.
+# Operations of XLA, TensorRT and TPUs, which are in TensorFlow's wheel but not in TensorFlow Serving's binary.
 _NOT_LINKED = ("Xla", "_Xla", "TRT", "TPU", "_TPU")
 
 
@@ -23,38 +24,35 @@ def serving_graph(export: str) -> meta_graph_pb2.MetaGraphDef:
     """The part of a SavedModel that TensorFlow Serving loads.
 
     Raises:
-        ValueError: if there is none.
+        OSError: If the file cannot be read.
+        ValueError: If it is damaged or has no such part.
     """
     saved = saved_model_pb2.SavedModel()
     with open(os.path.join(export, "saved_model.pb"), "rb") as file:
         try:
             saved.ParseFromString(file.read())
         except message.DecodeError:
-            raise ValueError("cannot be parsed: damaged, or no SavedModel") from None
+            raise ValueError("saved_model.pb is damaged, or not a SavedModel") from None
     for meta in saved.meta_graphs:
         if list(meta.meta_info_def.tags) == ["serve"]:
             return meta
-    raise ValueError("no graph with the tag 'serve'")
+    raise ValueError("saved_model.pb has no graph with the tag 'serve'")
 
 
 def inspect(meta: meta_graph_pb2.MetaGraphDef) -> Iterator[Finding]:
     """Looks at signatures and operations."""
     yield from _signatures(meta)
-    operations = {node.op for node in _nodes(meta.graph_def)}
-    operations -= {function.signature.name for function in meta.graph_def.library.function}
+    operations = _operations(meta.graph_def)
     python = sorted(operations & _PYTHON)
     yield Finding("no Python function", not python, f"the graph calls Python: {', '.join(python)}" if python else "")
     xla = sorted(_must_compile(meta.graph_def))
     yield Finding(
         "no XLA required", not xla, f"must be compiled by XLA, which the server leaves out: {xla[0]}" if xla else ""
     )
-    from_text = _load_text_ops()
-    foreign = sorted(
-        operation
-        for operation in operations - _PYTHON
-        if operation.startswith(_NOT_LINKED) or op_def_registry.get(operation) is None
-    )
-    known = "TensorFlow or TensorFlow Text" if from_text else "TensorFlow (TensorFlow Text is not installed)"
+    has_text_ops = load_text_ops()
+    foreign = {operation for operation in operations if operation.startswith(_NOT_LINKED)}
+    foreign = sorted(foreign | set(unregistered_operations(meta)) - _PYTHON)
+    known = "TensorFlow or TensorFlow Text" if has_text_ops else "TensorFlow (TensorFlow Text is not installed)"
     yield Finding(
         "operations",
         not foreign,
@@ -62,8 +60,33 @@ def inspect(meta: meta_graph_pb2.MetaGraphDef) -> Iterator[Finding]:
     )
 
 
+def unregistered_operations(meta: meta_graph_pb2.MetaGraphDef) -> list[str]:
+    """The operations of a graph that this process does not know."""
+    return sorted(operation for operation in _operations(meta.graph_def) if op_def_registry.get(operation) is None)
+
+
+def load_text_ops() -> bool:
+    """Registers the operations of TensorFlow Text, which the server links, without running its Python code.
+
+    Returns:
+        Whether TensorFlow Text is installed.
+    """
+    package = importlib.util.find_spec("tensorflow_text")
+    if package is None or package.origin is None:
+        return False
+    folder = os.path.join(os.path.dirname(package.origin), "python", "ops")
+    for library in sorted(glob.glob(os.path.join(folder, "_*.so"))):
+        tf.load_op_library(library)
+    return True
+
+
+def _operations(graph: graph_pb2.GraphDef) -> set[str]:
+    functions = {function.signature.name for function in graph.library.function}
+    return {node.op for node in _nodes(graph)} - functions
+
+
 def _signatures(meta: meta_graph_pb2.MetaGraphDef) -> Iterator[Finding]:
-    signatures = {name: one for name, one in meta.signature_def.items() if name != "__saved_model_init_op"}
+    signatures = {name: signature for name, signature in meta.signature_def.items() if name != INITIALIZER}
     if "serving_default" not in signatures:
         yield Finding("signatures", False, f"no serving_default; there are {', '.join(signatures) or 'none'}")
     for name, signature in signatures.items():
@@ -100,14 +123,3 @@ def _must_compile(graph: graph_pb2.GraphDef) -> Iterator[str]:
     for function in graph.library.function:
         if "_XlaMustCompile" in function.attr and function.attr["_XlaMustCompile"].b:
             yield function.signature.name
-
-
-def _load_text_ops() -> bool:
-    """Registers the operations of TensorFlow Text, which the server links, without running Python code of it."""
-    found = importlib.util.find_spec("tensorflow_text")
-    if found is None or found.origin is None:
-        return False
-    folder = os.path.join(os.path.dirname(found.origin), "python", "ops")
-    for library in sorted(glob.glob(os.path.join(folder, "_*.so"))):
-        tf.load_op_library(library)
-    return True

@@ -1,8 +1,8 @@
-"""PredictionLog messages, written and read by hand.
+"""PredictionLog messages, encoded and decoded by hand.
 
-TensorFlow Serving's warm-up file is made of them. Their classes come with `tensorflow-serving-api`, which not everybody
-who exports has installed; without warm-up the first requests to a new version take seconds. The messages need a few
-length-delimited fields only, so they are put together from bytes here. A test reads them with the official classes.
+TensorFlow Serving's warm-up file consists of them; without warm-up the first requests to a new version take seconds.
+Their classes are in `tensorflow-serving-api`, which export should not require. The messages need only a few
+length-delimited fields, so they are put together from bytes here. A test reads them with the official classes.
 
     PredictionLog  { PredictLog predict_log = 6; }
     PredictLog     { PredictRequest request = 1; }
@@ -29,12 +29,12 @@ def from_bytes(log: bytes) -> tuple[str, dict[str, bytes]]:
     """The signature and the serialised inputs of a PredictionLog.
 
     Raises:
-        ValueError: if the message is damaged or holds no request of the kind that `to_bytes` writes.
+        ValueError: If the message is damaged or not of the kind that `to_bytes` writes.
     """
     request = _only(_only(log, 6), 1)
-    entries = [dict(_fields(entry)) for number, entry in _fields(request) if number == 2]
+    inputs = [dict(_fields(entry)) for number, entry in _fields(request) if number == 2]
     try:
-        return _only(_only(request, 1), 3).decode(), {entry[1].decode(): entry[2] for entry in entries}
+        return _only(_only(request, 1), 3).decode(), {entry[1].decode(): entry[2] for entry in inputs}
     except KeyError:
         raise ValueError("an input of a warm-up request has no name or no value") from None
 
@@ -44,7 +44,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    """Seven bits a byte, the lowest first; the eighth bit says that more follow."""
     digits = []
     while value > 0x7F:
         digits.append(value & 0x7F | 0x80)
@@ -53,10 +53,10 @@ def _varint(value: int) -> bytes:
 
 
 def _only(message: bytes, wanted: int) -> bytes:
-    found = [content for number, content in _fields(message) if number == wanted]
-    if len(found) != 1:
-        raise ValueError(f"a warm-up record has {len(found)} fields {wanted} where one is expected: no predict request")
-    return found[0]
+    contents = [content for number, content in _fields(message) if number == wanted]
+    if len(contents) != 1:
+        raise ValueError(f"a warm-up record is no predict request: expected one field {wanted}, got {len(contents)}")
+    return contents[0]
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
@@ -64,7 +64,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     while at < len(message):
         tag, at = _read_varint(message, at)
         if tag & 7 != _LENGTH_DELIMITED:
-            raise ValueError("a warm-up record is damaged, or of a kind that is not known here")
+            raise ValueError("a warm-up record is damaged, or of an unknown kind")
         size, at = _read_varint(message, at)
         if at + size > len(message):
             raise ValueError("a warm-up record is cut off")

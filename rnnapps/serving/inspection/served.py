@@ -1,4 +1,4 @@
-"""An export held as TensorFlow Serving holds it: the graph, its variables restored, its tables initialised."""
+"""An export loaded as TensorFlow Serving loads it: graph, restored variables, initialised tables."""
 
 import logging
 
@@ -6,21 +6,23 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from .graph import INITIALIZER
+
 
 class Served:
-    """Loads an export into a session, as the server's C++ does; no Python object of the model is made.
+    """An export in a session, as in the server's C++; no Python object of the model is made.
 
     Args:
-        export: a version's folder.
+        export: The folder of a version.
     """
 
     def __init__(self, export: str):
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # sessions are what the server has, deprecated or not
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that sessions are deprecated
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default():
             meta = tf.compat.v1.saved_model.load(self._session, ["serve"], export)
         self.signatures: dict[str, meta_graph_pb2.SignatureDef] = {
-            name: one for name, one in meta.signature_def.items() if name != "__saved_model_init_op"
+            name: signature for name, signature in meta.signature_def.items() if name != INITIALIZER
         }
 
     def ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -34,5 +36,5 @@ class Served:
         graph = self._session.graph
         handles = [operation for operation in graph.get_operations() if operation.type == "VarHandleOp"]
         with graph.as_default():
-            asked = {one.name: tf.raw_ops.VarIsInitializedOp(resource=one.outputs[0]) for one in handles}
-        return {name: bool(value) for name, value in self._session.run(asked).items()}
+            filled = {handle.name: tf.raw_ops.VarIsInitializedOp(resource=handle.outputs[0]) for handle in handles}
+        return {name: bool(value) for name, value in self._session.run(filled).items()}

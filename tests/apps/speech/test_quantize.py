@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.apps.speech.serving import quantize
+from rnnapps.datasets import Recordings
 from rnnapps.serving.litert import Interpreter
 from tests.audio.recordings import RATE, tone
 
@@ -21,8 +22,9 @@ def test_eight_bits_hardly_change_probabilities(tmp_path):
     model.build()
     model.head.kernel.assign(4 * model.head.kernel)  # a model that is sure of itself, as a trained one is
     labels = [int(np.argmax(model.probabilities(clip[None]))) for clip in clips]
-    before, _ = quantize(model, tmp_path / "model.tflite", [np.int16(clip * 2**15) for clip in clips], labels)
-    assert before == 1
+    split = Recordings([np.int16(clip * 2**15) for clip in clips], np.array(labels), KINDS, (), RATE, "tones", "test")
+    before, _, count = quantize(model, tmp_path / "model.tflite", split)
+    assert (before, count) == (1, len(clips))
     smaller = Interpreter(tmp_path / "model.tflite")
     for clip in clips:
         np.testing.assert_allclose(smaller(clip[None]), model.probabilities(clip[None]), atol=0.02)

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from rnnapps.apps.translation.data import batches, summary
-from rnnapps.datasets import Pairs, Rejected
+from rnnapps.apps.translation.data import batches
+from rnnapps.datasets import Pairs, Rejected, summary
 from rnnapps.text import END, PAD, START, Subwords, train_subwords
 
 SOURCES = [f"{number} Hunde laufen durch den Park." for number in range(40)] + ["Ja.", "Ein Mann mit Hut schläft."]

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from rnnapps import training
-from rnnapps.apps.translation.model import Search, Translator
+from rnnapps.apps.translation.cli import Search
+from rnnapps.apps.translation.model import Translator
 from rnnapps.text import START, Subwords, train_subwords
 
 TEXTS = ["a small dog runs", "the big cat sleeps", "two dogs and a cat", "ein kleiner Hund rennt", "die Katze schläft"]
@@ -94,7 +95,7 @@ def test_training_on_a_batch_lowers_its_loss(subwords):
 
 def test_a_translation_depends_on_no_other_sentence_of_the_batch(subwords):
     model = make(subwords)
-    search = Search(beam_width=3, max_length=12)
+    search = Search(beam=3, longest=12)
     texts = ["ein Hund", "", "die Katze schläft " * 3, "犬 🐕"]
     together, scores = model.translate(tf.constant(texts), search, n_best=2)
     assert together.shape == scores.shape == (4, 2)
@@ -113,7 +114,7 @@ def test_no_sentences_have_no_translations(subwords):
 def test_a_translation_is_at_most_as_long_as_allowed(subwords):
     model = make(subwords)  # untrained: it never thinks of the end
     long = "die Katze schläft " * 100
-    (text,), _ = model.translate(tf.constant([long]), Search(beam_width=2, length_ratio=0.1, max_length=20))
+    (text,), _ = model.translate(tf.constant([long]), Search(beam=2, length_ratio=0.1, longest=20))
     assert len(subwords.encode(text)[0]) <= 20 + 5  # decoded and encoded again it may be cut differently
 
 

@@ -20,7 +20,7 @@ from rnnapps.datasets.embedded.spoken_words import (
     SpokenWords,
     clip,
 )
-from rnnapps.datasets.tfds_audio import load_tfds_audio
+from tests.datasets.door import recordings
 
 FEW = {"train": ("f1", "m1"), "validation": ("f5",), "test": ("f3",)}
 
@@ -80,12 +80,12 @@ def test_the_same_seed_gives_nearly_the_same_clips():
 def test_the_builder_keeps_audio_label_and_speaker(tmp_path, monkeypatch):
     monkeypatch.setattr("rnnapps.datasets.embedded.spoken_words.VOICES", FEW)
     monkeypatch.setattr(SpokenWords, "CLIPS_PER_VOICE", dict.fromkeys(FEW, 1))
-    train = load_tfds_audio("spoken_words", "train", sample_rate=SAMPLE_RATE, data_dir=tmp_path)
+    train = recordings("spoken_words", "train", sample_rate=SAMPLE_RATE, data_dir=tmp_path)
     assert train.classes == CLASSES
     assert np.bincount(train.labels).tolist() == [2] * len(CLASSES)
     assert train.waveforms[0].dtype == np.int16
     assert {example["speaker"] for example in _raw(tmp_path, "test")} == {b"f3"}
-    lower = load_tfds_audio("spoken_words", "train", sample_rate=8000, data_dir=tmp_path)
+    lower = recordings("spoken_words", "train", sample_rate=8000, data_dir=tmp_path)
     for half, full in zip(lower.waveforms, train.waveforms, strict=True):
         assert abs(len(half) - len(full) / 2) <= 1
 
@@ -115,7 +115,7 @@ def test_speech_commands_of_tfds_goes_through_the_same_door(tmp_path, monkeypatc
     test = archive("test.tar.gz", {"yes/0.wav": words["yes/0.wav"], "_silence_/0.wav": recording(SAMPLE_RATE)})
     monkeypatch.setattr(tfds.download.DownloadManager, "download", lambda self, urls: [main, test])
     found = {
-        split: load_tfds_audio("speech_commands", split, sample_rate=8000, data_dir=tmp_path / "tfds")
+        split: recordings("speech_commands", split, sample_rate=8000, data_dir=tmp_path / "tfds")
         for split in ("train", "validation", "test")
     }
     heard = {split: sorted(clips.classes[label] for label in clips.labels) for split, clips in found.items()}
@@ -127,9 +127,9 @@ def test_speech_commands_of_tfds_goes_through_the_same_door(tmp_path, monkeypatc
 
 def test_names_that_are_no_audio_are_named(tmp_path):
     with pytest.raises(DataError, match="Did you mean speech_commands"):
-        load_tfds_audio("speach_commands", "train", sample_rate=8000, data_dir=tmp_path)
-    with pytest.raises(DataError, match="unknown split 'all'"):
-        load_tfds_audio("spoken_words", "all", sample_rate=8000, data_dir=tmp_path)
+        recordings("speach_commands", "train", sample_rate=8000, data_dir=tmp_path)
+    with pytest.raises(DataError, match="a split must be one of train, validation, test, got 'all'"):
+        recordings("spoken_words", "all", sample_rate=8000, data_dir=tmp_path)
 
 
 def _raw(folder, split):

@@ -1,0 +1,30 @@
+"""What the signature of a sentiment classifier is asked, and what its answer says. No TensorFlow."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rnnapps.prediction.requests import TEXT, as_input
+
+
+def request(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of `serving_default`: a text."""
+    return {"text": as_input(row, "text", TEXT)}
+
+
+def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: object) -> dict[str, Any]:
+    """The label, its probability, and those of all classes."""
+    return {
+        "label": outputs["label"].decode("utf-8", errors="replace"),
+        "score": round(outputs["score"], 6),
+        "probabilities": [round(probability, 6) for probability in outputs["probabilities"]],
+    }
+
+
+def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: object) -> Iterator[Sequence[str]]:
+    """Label, probability and the beginning of the text."""
+    yield answer["label"], f"{answer['score']:.3f}", _shortened(row["text"])
+
+
+def _shortened(text: str, width: int = 80) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,37 @@
+"""Sentiment analysis: what its commands call. See `rnnapps.cli.task` for the contract."""
+
+import keras
+
+from rnnapps.apps.sentiment.data import batches as token_batches
+from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.apps.sentiment.report import assess, table
+from rnnapps.apps.sentiment.serving import about, endpoints, quantize, samples
+from rnnapps.cli import Objective, RunConfig
+from rnnapps.datasets import BucketedBatches, LabelledTexts, summary
+from rnnapps.datasets import load_splits as load
+from rnnapps.options import as_json
+from rnnapps.text import vocabulary
+
+Model = SentimentClassifier
+
+
+def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:
+    """A classifier that knows the most frequent words of the training texts."""
+    words = vocabulary(train.texts, config.model.vocabulary)
+    model = SentimentClassifier(words, train.classes, **as_json(config.model))
+    model.build()
+    if model.ngrams:
+        model.ngrams.adapt(token_batches(model, train, config.training.batch_size).epoch(0))
+    return model
+
+
+def batches(
+    model: SentimentClassifier, split: LabelledTexts, config: RunConfig, seed: int | None = None
+) -> BucketedBatches:
+    """Batches of word ids and class numbers."""
+    return token_batches(model, split, config.training.batch_size, seed=seed)
+
+
+def objective(model: SentimentClassifier, validation: LabelledTexts, config: RunConfig) -> Objective:
+    """Cross-entropy and accuracy."""
+    return Objective(keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])

@@ -1,0 +1,83 @@
+"""What the signature of a speech classifier is asked, and what its answer says. No TensorFlow."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnapps.apps.speech.cli import Shown
+from rnnapps.cli import RunConfig
+from rnnapps.errors import UserError
+
+# What the WAV decoder in the graph reads; everything else is converted here.
+_READ_AS_IT_IS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
+
+
+def request(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of `serving_default`: the bytes of a WAV file; other audio files are converted to WAV.
+
+    Raises:
+        UserError: The file cannot be read, or is not a recording.
+    """
+    path = Path(row["path"])
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not content:
+        raise UserError(f"{path}: the file is empty")
+    return {"audio": content if content[:4] == b"RIFF" and _plain(content) else _converted(path, content)}
+
+
+def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
+    """The label, its probability, and the most probable classes with theirs."""
+    label, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
+    top = {label: score}
+    if decoding.top > 1:
+        ranked = sorted(zip(about["classes"], outputs["probabilities"], strict=True), key=lambda pair: -pair[1])
+        top = {name: round(probability, 6) for name, probability in ranked[: decoding.top]}
+    return {"label": label, "score": score, "top": top}
+
+
+def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Shown) -> Iterator[Sequence[str]]:
+    """The file, and the most probable classes with their probabilities."""
+    yield row["path"], *(cell for label, score in answer["top"].items() for cell in (label, f"{score:.3f}"))
+
+
+def check(decoding: Shown, asked: str, input: Path | None) -> None:
+    """Refuses options that do not go together."""
+    if asked == "server" and decoding.top > 1:
+        raise UserError(f"--top {decoding.top}: a server names the best class only; ask the run or the export")
+
+
+def check_config(config: RunConfig) -> None:
+    """Refuses options of `train` that do not go together."""
+    options, rate = config.model, config.source.sample_rate
+    if options.causal and options.pooling != "attention":
+        raise UserError(f"--causal streams with --pooling attention, got {options.pooling}")
+    if not 1 <= round(options.hop_seconds * rate) <= round(options.window_seconds * rate):
+        raise UserError(
+            f"--hop-seconds {options.hop_seconds} must be from one sample to --window-seconds,"
+            f" which is {options.window_seconds}"
+        )
+
+
+def _plain(content: bytes) -> bool:
+    import soundfile
+
+    try:
+        return soundfile.info(io.BytesIO(content)).subtype in _READ_AS_IT_IS
+    except soundfile.LibsndfileError:
+        return True  # let the decoder in the graph say what is wrong
+
+
+def _converted(path: Path, content: bytes) -> bytes:
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise UserError(f"{path}: not a recording: {error.error_string.rstrip('.')}") from None
+    wav = io.BytesIO()
+    soundfile.write(wav, samples, rate, format="WAV", subtype="FLOAT")
+    return wav.getvalue()

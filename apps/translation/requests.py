@@ -1,0 +1,46 @@
+"""What the signature `nbest` of a translator is asked, and what its answer says. No TensorFlow."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnapps.apps.translation.cli import Search
+from rnnapps.errors import UserError
+from rnnapps.prediction.requests import TEXT, as_input
+
+NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
+
+
+def request(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The input: a text."""
+    return {"text": as_input(row, "text", TEXT)}
+
+
+def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
+    """The best translation and its score, and where several are wanted, all that there are."""
+    several = [
+        {"translation": text.decode("utf-8", errors="replace"), "score": round(score, 6)}
+        for text, score in zip(outputs["translations"], outputs["scores"], strict=True)
+        if score > NO_TRANSLATION / 2
+    ][: decoding.nbest or 1]
+    return several[0] | ({"nbest": several} if decoding.nbest and decoding.nbest > 1 else {})
+
+
+def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Search) -> Iterator[Sequence[str]]:
+    """The translation; with several of a text its number, score and translation."""
+    if "nbest" not in answer:
+        yield (answer["translation"],)
+        return
+    for candidate in answer["nbest"]:
+        yield str(number), f"{candidate['score']:.4f}", candidate["translation"]
+
+
+def check(decoding: Search, asked: str, input: Path | None) -> None:
+    """Refuses options that do not go together."""
+    if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
+        raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
+    plot = decoding.attention_plot
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise UserError(f"--attention-plot must end in .png, got {plot}")
+    if plot is not None and input is not None:
+        raise UserError("--attention-plot is for texts on the command line or standard input; leave out --input")

@@ -1,0 +1,62 @@
+"""What the benchmarks share: a process for each contender, memory, and tables that a README takes as they are."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def cores() -> int:
+    """Number of processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_a_process(script: str, *arguments: str) -> dict[str, Any]:
+    """Runs a script in a process of its own, so that no contender warms up another or keeps its memory.
+
+    Args:
+        script: The file to run.
+        arguments: Its command line.
+
+    Returns:
+        What the script printed in its last line, a JSON object.
+    """
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.run(
+        [sys.executable, script, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    if process.returncode:
+        raise SystemExit(process.stderr)
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def resident_mebibytes(*, peak: bool = False) -> float:
+    """Resident memory of this process now, or its peak since `reset_peak`, in MiB. Linux only."""
+    name = "VmHWM" if peak else "VmRSS"
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(name)) / 1024
+
+
+def reset_peak() -> None:
+    """Makes the peak of this process's memory start anew. Linux only."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def print_header(columns: Sequence[str]) -> None:
+    """Prints the head of a Markdown table."""
+    print_row(columns)
+    print("|" + " --- |" * len(columns))
+
+
+def print_row(cells: Iterable[object]) -> None:
+    """Prints one row of a Markdown table at once, so that a long benchmark shows how far it is."""
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def write_figures(path: str | None, figures: object) -> None:
+    """Writes all figures of a benchmark as JSON, if a file is named."""
+    if path:
+        Path(path).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

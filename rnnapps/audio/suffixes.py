@@ -1,0 +1,3 @@
+"""The endings of recordings that libsndfile reads. Imports nothing: command lines need them."""
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")

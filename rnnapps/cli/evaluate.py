@@ -1,0 +1,59 @@
+"""`evaluate`: the task's figures on a split of the run's data, or on other data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rnnapps import options
+from rnnapps.cli.app import Command
+from rnnapps.cli.options import PATH, batch_size_option, click_options, collected, run_argument
+from rnnapps.cli.output import say
+from rnnapps.cli.run_config import read_config
+from rnnapps.cli.task import Task
+
+
+def evaluate_command(task: Task) -> click.Command:
+    """The command `evaluate` of a task."""
+
+    def evaluate(
+        run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any
+    ) -> None:
+        from rnnapps import training
+
+        folder = training.open_run(run)
+        config = read_config(run, task)
+        given = {name: values[name] for name in options.names(task.source) if name in values}
+        source = options.redirected(config.source, given)
+        app = task.code()
+        model = training.load_model(folder, app.Model)
+        chosen = split or getattr(source, "default_split", "test")
+        examples = app.load(source, [chosen])[chosen]
+        for line in app.summary([examples]):
+            say(line, err=as_json)
+        if report is not None:
+            report.mkdir(parents=True, exist_ok=True)
+        metrics = app.assess(model, examples, batch_size, collected(task.decoding, values), report)
+        say(json.dumps(metrics) if as_json else app.table(metrics))
+
+    return Command(
+        "evaluate",
+        callback=evaluate,
+        params=[
+            run_argument(),
+            *click_options(task.source, inherited=True),
+            click.Option(
+                ["--split"],
+                type=click.Choice(["train", "validation", "test", "all"]),
+                help="Part of the data to evaluate on; all is for your own data.  [default: test]",
+            ),
+            *click_options(task.decoding, shown=False),
+            click.Option(["--report"], type=PATH, metavar="FOLDER", help="Write the pictures of the evaluation here."),
+            batch_size_option(task.batch_size),
+            click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object."),
+        ],
+        help="Evaluate a trained RUN on its test split, or on other data.",
+    )

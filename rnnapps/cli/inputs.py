@@ -1,0 +1,42 @@
+"""The inputs of `predict` on the command line: texts from arguments or standard input, files from arguments."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from rnnapps.errors import UserError
+
+
+def input_texts(arguments: Sequence[str]) -> Iterator[str]:
+    """The arguments, or else the lines of standard input without their line breaks; a line may be empty.
+
+    Raises:
+        UserError: There are no arguments, and standard input is a terminal.
+    """
+    if arguments:
+        for argument in arguments:  # Python keeps bytes that are not UTF-8 as lone surrogates
+            yield argument.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
+        return
+    if sys.stdin.isatty():
+        raise UserError('no input: give texts as arguments ("..."), or lines on standard input')
+    lines: BinaryIO = click.get_binary_stream("stdin")  # type: ignore[operator]
+    for line in lines:
+        yield line.rstrip(b"\r\n").decode("utf-8", errors="replace")
+
+
+def input_files(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[str]:
+    """The files among the arguments, and the files with one of the suffixes in the folders among them.
+
+    Raises:
+        UserError: There are no arguments.
+    """
+    if not arguments:
+        raise UserError("no input: name files or folders of files")
+    for argument in arguments:
+        if Path(argument).is_dir():
+            yield from sorted(str(file) for file in Path(argument).rglob("*") if file.suffix.lower() in suffixes)
+        else:
+            yield argument

@@ -1,0 +1,26 @@
+"""The options of a model with recurrent layers. An application subclasses them, with defaults of its own."""
+
+import dataclasses
+
+from rnnapps.options import option
+
+CELLS = ("rnn", "gru", "lstm")
+
+
+@dataclasses.dataclass(frozen=True)
+class RecurrentOptions:
+    """Cell, size and regularisation of recurrent layers; see `rnnapps.layers`."""
+
+    cell: str = option(
+        "lstm",
+        "Recurrent cell: lstm for long dependencies, gru for fewer weights, rnn for short sequences.",
+        choices=CELLS,
+    )
+    units: int = option(128, "Width of a recurrent layer; 128 to 512 is usual.", minimum=1)
+    layers: int = option(1, "Number of recurrent layers.", minimum=1, maximum=3)
+    dropout: float = option(0.3, "Dropout on the inputs of each layer; 0.2 to 0.5 is usual.", minimum=0, below=1)
+    recurrent_dropout: float = option(0.0, "Dropout on the state between steps.", minimum=0, below=1)
+    l2: float = option(0.0, "L2 penalty on the weights of the recurrent layers.", minimum=0)
+    truncate: int | None = option(
+        None, "Stop the gradient every so many steps (truncated backpropagation).", minimum=1, missing="never"
+    )

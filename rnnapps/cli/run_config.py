@@ -1,0 +1,82 @@
+"""What a run was started with: `config.json`, written and read here only."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from rnnapps import options
+from rnnapps.cli.task import Task
+from rnnapps.cli.training_options import CHANGEABLE
+from rnnapps.errors import UserError
+from rnnapps.run_folder import RunFolder
+
+FORMAT = 2  # 1 was a flat list of options; no release wrote it
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """The three groups of options that a run depends on.
+
+    Attributes:
+        source: Where the data are: an instance of the task's `source`.
+        model: Keyword arguments of the model: an instance of the task's `model`.
+        training: How to train: an instance of the class of the task's `training`.
+    """
+
+    source: Any
+    model: Any
+    training: Any
+
+    def as_json(self, task: Task) -> dict[str, Any]:
+        """The content of `config.json`."""
+        groups = {field.name: options.as_json(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {"format": FORMAT, "task": task.name, **groups}
+
+    def flat(self) -> dict[str, Any]:
+        """All options by name."""
+        groups = (options.as_json(getattr(self, field.name)) for field in dataclasses.fields(self))
+        return {name: value for group in groups for name, value in group.items()}
+
+
+def read_config(run: Path, task: Task) -> RunConfig:
+    """The options that a run was started with.
+
+    Raises:
+        UserError: There is no run, it is one of another task or of another format, or `config.json` is damaged.
+    """
+    path = RunFolder(run).config_file
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{run}: not a run folder (no config.json); give the folder that train wrote") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); train a new run") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format", 1) if isinstance(content, dict) else type(content).__name__
+        raise UserError(f"{path}: format {FORMAT} is expected, got {found}; train a new run with this version")
+    if content.get("task") != task.name:
+        other = content.get("task")
+        raise UserError(f"{path}: a run of {other!r}, not of {task.name!r}; use rnn-{other}")
+    groups = {"source": task.source, "model": task.model, "training": type(task.training)}
+    for name in groups:
+        if not isinstance(content.get(name), dict):
+            raise UserError(f"{path}: the group {name!r} is missing; train a new run")
+    return RunConfig(**{name: options.from_json(kind, content[name], str(path)) for name, kind in groups.items()})
+
+
+def check_unchanged(run: Path, before: RunConfig, now: RunConfig) -> None:
+    """Refuses to resume a run with options that would change its result.
+
+    Raises:
+        UserError: An option differs; the message names it and both values.
+    """
+    started = before.flat()
+    for name, value in now.flat().items():
+        if name not in CHANGEABLE and value != started[name]:
+            raise UserError(
+                f"cannot resume {run} with another {name!r}: it was started with {started[name]!r}, got {value!r};"
+                " leave the option out, or start a new run in another --run-dir"
+            )

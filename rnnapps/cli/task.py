@@ -1,0 +1,121 @@
+"""What an application declares: a `Task`. It is data, not a base class; `command_group` makes commands of it.
+
+The functions behind a task live in two modules, which commands import when they run:
+
+`implementation` works with TensorFlow. S is a split (any object with `name` and `split`), M a Keras model.
+
+| function | is |
+| --- | --- |
+| `Model` | the class of the model |
+| `load(source, splits=None) -> dict[str, S]` | the splits asked for ("train", "validation", "test", "all") |
+| `summary(splits) -> Iterator[str]` | lines that say what was loaded |
+| `make(config, train) -> M` | a built model for a new run or a resumed one; `config` is a `RunConfig` |
+| `batches(model, split, config, seed=None) -> Batches` | training batches with a seed, validation batches without |
+| `objective(model, validation, config) -> Objective` | what is minimised, and what decides which epoch is best |
+| `assess(model, split, batch_size, decoding, report) -> dict` | figures; pictures go into the folder `report` |
+| `table(metrics) -> str` | the figures for a person to read |
+| `about(model) -> dict` | what an export says of the model, and `answer` is given |
+| `endpoints(model, decoding) -> dict[str, Endpoint]` | the signatures of an export, and of `predict` |
+| `samples(model, split) -> dict[str, list[Request]]` | requests for the check and the warm-up; `split` may be None |
+
+and, where the task has them, `start(model, config)` (weights that a new run starts from),
+`finish(model, splits, config, report)` (pictures after training), `draw(model, answered, decoding)` (a picture after
+`predict`) and `quantize(model, file, split) -> (accuracy before, after, examples)` (`export --quantize`).
+
+`requests` imports no TensorFlow, so a client of a server does not either:
+
+| function | is |
+| --- | --- |
+| `request(row) -> dict` | the inputs of a signature for one row, a dictionary of the task's `columns` |
+| `answer(outputs, about, decoding) -> dict` | what the signature says about one row, as JSON can hold it |
+| `lines(number, row, answer, decoding) -> Iterable[Sequence[str]]` | lines that `predict` prints, as columns |
+
+and, where the task has them, `check(decoding, asked, input)`, which refuses options of `predict` that do not go
+together (`asked` is "run", "export" or "server", and `input` the file of `--input` or None), and
+`check_config(config)`, which refuses those of `train`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+from rnnapps.cli.training_options import TrainingOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """The options of a task that has none of a kind."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """An application.
+
+    Attributes:
+        name: Its name: "speech" is `rnn-speech`, `runs/speech`, and the name of its model on a server.
+        summary: One line for `--help`.
+        source: Dataclass of options: where the data are.
+        model: Dataclass of options: keyword arguments of the model.
+        training: How to train, with the task's defaults; a subclass of `TrainingOptions` adds options of the task.
+        implementation: The module of the functions that need TensorFlow.
+        requests: The module of the functions that do not.
+        columns: The columns of a table that are inputs.
+        suffixes: Where inputs are files: the suffixes of those to take from a folder.
+        outputs: The answers that a table gets a column for.
+        decoding: Dataclass of options that say how answers are found and shown: of `evaluate`, `predict` and `export`.
+            An export fixes them, but for those that are declared `free` or `shown`.
+        signature: The signature that `predict` asks.
+        batch_size: How many inputs `evaluate` and `predict` answer at once.
+        batch_sizes: The sizes of batches that a server is prepared for.
+        resources: What an export needs besides the model: names of its attributes, such as tokenizers.
+        litert_input: What a LiteRT file of the model takes, for `export --quantize`; empty where there is none.
+    """
+
+    name: str
+    summary: str
+    source: type
+    model: type
+    training: TrainingOptions
+    implementation: str
+    requests: str
+    columns: tuple[str, ...] = ("text",)
+    suffixes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ("label", "score")
+    decoding: type = NoOptions
+    signature: str = "serving_default"
+    batch_size: int = 64
+    batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
+    resources: tuple[str, ...] = ()
+    litert_input: str = ""
+
+    def code(self) -> ModuleType:
+        """The module of the functions that need TensorFlow."""
+        return import_module(self.implementation)
+
+    def asking(self) -> ModuleType:
+        """The module of the functions that need no TensorFlow."""
+        return import_module(self.requests)
+
+
+class Objective(NamedTuple):
+    """What training minimises, and which epoch is the best.
+
+    Attributes:
+        loss: As for `keras.Model.compile`; None where the model's `train_step` has its own.
+        metrics: As for `keras.Model.compile`.
+        monitor: The value that decides, see `rnnapps.training.fit`.
+        mode: Whether the least or the greatest value is best.
+        figures: More values to find out after each epoch: functions by name.
+        jit_compile: As for `keras.Model.compile`.
+    """
+
+    loss: Any = None
+    metrics: Sequence[Any] = ()
+    monitor: str = "val_loss"
+    mode: Literal["min", "max"] = "min"
+    figures: Mapping[str, Callable[[], float]] | None = None
+    jit_compile: bool | str = "auto"

@@ -1,0 +1,164 @@
+"""`train`: from options to a trained and evaluated model in a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rnnapps.cli.app import Command
+from rnnapps.cli.config import config_option, set_defaults
+from rnnapps.cli.options import PATH, click_options, collected
+from rnnapps.cli.output import say
+from rnnapps.cli.run_config import RunConfig, check_unchanged, read_config
+from rnnapps.cli.task import Objective, Task
+from rnnapps.cli.training_options import CHANGEABLE
+
+
+def train_command(task: Task) -> click.Command:
+    """The command `train` of a task."""
+
+    def train(run_dir: Path, overwrite: bool, **values: Any) -> None:
+        resume = click.get_current_context().meta.get("resume")
+        config = RunConfig(*(collected(kind, values) for kind in (task.source, task.model, task.training)))
+        train_run(task, config, run_dir, resumed=resume, overwrite=overwrite)
+
+    def read_resumed(context: click.Context, parameter: click.Parameter, run: Path | None) -> None:
+        if run is not None:
+            context.meta["resume"] = read_config(run, task)
+            values = context.meta["resume"].flat()
+            set_defaults(context, {**values, "run_dir": str(run)}, f"--resume {run}")
+
+    return Command(
+        "train",
+        callback=train,
+        params=[
+            *click_options(task.source),
+            *click_options(task.model),
+            click.Option(
+                ["--run-dir"],
+                type=PATH,
+                default=Path("runs", task.name),
+                show_default=True,
+                help="Folder for everything that the run leaves.",
+            ),
+            click.Option(
+                ["--resume"],
+                type=PATH,
+                is_eager=True,
+                expose_value=False,
+                metavar="RUN",
+                callback=read_resumed,
+                help="Continue an interrupted run with its own options; leave out all others.",
+            ),
+            click.Option(["--overwrite"], is_flag=True, help="Replace the run in --run-dir."),
+            config_option(),
+            *click_options(task.training),
+        ],
+        help="Train a model, evaluate it on the test split, and leave everything in --run-dir.",
+    )
+
+
+def train_run(
+    task: Task, config: RunConfig, run_dir: Path, *, resumed: RunConfig | None = None, overwrite: bool = False
+) -> None:
+    """Trains and evaluates a model, and says what became of it.
+
+    Args:
+        task: The task.
+        config: What to train on, and how.
+        run_dir: The run folder.
+        resumed: What the run was started with, if it is to continue.
+        overwrite: Whether to replace a run in `run_dir`.
+
+    Raises:
+        UserError: A mistake in the data, the options or the folder.
+    """
+    asking = task.asking()
+    if hasattr(asking, "check_config"):
+        asking.check_config(config)
+    from rnnapps import datasets, training
+
+    app = task.code()
+    resume = resumed is not None
+    training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
+    config = RunConfig(datasets.absolute(config.source), config.model, config.training)
+    if resumed is not None:
+        check_unchanged(run_dir, resumed, config)
+    training.set_seed(config.source.seed)
+    splits = app.load(config.source)
+    for line in app.summary(splits.values()):
+        say(line)
+    model = app.make(config, splits["train"])
+    if not resume and hasattr(app, "start"):
+        app.start(model, config)
+    batches = app.batches(model, splits["train"], config, seed=config.source.seed)
+    validation = app.batches(model, splits["validation"], config)
+    objective = app.objective(model, splits["validation"], config)
+    history = _fit(task, model, batches, validation, run_dir, config, objective, resume, overwrite)
+    run = history.run
+    held_out = splits["test"] if "test" in splits else splits["validation"]
+    metrics = app.assess(model, held_out, config.training.batch_size, task.decoding(), run.report)
+    if held_out.split == "test":
+        run.add_metrics(test=metrics)
+    if hasattr(app, "finish"):
+        app.finish(model, splits, config, run.report)
+    click.echo(f"best epoch {history.best_epoch} of {len(history.rows)}; on the {held_out.split} split:")
+    say(app.table(metrics))
+    click.echo(f"model and metrics: {run_dir}   plots: {run.report}")
+
+
+def _fit(
+    task: Task,
+    model: Any,
+    batches: Any,
+    validation: Any,
+    run_dir: Path,
+    config: RunConfig,
+    objective: Objective,
+    resume: bool,
+    overwrite: bool,
+) -> Any:
+    """Compiles a model and trains it as the training options say; the `rnnapps.training.History`."""
+    from rnnapps import training
+
+    how = config.training
+    steps = how.epochs * batches.steps
+    model.compile(
+        training.optimizer(
+            learning_rate=how.initial_learning_rate,
+            schedule=how.schedule,
+            total_steps=steps,
+            warmup_steps=steps // 20 if how.schedule == "cosine" else 0,
+            clip_norm=how.clip_norm,
+            weight_averaging=how.averaging or None,
+        ),
+        loss=objective.loss,
+        metrics=list(objective.metrics) or None,
+        jit_compile=objective.jit_compile,
+    )
+    run = training.RunFolder(run_dir)
+    callbacks = []
+    if how.gradient_flow:
+        one_batch = next(iter(validation.epoch(0)))
+        callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))
+    if overwrite and not resume:
+        training.remove_run(run_dir)  # not before everything else has gone well
+    return training.fit(
+        model,
+        batches,
+        validation,
+        run_dir=run_dir,
+        epochs=how.epochs,
+        config=config.as_json(task),
+        changeable=CHANGEABLE,
+        resume=resume,
+        checkpoint_every_steps=how.checkpoint_every,
+        patience=how.patience,
+        monitor=objective.monitor,
+        mode=objective.mode,
+        figures=objective.figures,
+        reduce_on_plateau=training.ReduceOnPlateau() if how.schedule == "plateau" else None,
+        callbacks=callbacks,
+    )

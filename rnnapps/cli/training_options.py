@@ -1,0 +1,39 @@
+"""The options that say how to train; the same in every application, with defaults of its own."""
+
+import dataclasses
+
+from rnnapps.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """Optimisation, stopping and checkpoints; see `rnnapps.training`."""
+
+    epochs: int = option(10, "Most epochs to train; early stopping may end sooner.", minimum=1)
+    batch_size: int = option(32, "Examples in a training step.", minimum=1)
+    learning_rate: float | None = option(
+        None, "Learning rate of Adam; 1e-3 to 1e-2 is usual.", above=0, missing="0.001"
+    )
+    schedule: str = option(
+        "cosine",
+        "Learning rate over time: constant, cosine decay after a warm-up, or halved when validation stalls.",
+        choices=("constant", "cosine", "plateau"),
+    )
+    clip_norm: float = option(5.0, "Bound on the global norm of the gradient.", above=0)
+    averaging: float = option(
+        0.0, "Momentum of the moving average of the weights that is kept; 0 keeps the last weights.", minimum=0, below=1
+    )
+    patience: int = option(
+        3, "Epochs without a better result on the validation split before training stops.", minimum=1
+    )
+    checkpoint_every: int = option(200, "Most steps that a kill can cost.", minimum=1, metavar="STEPS")
+    gradient_flow: bool = option(False, "Measure and draw the gradient of every time step after each epoch.")
+
+    @property
+    def initial_learning_rate(self) -> float:
+        """The learning rate that training begins with; a task may choose it by its other options."""
+        return self.learning_rate or 1e-3
+
+
+# Options that change no result: a resumed run may change them.
+CHANGEABLE = ("checkpoint_every", "gradient_flow")

@@ -1,0 +1,158 @@
+"""Which recordings a data set names, before any is read: by folders, by lists, or by a manifest."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
+from rnnapps.datasets.labels import label_of, value_of
+from rnnapps.datasets.rejected import DataError, Rejected
+from rnnapps.datasets.rows import SUFFIXES, open_rows
+from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, named_split
+
+_NOISE = re.compile(r"_?background_?noise_?", re.IGNORECASE)
+_LIST = re.compile(r"(\w+)_list", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A recording that the data name.
+
+    Attributes:
+        path: The file.
+        name: Its path below the folder of the data, with forward slashes.
+        label: Its label.
+        split: "train", "validation" or "test"; None where the data do not say.
+        speaker: Who speaks; None where the data do not say.
+    """
+
+    path: Path
+    name: str
+    label: str
+    split: str | None = None
+    speaker: str | None = None
+
+
+@dataclass
+class Listing:
+    """What a data set names.
+
+    Attributes:
+        recordings: The labelled recordings.
+        noise: Files of background noise.
+        rejected: Rows of a manifest that cannot be used.
+        notes: Remarks for the summary.
+    """
+
+    recordings: list[Listed] = field(default_factory=list)
+    noise: list[Path] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def list_folder(folder: Path) -> Listing:
+    """The recordings in a folder with one folder for each class, or with such folders for each split.
+
+    Files whose names do not end as those of recordings do are ignored. A folder `_background_noise_` is no class. Files
+    called `validation_list.txt` and `testing_list.txt` name the recordings of these splits, as in the archive of Speech
+    Commands.
+
+    Raises:
+        DataError: The folder cannot be read.
+    """
+    parts = [
+        (SPLIT_NAMES[entry.name.lower()], entry) for entry in _folders(folder) if entry.name.lower() in SPLIT_NAMES
+    ]
+    listing = Listing()
+    ignored: Counter[str] = Counter()
+    for split, part in parts if any(split == "train" for split, _ in parts) else [(None, folder)]:
+        for class_folder in _folders(part):
+            for file in sorted(class_folder.rglob("*")):
+                if not file.is_file() or file.name.startswith("."):
+                    continue
+                if file.suffix.lower() not in AUDIO_SUFFIXES:
+                    ignored[file.suffix.lower() or "no suffix"] += 1
+                elif _NOISE.fullmatch(class_folder.name):
+                    listing.noise.append(file)
+                else:
+                    name = file.relative_to(folder).as_posix()
+                    listing.recordings.append(Listed(file, name, class_folder.name, split))
+    if ignored:
+        count = sum(ignored.values())
+        what = "1 file that is not a recording" if count == 1 else f"{count:,} files that are not recordings"
+        listing.notes.append(f"ignored {what} ({', '.join(sorted(ignored))})")
+    _follow_lists(folder, listing)
+    return listing
+
+
+def list_manifest(path: Path) -> Listing:
+    """The recordings that a table names in the columns `path` (relative to the table) and `label`.
+
+    Columns `split` and `speaker` are honoured.
+
+    Raises:
+        DataError: The table cannot be read, or lacks a column.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(
+            f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; one recording alone is no data set"
+        )
+    listing = Listing()
+    lines: dict[str, int] = {}
+    for row in open_rows(path, ("path", "label")).after():
+        try:
+            if row.values is None:
+                raise ValueError(row.problem)
+            name, label = str(value_of(row.values, "path")).strip(), label_of(row.values, "label")
+            if not name:
+                raise ValueError("empty 'path'")
+            split = row.values.get("split")
+            named = None if split is None or not str(split).strip() else named_split(split)
+            first = lines.setdefault(os.path.normpath(name), row.line)
+            if first != row.line:
+                raise ValueError(f"{name} is listed in line {first} already")
+        except ValueError as error:
+            listing.rejected.append(Rejected(row.line, str(error), path))
+        else:
+            speaker = str(row.values.get("speaker") or "").strip() or None
+            listing.recordings.append(Listed(path.parent / name, name.replace(os.sep, "/"), label, named, speaker))
+            listing.notes += [f"warning: {path}: {row.warning}"] if row.warning else []
+    return listing
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
+
+
+def _follow_lists(folder: Path, listing: Listing) -> None:
+    """Gives recordings the split whose list names them; those that no list names are train."""
+    splits: dict[str, str] = {}
+    known = {recording.name for recording in listing.recordings}
+    for split, path in _lists(folder):
+        names = [
+            str(row.values["path"]).strip().replace("\\", "/") for row in open_rows(path, "path").after() if row.values
+        ]
+        names = [name.removeprefix("./") for name in names if name]
+        if missing := len(set(names) - known):
+            listing.notes.append(f"{path.name}: {missing:,} of {len(set(names)):,} recordings are not there")
+        splits |= dict.fromkeys(known.intersection(names), split)
+    if splits:
+        listing.recordings = [
+            replace(recording, split=recording.split or splits.get(recording.name, "train"))
+            for recording in listing.recordings
+        ]
+
+
+def _lists(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.glob("*.txt")):
+        found = _LIST.fullmatch(path.stem)
+        if found and (split := SPLIT_NAMES.get(found[1].lower())) in SPLITS[1:]:
+            yield split, path

@@ -1,0 +1,187 @@
+"""Where the data of a task are: one dataclass for each kind of data, whose fields are options.
+
+A source is written to `config.json`, so `evaluate` and `export` find the data that `train` used. `load_splits` reads
+the data. This module imports neither TensorFlow nor NumPy: a command line must answer `--help` quickly.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rnnapps.datasets import named_sets
+from rnnapps.options import default, option
+
+_DATASET = "Data: a named set, a TensorFlow Datasets name, or the path of your own data."
+_DATA_DIR = "Folder of prepared data sets."
+_SEED = "Seed of all random choices, including which examples are held out."
+_STRICT = "Stop at the first bad row or file instead of skipping it."
+_DEFAULT_DIR = "~/tensorflow_datasets"
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Where labelled texts are.
+
+    Attributes:
+        dataset: One of, in this order: a named set (`movie_reviews`, `movie_sentences`); a file or folder that exists
+            (`./movie_reviews` for a folder that is called like a named set), see
+            `rnnapps.datasets.labelled_texts` for the layouts; a TFDS name such as `imdb_reviews` or `glue/sst2`.
+        data_dir: Where TFDS keeps prepared sets. None stands for `$TFDS_DATA_DIR` or `~/tensorflow_datasets`.
+        seed: Decides which examples are held out where the data do not say so themselves.
+        strict: Whether a bad row is an error. Otherwise it is skipped and listed in `rejected`.
+        text_column: The column, key or feature of the text.
+        label_column: The column, key or feature of the label.
+        quoting: "standard": a field of a table may be in double quotes. "none": quotes are ordinary characters and
+            each line is a row.
+    """
+
+    dataset: str = option("movie_reviews", _DATASET, metavar="NAME|PATH", located=True)
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+    text_column: str = option("text", "Column or key of the text in your own data.")
+    label_column: str = option("label", "Column or key of the label in your own data.")
+    quoting: str = option(
+        "standard",
+        "Quotes in your own tables: standard, or none where they are ordinary characters.",
+        choices=("standard", "none"),
+    )
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """Where sentence pairs are: two files of lines by `source` and `target`, or anything else by `dataset`.
+
+    A `dataset` that a subclass declares as its default gives way to files; any other one excludes them.
+
+    Attributes:
+        dataset: One of, in this order: a named set (`expressions`, `expressions/en-fr`, `expressions/en-es`); a `.tsv`
+            file with a pair on each line, or a folder with such files called `train`, `validation` and `test`; a TFDS
+            name such as `ted_hrlr_translate/pt_to_en`. None where `source` and `target` are given.
+        source: A file with one sentence on each line.
+        target: A file with the translation of each line of `source`.
+        validation_source: The same for the validation split. There is no test split then.
+        validation_target: The translations of `validation_source`.
+        data_dir, seed, strict: As in `TextSource`.
+    """
+
+    dataset: str | None = option(None, _DATASET, metavar="NAME|PATH", located=True)
+    source: Path | None = option(
+        None, "File of sentences, one a line, in place of --dataset.", metavar="FILE", located=True
+    )
+    target: Path | None = option(None, "File of their translations, line by line.", metavar="FILE", located=True)
+    validation_source: Path | None = option(
+        None,
+        "File of sentences to validate on.",
+        metavar="FILE",
+        missing="a part of --source is held out",
+        located=True,
+    )
+    validation_target: Path | None = option(
+        None, "File of their translations, line by line.", metavar="FILE", located=True
+    )
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+
+    @property
+    def default_split(self) -> str:
+        """What `evaluate` reads by default: all of two files, and the test split of anything else."""
+        return "all" if self.source is not None and self.validation_source is None else "test"
+
+
+@dataclass(frozen=True)
+class RecordingSource:
+    """Where labelled recordings are.
+
+    Attributes:
+        dataset: One of, in this order: a named set (`spoken_words`, `spoken_vocabulary`); a folder or manifest of your
+            own, see `rnnapps.datasets.recordings` for the layouts; a TFDS name such as `speech_commands`.
+        sample_rate: In Hz. All recordings are resampled to it.
+        data_dir, seed, strict: As in `TextSource`.
+        split_by: A regular expression that is searched in the path of a recording below the folder of the data.
+            Recordings with the same group 1 (or the same match, if the expression has no group) go to the same split.
+            None: speakers are recognised in the file names where that is possible.
+        test_files: A regular expression. The recordings whose path contains a match are the test split.
+    """
+
+    dataset: str = option("spoken_words", _DATASET, metavar="NAME|PATH", located=True)
+    sample_rate: int = option(
+        16_000,
+        "Sample rate in Hz; recordings are resampled to it.",
+        minimum=4000,
+        maximum=96_000,
+        metavar="HZ",
+        fixed=True,
+    )
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+    split_by: str | None = option(
+        None,
+        "Regular expression: recordings with the same match (or group 1) in their path go to the same split.",
+        metavar="PATTERN",
+        missing="the speaker, where file names or a manifest tell it",
+        located=True,
+    )
+    test_files: str | None = option(
+        None,
+        "Regular expression: recordings whose path contains a match are the test split.",
+        metavar="PATTERN",
+        located=True,
+    )
+
+
+Source = TextSource | PairSource | RecordingSource
+AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource)
+
+
+def files_of(source: PairSource) -> dict[str, Path]:
+    """The files of lines that a source names, by option ("source", "validation-source", ...)."""
+    names = ("source", "target", "validation_source", "validation_target")
+    return {
+        name.replace("_", "-"): Path(path).expanduser() for name in names if (path := getattr(source, name)) is not None
+    }
+
+
+def dataset_of(source: Source) -> str | None:
+    """The data set that a source means: None where files of lines take the place of a default data set."""
+    if not isinstance(source, PairSource) or not files_of(source):
+        return source.dataset
+    (field,) = (field for field in dataclasses.fields(source) if field.name == "dataset")
+    return None if source.dataset == default(field) else source.dataset
+
+
+def absolute(source: AnySource) -> AnySource:
+    """The same source with absolute paths, as `config.json` needs it: `evaluate` may run in another folder.
+
+    The name of a named set stays a name, whatever files there are.
+    """
+    changes: dict[str, Any] = {"dataset": dataset_of(source)}
+    for field in dataclasses.fields(source):
+        value = getattr(source, field.name)
+        if isinstance(value, Path):
+            changes[field.name] = value.expanduser().resolve()
+    if changes["dataset"] is not None and is_path(changes["dataset"], kind_of(source)):
+        changes["dataset"] = str(Path(changes["dataset"]).expanduser().resolve())
+    return dataclasses.replace(source, **changes)
+
+
+def kind_of(source: Source) -> named_sets.Kind:
+    """The kind of the examples of a source."""
+    if isinstance(source, TextSource):
+        return "texts"
+    return "pairs" if isinstance(source, PairSource) else "recordings"
+
+
+def is_path(dataset: str, kind: named_sets.Kind) -> bool:
+    """Whether a data set is a file or folder that exists; a named set of the same kind goes first."""
+    if not dataset or dataset in named_sets.names(kind):
+        return False
+    try:
+        return Path(dataset).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have
+        return False

@@ -1,0 +1,79 @@
+"""Labelled recordings that TFDS prepares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import soxr
+import tensorflow_datasets as tfds
+
+from rnnapps.datasets.examples import Recordings
+from rnnapps.datasets.rejected import DataError
+from rnnapps.datasets.sources import RecordingSource
+from rnnapps.datasets.splits import SPLITS, hold_out
+from rnnapps.datasets.tfds_builders import parts_to_read, prepared
+
+
+def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) -> dict[str, Recordings]:
+    """Reads splits of a named set or a TFDS set of labelled recordings; nothing but what they need is decoded.
+
+    Args:
+        source: Which set, and the sample rate.
+        splits: The splits wanted; None for all.
+
+    Raises:
+        DataError: There is no such set, it cannot be prepared, or it is not one of labelled recordings.
+    """
+    name, sample_rate = source.dataset, source.sample_rate
+    splits = SPLITS if splits is None else splits
+
+    def columns(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
+        features = dict(builder.info.features or {})
+        audio = _only(name, features, tfds.features.Audio, "audio")
+        return audio, _only(name, features, tfds.features.ClassLabel, "label")
+
+    builder = prepared(name, source.data_dir, "recordings", columns)
+    features = builder.info.features
+    audio, label = columns(builder)
+    rate = features[audio].sample_rate or sample_rate
+    read, missing = parts_to_read(builder, name, splits)
+    found = {}
+    for part, stands_for in read.items():
+        waveforms, numbers = [], []
+        for example in builder.as_dataset(split=part, shuffle_files=False).as_numpy_iterator():
+            waveforms.append(_resampled(example[audio], rate, sample_rate))
+            numbers.append(example[label])
+        labels = np.array(numbers, np.int64)
+        held_out = None
+        if part == "train" and missing:
+            held_out = hold_out([waveform.tobytes() for waveform in waveforms], labels, missing, source.seed)
+        for split in stands_for:
+            chosen = np.arange(len(labels)) if held_out is None else np.flatnonzero(held_out == SPLITS.index(split))
+            found[split] = Recordings(
+                [waveforms[index] for index in chosen],
+                labels[chosen],
+                tuple(features[label].names),
+                tuple(f"{name} {split} {index}" for index in range(len(chosen))),
+                sample_rate,
+                name,
+                split,
+            )
+    return {split: found[split] for split in splits}
+
+
+def _only(name: str, features: dict[str, tfds.features.FeatureConnector], kind: type, wanted: str) -> str:
+    found = [key for key, feature in features.items() if isinstance(feature, kind)]
+    if wanted in found:
+        return wanted
+    if len(found) != 1:
+        raise DataError(f"{name}: has {', '.join(features)}; a set with one audio and one label feature is needed")
+    return found[0]
+
+
+def _resampled(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    samples = samples.mean(axis=1) if samples.ndim == 2 else samples
+    if np.issubdtype(samples.dtype, np.floating):
+        samples = np.round(np.clip(samples, -1, 1) * (2**15 - 1))
+    samples = samples.astype(np.int16)
+    return samples if rate == sample_rate else soxr.resample(samples, rate, sample_rate)

@@ -1,0 +1,46 @@
+"""A recurrent layer by the name of its cell, for models whose cell is an option."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from rnnapps.layers.gru import GRU
+from rnnapps.layers.lstm import LSTM
+from rnnapps.layers.recurrent import Recurrent
+from rnnapps.layers.simple_rnn import SimpleRNN
+
+CELLS: dict[str, type[Recurrent]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+
+
+def recurrent_layer(cell: str, units: int, *, l2: float = 0.0, **arguments: Any) -> Recurrent:
+    """A `SimpleRNN`, `GRU` or `LSTM`, chosen by name, with one L2 penalty on all of its weights.
+
+    Args:
+        cell: "rnn", "gru" or "lstm".
+        units: Size of the hidden state.
+        l2: Factor of the L2 penalty on the kernel, the recurrent kernel and the bias; 0 for no penalty.
+        **arguments: Any other argument of the layer, such as `dropout` or `return_sequences`.
+
+    Returns:
+        The layer, not built yet.
+
+    Raises:
+        ValueError: If there is no such cell, or if `l2` is negative.
+
+    Example:
+
+    >>> layer = recurrent_layer("gru", 8, l2=1e-4, return_sequences=True)
+    >>> layer(np.ones((2, 5, 3), "float32")).shape
+    TensorShape([2, 5, 8])
+    """
+    if cell not in CELLS:
+        raise ValueError(f"`cell` must be one of {', '.join(CELLS)}, got {cell!r}")
+    if not l2 >= 0:
+        raise ValueError(f"`l2` must be at least 0, got {l2!r}")
+    if l2:
+        weights = ("kernel", "recurrent", "bias")
+        # An argument given by name wins over the common penalty.
+        arguments = {f"{weight}_regularizer": keras.regularizers.L2(l2) for weight in weights} | arguments
+    return CELLS[cell](units, **arguments)

@@ -1,0 +1,97 @@
+"""How a row and its answers are written: as a line of .csv, .tsv or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rnnapps.datasets.rows import DELIMITERS, JSON_LINES
+from rnnapps.errors import UserError
+from rnnapps.prediction.answers import PREFIX
+
+SUFFIXES = (*DELIMITERS, *JSON_LINES)
+
+
+class Format(NamedTuple):
+    """The format of an output.
+
+    Attributes:
+        columns: The columns of the input.
+        outputs: The names of the answers that a table gets. JSON lines get all that there are.
+        delimiter: What stands between the cells of a table; None for JSON lines.
+    """
+
+    columns: tuple[str, ...]
+    outputs: tuple[str, ...]
+    delimiter: str | None
+
+    @property
+    def header(self) -> bytes:
+        """The first line of a table; nothing for JSON lines."""
+        return b"" if self.delimiter is None else table_line(self._names, self.delimiter)
+
+    @property
+    def _names(self) -> list[str]:
+        return [*self.columns, *(PREFIX + name for name in self.outputs)]
+
+    def line(self, row: Mapping[str, Any], answer: Mapping[str, Any]) -> bytes:
+        """A row with its answer."""
+        values = {**row, **{PREFIX + name: value for name, value in answer.items()}}
+        if self.delimiter is None:
+            return _encoded(f"{json.dumps(values, ensure_ascii=False)}\n")
+        return table_line([cell(values.get(name)) for name in self._names], self.delimiter)
+
+    def problem(self, row: Mapping[str, Any]) -> str:
+        """Why a row of JSON lines, which may have keys that the first one does not have, cannot be written; or ""."""
+        extra = [name for name in row if name not in self.columns]
+        if self.delimiter is not None and extra:
+            return f"{extra[0]!r} is not a key of the first row; write .jsonl to keep it"
+        return next((f"{name!r} starts as the names of answers do; rename it" for name in row if _taken(name)), "")
+
+
+def output_format(output: Path, columns: Sequence[str], outputs: Sequence[str]) -> Format:
+    """The format that the name of an output asks for.
+
+    Args:
+        output: The file, which ends in .csv, .tsv or as JSON lines do.
+        columns: The columns of the input.
+        outputs: The names of the answers that a table gets.
+
+    Returns:
+        The format.
+
+    Raises:
+        UserError: The file ends otherwise, or a column has a name that an answer may have.
+    """
+    suffix = output.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"--output {output}: must end in {', '.join(SUFFIXES)}, got {output.suffix or 'no suffix'}")
+    if taken := next(filter(_taken, columns), None):
+        raise UserError(f"--input: the column {taken!r} starts as the names of answers do ({PREFIX!r}); rename it")
+    return Format(tuple(columns), tuple(outputs), DELIMITERS.get(suffix))
+
+
+def table_line(cells: Sequence[Any], delimiter: str = ",") -> bytes:
+    """A line of a table."""
+    line = io.StringIO()
+    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(cells)
+    return _encoded(line.getvalue())
+
+
+def cell(value: Any) -> str | int | float:
+    """A value as a cell: text and numbers as they are, nothing for None, all else as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
+
+
+def _encoded(line: str) -> bytes:
+    return line.encode(errors="backslashreplace")  # names of files may hold bytes that are not UTF-8
+
+
+def _taken(column: str) -> bool:
+    return column.startswith(PREFIX)

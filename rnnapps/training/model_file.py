@@ -1,0 +1,129 @@
+"""Loading the model of a run, from a file that may be damaged or hostile."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rnnapps.errors import UserError
+from rnnapps.run_folder import RunFolder
+from rnnapps.terminal import printable
+from rnnapps.training.model_archive import BadArchive, ModelArchive, elements, read_archive
+
+SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
+SPARE = 3  # wrappers such as Bidirectional build the layer that they are given, and then copies of it
+REASON_LENGTH = 200  # characters kept of what Keras or TensorFlow says
+_REMEDY = "restore the file, or train the run again with --overwrite"
+
+
+def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> keras.Model:
+    """Loads the best model of a run.
+
+    The file is not trusted. Before anything is built its configuration is checked (known classes only, none that runs
+    code, no absurd sizes), and while the model is built no variable is made that the weights in the file could not
+    fill. So a damaged or hostile file neither costs gigabytes of memory nor runs code.
+
+    Args:
+        run: The run folder.
+        model_class: The class that the model must have; any by default. Its module must have been imported, which is
+            what makes it known to Keras.
+
+    Returns:
+        The model with its weights, not compiled.
+
+    Raises:
+        UserError: The file is missing, damaged, or holds a model of another class.
+    """
+    path = run.model_file
+    try:
+        archive = read_archive(path)
+        _check_top_class(archive.config, model_class)
+        with _no_more_variables_than(archive), warnings.catch_warnings():
+            # Keras only warns when build() fails. Such a model has no weights, which is checked below.
+            warnings.filterwarnings("ignore", message=".*had a build config")
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        if not isinstance(model, model_class):
+            raise BadArchive(f"it holds a {type(model).__name__}")
+        if elements((variable.shape for variable in model.variables), above=SMALL) != archive.elements(above=SMALL):
+            raise BadArchive("its configuration does not fit its weights")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or _one_line(error)}; {_REMEDY}") from error
+    except Exception as error:  # whatever a class raises that is built from an edited or damaged configuration
+        raise UserError(f"{path}: cannot be loaded{_as(model_class)}: {_one_line(error)}; {_REMEDY}") from error
+    return model
+
+
+def load_weights(model: keras.Model, run: RunFolder) -> None:
+    """Puts the best weights of a run into its model, which is built.
+
+    Args:
+        model: The model.
+        run: The run folder.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another model.
+    """
+    try:
+        read_archive(run.model_file)
+        model.load_weights(run.model_file)
+    except Exception as error:
+        raise UserError(f"{run.model_file}: its weights cannot be loaded: {_one_line(error)}; {_REMEDY}") from error
+
+
+def _as(model_class: type[keras.Model]) -> str:
+    return "" if model_class is keras.Model else f" as a {model_class.__name__}"
+
+
+def _check_top_class(config: dict[str, Any], model_class: type[keras.Model]) -> None:
+    expected = keras.saving.get_registered_name(model_class)
+    if ">" not in expected:  # a class of Keras itself, such as keras.Model; checked after loading
+        return
+    if config.get("registered_name") != expected:
+        raise BadArchive(f"it holds a {config.get('class_name')}")
+
+
+@contextlib.contextmanager
+def _no_more_variables_than(archive: ModelArchive) -> Iterator[None]:
+    """Refuses, before its memory is allocated, a variable that the weights in the archive could not fill."""
+    elements_left = SPARE * archive.elements(above=SMALL)
+    variables_left = SPARE * len(archive.shapes) + 64
+    exceeded = False
+
+    def create(next_creator: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:
+        nonlocal elements_left, variables_left, exceeded
+        variables_left -= 1
+        elements_left -= elements([_shape(arguments["initial_value"])], above=SMALL)
+        exceeded = exceeded or elements_left < 0 or variables_left < 0
+        if exceeded:
+            raise MemoryError
+        return next_creator(**arguments)
+
+    try:
+        with tf.variable_creator_scope(create):
+            yield
+    finally:
+        if exceeded:  # raised here, since Keras catches what build() raises
+            raise BadArchive("its configuration asks for more weights than the file holds")
+
+
+def _shape(initial_value: Any) -> tuple[int, ...]:
+    if not callable(initial_value):
+        return tuple(tf.convert_to_tensor(initial_value).shape)
+    with tf.Graph().as_default():  # in a graph a value has a shape and takes no memory
+        return tuple(tf.convert_to_tensor(initial_value()).shape)
+
+
+def _one_line(error: Exception) -> str:
+    """What an exception says, without the configurations and advice that Keras puts around it."""
+    text = str(error)
+    if first := re.search(r"Example error message for object .*?:\n\n(.*?)\n\n", text, re.DOTALL):
+        text = f"its weights do not fit its configuration: {first[1]}"
+    text = re.split(r"Exception encountered: |Error encountered during deserialization: ", text)[-1]
+    text = " ".join(printable(text).split()) or type(error).__name__
+    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"

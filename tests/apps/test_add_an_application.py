@@ -1,0 +1,56 @@
+"""The page that adds an application, run word for word."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.serving.model_server import serve
+
+PAGE = Path(__file__).parents[2] / "docs" / "add-an-application.md"
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory):
+    """A folder with the application in it, and what the commands of the page print."""
+    text = PAGE.read_text(encoding="utf-8")
+    folder = tmp_path_factory.mktemp("application")
+    files = re.findall(r"^`(languages/\w+\.py)`:\n\n```python\n(.*?)^```", text, re.M | re.S)
+    assert [name for name, _ in files] == ["languages/cli.py", "languages/requests.py", "languages/task.py"]
+    assert sum(code.count("\n") for _, code in files) <= 250
+    (folder / "languages").mkdir()
+    for name, code in files:
+        (folder / name).write_text(code, encoding="utf-8")
+    (commands,) = re.findall(r"^```bash\n(.*?)^```", text, re.M | re.S)
+    environment = {
+        **os.environ,
+        "RNNAPPS_ENGINE": "graph",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        ["bash", "-e", "-c", commands], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_the_commands_train_evaluate_predict_and_export(application):
+    _, output = application
+    (figures,) = re.findall(r'^{"accuracy".*}$', output, re.M)
+    assert json.loads(figures)["accuracy"] > 0.95
+    assert re.search(r"^italian\t[\d.]+\tristoretto$", output, re.M)
+    assert re.search(r"^finnish\t[\d.]+\työkkä$", output, re.M)
+    assert "in a process without keras and rnnapps" in output
+
+
+def test_a_server_of_the_export_answers(application):
+    folder, _ = application
+    with serve({"languages": folder / "exports" / "languages"}) as addresses:
+        for url in addresses:
+            command = [sys.executable, "-m", "languages.cli", "predict", "--server", url, "ristoretto"]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+            assert done.stdout.startswith("italian\t"), done.stderr

@@ -1,0 +1,129 @@
+"""TensorFlow's own C++ loader, the one in TensorFlow Serving, gets from each application's export what was recorded."""
+
+import importlib.util
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import master_pb2, meta_graph_pb2
+
+from rnnapps import serving
+from rnnapps.apps.sentiment import serving as sentiment
+from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.apps.speech import serving as speech
+from rnnapps.apps.speech.model import SpeechClassifier
+from rnnapps.native.compiler import compiler
+from rnnapps.serving.inspection.columns import from_json
+from rnnapps.serving.inspection.graph import serving_graph
+
+SOURCE = Path(__file__).parent / "loader" / "ask_export.cc"
+LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
+TENSORFLOW = Path(tf.sysconfig.get_lib())
+pytestmark = pytest.mark.skipif(
+    compiler() is None or not all((TENSORFLOW / name).exists() for name in LIBRARIES),
+    reason="no C++ compiler, or a wheel without libtensorflow_cc",
+)
+SIGNATURES = {
+    "sentiment": {"serving_default"},
+    "speech": {"serving_default", "waveform", "stream", "stream_start"},
+    "translation": {"serving_default", "nbest"},
+}
+
+
+@pytest.fixture(scope="module")
+def compiling(tmp_path_factory):
+    """The compiler at work on the program, which takes it a while: exports are written in the meantime."""
+    program = tmp_path_factory.mktemp("loader") / "ask_export"
+    command = [compiler(), "-O0", "-w", *tf.sysconfig.get_compile_flags(), SOURCE, "-o", program, f"-L{TENSORFLOW}"]
+    command += [*(f"-l:{name}" for name in LIBRARIES), f"-Wl,-rpath,{TENSORFLOW}", "-ldl"]
+    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
+    yield program, process
+    process.kill()
+
+
+def make_sentiment():
+    model = SentimentClassifier(["good", "bad", "film"], ["negative", "positive"], units=4, embedding_units=4)
+    model.build()
+    return [model], sentiment.endpoints(model), sentiment.samples(model, None)
+
+
+def make_speech():
+    model = SpeechClassifier(["no", "yes"], sample_rate=4000, units=4, bands=16, convolutions=(4, 8), causal=True)
+    model.build()
+    return [model], speech.endpoints(model), speech.samples(model, None)
+
+
+def make_translation():
+    pytest.importorskip("tensorflow_text")
+    pytest.importorskip("sentencepiece")
+    from rnnapps.apps.translation import serving as translation
+    from rnnapps.apps.translation.cli import Search
+    from rnnapps.apps.translation.model import Translator
+    from rnnapps.text import Subwords, train_subwords
+
+    subwords = Subwords(train_subwords(["Two dogs run.", "A dog sleeps in the sun."] * 20, 512))
+    model = Translator(subwords.to_text(), units=4, embedding_units=4)
+    model.build()
+    endpoints = translation.endpoints(model, Search(beam=3, max_length=5))
+    resources = [model, model.source_subwords, model.target_subwords]
+    return resources, endpoints, translation.samples(model, None)
+
+
+MAKERS = {"sentiment": make_sentiment, "speech": make_speech, "translation": make_translation}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def exported(request, compiling, tmp_path_factory):
+    """The version's folder of an untrained model of an application."""
+    tf.keras.utils.set_random_seed(0)
+    resources, endpoints, requests = MAKERS[request.param]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnnapps.serving.export.check_export", lambda folder: serving.Findings(()))
+        saved = serving.save(tmp_path_factory.mktemp("exports") / request.param, resources, endpoints, requests)
+    return saved.folder
+
+
+def test_the_recorded_requests_get_the_recorded_answers(exported, compiling, tmp_path):
+    program, process = compiling
+    assert not process.wait(300), process.stderr.read()
+    signatures = serving_graph(str(exported)).signature_def
+    recorded = json.loads((exported / "assets.extra" / "recorded_answers.json").read_text(encoding="utf-8"))
+    assert {entry["request"]["signature_name"] for entry in recorded} == SIGNATURES[exported.parent.name]
+    with tf.io.TFRecordWriter(str(tmp_path / "requests")) as file:
+        for entry in recorded:
+            name = entry["request"]["signature_name"]
+            request = master_pb2.RunStepRequest(session_handle=name)
+            for key, value in arrays(entry["request"]["inputs"], signatures[name].inputs).items():
+                request.feed.add(name=key, tensor=tf.make_tensor_proto(value))
+            file.write(request.SerializeToString())
+    text = importlib.util.find_spec("tensorflow_text") if exported.parent.name == "translation" else None
+    libraries = sorted(Path(text.origin).parent.glob("python/ops/_*.so")) if text else []
+    command = [program, exported, tmp_path / "requests", tmp_path / "answers", *libraries]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers = [record.numpy() for record in tf.data.TFRecordDataset(str(tmp_path / "answers"))]
+    for entry, answer in zip(recorded, answers, strict=True):
+        outputs = signatures[entry["request"]["signature_name"]].outputs
+        expected = arrays(entry["response"]["outputs"], outputs)
+        tensors = master_pb2.RunStepResponse.FromString(answer).tensor
+        given = {tensor.name: tf.make_ndarray(tensor.tensor) for tensor in tensors}
+        assert given.keys() == expected.keys()
+        for name, value in given.items():
+            if value.dtype == object:
+                assert value.tolist() == expected[name].tolist()
+            else:
+                np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5)
+
+
+def arrays(values: dict, tensors: dict[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
+    return {
+        name: from_json(
+            value,
+            tf.dtypes.as_dtype(tensors[name].dtype).as_numpy_dtype,
+            [None if size.size < 0 else size.size for size in tensors[name].tensor_shape.dim],
+        )
+        for name, value in values.items()
+    }

@@ -1,0 +1,134 @@
+"""Every benchmark is imported and runs its smallest case. What it measures is not looked at."""
+
+import csv
+import importlib.util
+import random
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.audio.recordings import RATE, tone
+from tests.serving.models import REQUESTS, make, save
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
+ON_OTHERS_DATA = {"translation"}  # trains a twin in PyTorch on Multi30K, neither of which the tests have
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a benchmark in this process, as `python benchmarks/NAME.py` would, and returns what it prints."""
+
+    def run(name: str, *arguments: object) -> str:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    monkeypatch.syspath_prepend(FOLDER)
+    return run
+
+
+def in_a_process(name: str, *arguments: object) -> str:
+    command = [sys.executable, str(FOLDER / f"{name}.py"), *map(str, arguments)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+def rows(table: str) -> list[list[str]]:
+    """The cells of a Markdown table below its head."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "---" not in line][1:]
+
+
+def test_every_benchmark_has_its_smallest_case_here():
+    cases = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert set(SCRIPTS) - {"measuring"} - cases == ON_OTHERS_DATA
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_it_is_imported_without_work(name, monkeypatch):
+    if name == "streaming_audio":
+        pytest.skip("sets TensorFlow's logging on import; its own test runs it in a process")
+    monkeypatch.syspath_prepend(FOLDER)
+    specification = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    assert module.__doc__
+
+
+def test_layers(run):
+    output = run("layers", "--cell", "LSTM", "--row", "2,3,4,5", "--rounds", 1, "--seconds", 0.001, "--no-torch")
+    assert "LSTM, training" in output and "LSTM, inference" in output
+    assert output.count("2,3,4,5") == 2
+
+
+def test_gradient_flow(run, tmp_path):
+    output = run(
+        "gradient_flow", "--picture", tmp_path / "flow.png", "--steps", 5, "--updates", 2, "--units", 8, "--test", 8
+    )
+    assert "SimpleRNN" in output and "LSTM" in output
+    assert (tmp_path / "flow.png").stat().st_size > 10_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory(run):
+    ((steps, contender, mode, mebibytes, seconds),) = rows(
+        run("memory", "--steps", 65, "--only", "ours", "--mode", "plain", "--batch-size", 1, "--units", 8)
+    )
+    assert (steps, contender, mode) == ("65", "ours", "plain")
+    assert float(mebibytes) >= 0 and float(seconds) > 0
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    path, choose = tmp_path_factory.mktemp("reviews") / "reviews.csv", random.Random(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for number in range(60):
+            label = choose.choice(["negative", "positive"])
+            writer.writerow([f"film {number} was {'lovely' if label == 'positive' else 'awful'}", label])
+    return path
+
+
+@pytest.mark.parametrize("contender", ["ours", "keras", "linear"])
+def test_contenders_of_sentiment(run, reviews, tmp_path, contender):
+    config = tmp_path / "tiny.toml"
+    config.write_text("units = 4\nembedding_units = 4\nepochs = 1\n")
+    figures = run("sentiment", "--contender", contender, "--dataset", reviews, "--config", config).splitlines()[-1]
+    assert '"accuracy"' in figures and '"seconds"' in figures
+
+
+def test_sentiment(run, reviews):
+    ((name, accuracy, _, _),) = rows(run("sentiment", "--only", "linear", "--dataset", reviews))
+    assert name.startswith("scikit-learn") and accuracy.endswith("%")
+
+
+@pytest.mark.slow
+def test_spoken_digits(run, tmp_path):
+    source = np.random.default_rng(0)
+    for digit, kind in enumerate(("low", "high", "rising")):
+        (tmp_path / str(digit)).mkdir()
+        for number in range(3, 11):
+            soundfile.write(tmp_path / str(digit) / f"{digit}_ann_{number}.wav", tone(kind, source), RATE)
+    tiny = ["--units", 8, "--convolutions", 4, "--epochs", 1]
+    ((name, seed, *_),) = rows(run("spoken_digits", tmp_path, "--seeds", 3, *tiny))
+    assert (name, seed) == ("recordings 0-4", "3")
+
+
+@pytest.mark.slow
+def test_streaming_audio():
+    ((chunk, *_),) = rows(in_a_process("streaming_audio", "--units", 8, "--chunk-ms", 20, "--seconds", 0.1))
+    assert chunk == "20 ms"
+
+
+def test_serving(run, tmp_path):
+    save(tmp_path / "export", make(), REQUESTS, batch_sizes=[1])
+    output = run("serving", "--export", tmp_path / "export", "--cores", 1, "--rounds", 1)
+    assert "batch 64, rows/s" in output
