@@ -3,11 +3,13 @@
     python benchmarks/layers.py                                   # every cell and row, half an hour
     python benchmarks/layers.py --cell LSTM --row 32,128,64,64    # one cell, one row
     python benchmarks/layers.py --quick --json layers.json
+    python benchmarks/layers.py --device gpu                      # against Keras on a GPU, at most 8 minutes
 
 A training step is the forward pass, the sum of squares of all outputs as the loss, and the gradients of all weights.
 Each contender has the same weights and inputs, and must first give Keras's outputs. A round calls one after the other;
 what counts is the median over the rounds. Keras is taken in its better mode, plain graph or XLA.
-GFLOP/s counts the matrix products only. PyTorch takes part where it is installed.
+GFLOP/s counts the matrix products only. PyTorch takes part where it is installed, on a CPU. On a GPU "ours" is what
+layers choose by themselves there, cuDNN or the graph engine under XLA.
 """
 
 import argparse
@@ -30,16 +32,23 @@ from rnnapps.recurrences import engine_in_use, use_engine
 CELLS = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}  # gates
 ROWS = ("32,128,64,64", "32,128,128,128", "32,128,256,256", "32,128,512,512", "1,256,128,128", "8,512,128,128")
 VARIED = ("32,128,128,128,masked", "32,128,128,128,bidirectional")
-COLUMNS = ("keras", "keras XLA", "graph", "graph XLA", "native", "torch")
+COLUMNS = ("keras", "keras XLA", "graph", "graph XLA", "native", "auto", "torch")
+GPU_ROWS = (
+    *("32,128,64,64", "32,128,256,256", "128,256,512,512", "1,256,128,128"),
+    *(f"32,128,256,256,{variant}" for variant in ("masked", "bidirectional", "dropout", "float16", "bfloat16")),
+)
+# Largest difference of an output from Keras's: on a GPU products of float32 have 10 bits, as float16 has.
+TOLERANCES = {"cpu": 1e-4, "gpu": 5e-3, "float16": 2e-2, "bfloat16": 1e-1}
 
 
 class Row:
     """One line of the table: a cell, a shape, and every contender for it."""
 
-    def __init__(self, cell: str, row: str, training: bool) -> None:
+    def __init__(self, cell: str, row: str, training: bool, device: str = "cpu") -> None:
         *shape, self.variant = (row + ",plain").split(",")[:5]
         self.batch, self.steps, self.features, self.units = map(int, shape)
         self.name, self.cell, self.training = row, cell, training
+        self.tolerance = TOLERANCES.get(self.variant, TOLERANCES[device])
         random = np.random.default_rng(0)
         self.inputs = random.normal(size=(self.batch, self.steps, self.features)).astype("float32")
         self.lengths = random.integers(self.steps // 4, self.steps + 1, size=self.batch)
@@ -50,8 +59,12 @@ class Row:
     def mask(self) -> tf.Tensor | None:
         return tf.sequence_mask(self.lengths, self.steps) if self.variant == "masked" else None
 
-    def layer(self, library) -> keras.layers.Layer:
-        layer = getattr(library, self.cell)(self.units, return_sequences=True)
+    def layer(self, library, **options) -> keras.layers.Layer:
+        if self.variant.endswith("float16"):
+            options["dtype"] = f"mixed_{self.variant}"
+        if self.variant == "dropout":
+            options["recurrent_dropout"] = 0.1
+        layer = getattr(library, self.cell)(self.units, return_sequences=True, **options)
         if self.variant == "bidirectional":
             layer = library.Bidirectional(layer)
         layer.build(self.inputs.shape)
@@ -66,8 +79,11 @@ class Row:
 
     def contenders(self, engines: list[str], with_torch: bool) -> dict[str, Callable[[], None]]:
         found = {}
-        for column, jit_compile in (("keras", False), ("keras XLA", True)):
-            found[column] = self.in_tensorflow(self.reference, jit_compile)
+        found["keras"] = self.in_tensorflow(self.reference, False)
+        # XLA does not compile cuDNN.
+        without_cudnn = self.layer(keras.layers, **({} if self.cell == "SimpleRNN" else {"use_cudnn": False}))
+        without_cudnn.set_weights(self.reference.get_weights())
+        found["keras XLA"] = self.in_tensorflow(without_cudnn, True)
         for engine in engines:
             with use_engine(engine):
                 layer = self.layer(layers)
@@ -92,8 +108,8 @@ class Row:
                 loss = tf.reduce_sum(tf.square(layer(inputs, mask=mask, training=True)))
             return tape.gradient(loss, layer.trainable_variables)
 
-        error = np.abs(infer(inputs).numpy() - self.expected).max()
-        if not error < 1e-4:
+        error = np.abs(infer(inputs).numpy().astype("float32") - self.expected.astype("float32")).max()
+        if not error < self.tolerance:
             raise SystemExit(f"{self.cell} {self.name}: differs from Keras by {error:.1e}")
         function = train if self.training else infer
 
@@ -158,6 +174,8 @@ def ratios(times: dict[str, float]) -> dict[str, float]:
         found["graph/Keras"] = keras_best / min(times["graph"], times["graph XLA"])
         found["plain/plain"] = times["keras"] / times["graph"]
         found["plain/Keras"] = keras_best / times["graph"]
+    if "auto" in times:
+        found["auto/Keras"] = keras_best / times["auto"]
     if "native" in times:
         found["native/Keras"] = keras_best / times["native"]
         if "torch" in times:
@@ -177,6 +195,11 @@ def peak_gigaflops() -> float:
         product(matrix).numpy()
         best = min(best, time.perf_counter() - started)
     return 2e-9 * size**3 / best
+
+
+def name_of_gpu() -> str:
+    details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    return details.get("device_name", "GPU")
 
 
 def version_of_torch() -> str | None:
@@ -202,7 +225,7 @@ def print_row(result: dict) -> None:
 
 def print_means(results: list[dict]) -> None:
     """Geometric means of the ratios over the rows that are neither masked nor bidirectional."""
-    plain = [result["ratios"] for result in results if result["row"] not in VARIED]
+    plain = [result["ratios"] for result in results if result["row"].count(",") == 3]
     if plain:
         columns = [name for name in COLUMNS if name in results[0]["milliseconds"]]
         print(f"{'geometric mean':>30}" + " " * 11 * len(columns), end="")
@@ -219,27 +242,39 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=("training", "inference"), help="leave out the other")
     parser.add_argument("--engine", action="append", choices=("graph", "native"), help="default: all that run here")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s")
+    parser.add_argument("--minutes", type=float, help="begin no row after so many (default: 7 on a GPU, no limit else)")
     parser.add_argument("--no-torch", action="store_true", help="leave out PyTorch")
     parser.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=0.2, help="a contender has in a round (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.05 s, the two smallest shapes")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     options = parser.parse_args()
-    rows = options.row or [*ROWS, *VARIED]
+    on_gpu = options.device == "gpu"
+    if on_gpu and not tf.config.list_physical_devices("GPU"):
+        raise SystemExit("--device gpu: TensorFlow sees no GPU here")
+    if not on_gpu:
+        tf.config.set_visible_devices([], "GPU")
+    rows = options.row or ([*GPU_ROWS] if on_gpu else [*ROWS, *VARIED])
+    end = time.monotonic() + 60 * (options.minutes or (7 if on_gpu else math.inf))
+    if on_gpu:
+        options.rounds, options.seconds, options.no_torch = min(options.rounds, 5), min(options.seconds, 0.1), True
     if options.quick:
         options.rounds, options.seconds = 3, 0.05
         rows = options.row or [ROWS[0], ROWS[4]]
-    engines = options.engine or ["graph"] + ["native"] * (engine_in_use("float32")[0] == "native")
+    here = ["graph"] + ["native"] * (engine_in_use("float32")[0] == "native")
+    engines = ["auto"] if on_gpu else options.engine or here
     torch_version = None if options.no_torch else version_of_torch()
 
     report = {
+        "device": name_of_gpu() if on_gpu else "CPU",
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "peak_gflops": peak_gigaflops(),
         "versions": {"tensorflow": tf.__version__, "keras": keras.__version__, "torch": torch_version},
         "results": [],
     }
     print(
-        f"{report['cores']} cores, {report['peak_gflops']:.0f} GFLOP/s in a large product; "
+        f"{report['device']}, {report['cores']} cores, {report['peak_gflops']:.0f} GFLOP/s in a large product; "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}, PyTorch {torch_version or 'not here'}; "
         f"engines: {', '.join(engines)}"
     )
@@ -250,7 +285,10 @@ def main() -> None:
         for cell in options.cell or CELLS:
             results = []
             for name in rows:
-                row = Row(cell, name, training)
+                if time.monotonic() > end:
+                    print(f"{name:>30}  left out: no time left")
+                    continue
+                row = Row(cell, name, training, options.device)
                 times = in_turn(row.contenders(engines, torch_version is not None), options.rounds, options.seconds)
                 ours = min(time for column, time in times.items() if column.split()[0] in engines)
                 results.append(

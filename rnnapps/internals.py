@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import tensorflow as tf
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
-from tensorflow.python.eager import context, record
+from keras.src.saving.serialization_lib import ObjectSharingScope
+from tensorflow.python.eager import context, forwardprop_util, record
 from tensorflow.python.framework.func_graph import FuncGraph
 from tensorflow.python.ops import control_flow_util
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
@@ -28,15 +30,22 @@ from rnnapps.errors import UserError
 __all__ = [
     "DropoutRNNCell",
     "device_scope",
+    "have_tangents",
     "in_function",
     "in_save_context",
     "in_xla",
+    "object_sharing",
     "refuse_to_be_saved",
     "stop_recording",
     "tape_may_record",
     "traced_without_a_call",
     "write_fingerprint",
 ]
+
+
+def object_sharing() -> contextlib.AbstractContextManager[None]:
+    """A context in which an object that is serialised at several places is one object again when it is read."""
+    return ObjectSharingScope()
 
 
 def in_xla() -> bool:
@@ -59,6 +68,11 @@ def tape_may_record() -> bool:
     return record.could_possibly_record()
 
 
+def have_tangents(tensors: Sequence[tf.Tensor]) -> bool:
+    """Whether a `tf.autodiff.ForwardAccumulator` follows any of these tensors."""
+    return bool(forwardprop_util.pack_tangents(list(tensors)).tangents)
+
+
 def stop_recording() -> contextlib.AbstractContextManager[None]:
     """A context in which no tape on this thread records anything."""
     return record.stop_recording()
@@ -72,19 +86,19 @@ def in_function() -> bool:
 def traced_without_a_call() -> bool:
     """Whether the function that is traced at this moment was asked for by `get_concrete_function`.
 
-    Converters and exporters get their functions this way, `tf.data` too.
+    Converters and exporters get their functions this way. So does `tf.data`, which only runs them and does not count.
     """
-    module = "tensorflow.python.eager.polymorphic_function.polymorphic_function"
+    names = [(frame.f_globals["__name__"], frame.f_code.co_name) for frame in _stack()]
+    asked = ("tensorflow.python.eager.polymorphic_function.polymorphic_function", "get_concrete_function")
     return any(
-        frame.f_code.co_name == "get_concrete_function"
-        and frame.f_globals["__name__"] == module
-        and not frame.f_back.f_globals["__name__"].startswith("tensorflow.python.data.")
-        for frame in _stack()
+        name == asked and not caller.startswith("tensorflow.python.data.")
+        for name, (caller, _) in itertools.pairwise(names)
     )
 
 
 def _stack() -> Iterator[FrameType]:
-    frame = sys._getframe(1)
+    """The frames that lead here, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         yield frame
         frame = frame.f_back

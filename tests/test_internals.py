@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 import rnnapps
 from rnnapps import internals
+from rnnapps.errors import UserError
 
 ROOT = Path(rnnapps.__file__).parent
 EXCEPTIONS = {"internals.py", "serving/inspection/graph.py"}  # the second runs where rnnapps cannot be imported
@@ -137,3 +139,65 @@ def test_a_fingerprint_written_anew_is_that_of_the_changed_graph(tmp_path):
     internals.write_fingerprint(tmp_path)
     after = tf.saved_model.experimental.read_fingerprint(str(tmp_path))
     assert after.saved_model_checksum != before.saved_model_checksum
+
+
+def test_device_scope_names_the_innermost_device():
+    def scopes():
+        with tf.device("CPU:0"):
+            return internals.device_scope()
+
+    assert "CPU:0" in scopes()
+    seen = []
+    tf.function(lambda: seen.append(scopes()))()
+    assert "CPU:0" in seen[0]
+    assert "CPU" not in internals.device_scope()
+
+
+def test_traced_without_a_call_is_true_for_get_concrete_function_only():
+    seen = []
+
+    def look(x):
+        seen.append((internals.in_function(), internals.traced_without_a_call()))
+        return x + 1
+
+    tf.function(look, autograph=False).get_concrete_function(tf.TensorSpec([]))
+    tf.function(lambda x: tf.while_loop(lambda i: i < 1.0, look, [x])).get_concrete_function(tf.TensorSpec([]))
+    assert seen == [(True, True)] * 2
+    seen.clear()
+    tf.function(look, autograph=False)(tf.constant(0.0))
+    tf.data.Dataset.range(2).map(look)
+    assert seen == [(True, False)] * 2
+    assert not internals.in_function()
+
+
+@pytest.mark.parametrize("how", ("save", "freeze", "convert", "archive"))
+def test_a_function_that_refuses_to_be_saved_runs_but_is_neither_saved_nor_frozen(how, tmp_path):
+    module = tf.Module()
+    module.weight = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([])], autograph=False)
+    def serve(x):
+        internals.refuse_to_be_saved("trace it again")
+        return x * module.weight
+
+    np.testing.assert_equal(serve(tf.constant(3.0)).numpy(), 6.0)
+    concrete = serve.get_concrete_function()
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("serve", serve)
+    with pytest.raises(UserError, match=r"^trace it again$"):
+        {
+            "save": lambda: tf.saved_model.save(module, tmp_path / "out", signatures=concrete),
+            "freeze": lambda: convert_variables_to_constants_v2(concrete),
+            "convert": lambda: tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert(),
+            "archive": lambda: archive.write_out(tmp_path / "out", verbose=False),
+        }[how]()
+    assert not list(tmp_path.rglob("*.pb"))
+
+
+def test_an_object_serialised_twice_is_read_as_one():
+    layer = keras.layers.Dense(2)
+    with internals.object_sharing():
+        configs = [keras.saving.serialize_keras_object(layer) for _ in range(2)]
+        first, second = map(keras.saving.deserialize_keras_object, configs)
+    assert first is second
+    assert keras.saving.deserialize_keras_object(configs[0]) is not first

@@ -1,5 +1,6 @@
 """The wheel holds the whole project, and its commands load nothing slow before they have to."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -83,3 +84,9 @@ def test_help_loads_nothing_that_makes_it_slow(installed, command):
     loaded = set(run(installed / "python", "-c", LOADED_BY_HELP, command).splitlines()[-1].split())
     assert "click" in loaded
     assert not loaded & SLOW_TO_IMPORT
+
+
+def test_the_version_is_that_of_the_package_and_costs_nothing():
+    program = "import sys, rnnapps; assert not {'tensorflow', 'keras'} & set(sys.modules); print(rnnapps.__version__)"
+    printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert printed.stdout.strip() == importlib.metadata.version("rnnapps")

@@ -226,6 +226,13 @@ def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row])
                 f"a model of another kind answers: it has no output {missing}; name an export of rnn-{task.name},"
                 " or the model with --model"
             ) from None
+        except (AttributeError, TypeError, ValueError):
+            if predictor.kind == "run":
+                raise
+            raise UserError(
+                f"a model of another kind answers: its outputs have other types; name an export of rnn-{task.name},"
+                " or the model with --model"
+            ) from None
 
     found = iter(answer_each(ask, requests))
     for number, row in enumerate(rows):

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from rnnapps import internals
 from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.gru import GRU
 from rnnapps.layers.gru_cell import GRUCell
@@ -98,7 +99,8 @@ def _converted(layer: keras.layers.Layer, classes: dict[type, type], package: st
     names = {_class_name(cls): counterpart for cls, counterpart in classes.items()}
     replaced: list[str] = []
     try:
-        config = _replaced(keras.saving.serialize_keras_object(layer), names, replaced)
+        with internals.object_sharing():
+            config = _replaced(keras.saving.serialize_keras_object(layer), names, replaced)
     except NotImplementedError:  # a class without `get_config`
         replaced.clear()
     if not replaced:
@@ -110,7 +112,8 @@ def _converted(layer: keras.layers.Layer, classes: dict[type, type], package: st
         for part in layer._flatten_layers()
         if _class_name(type(part))[0] != "keras.layers" and type(part) not in KERAS
     }
-    converted = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=False)
+    with internals.object_sharing():
+        converted = keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=False)
     left = _names(converted, classes)
     if left:
         warnings.warn(

@@ -31,7 +31,13 @@ def quantized_sublayers(layer: keras.layers.Layer, names: tuple[str, ...]) -> di
 def with_quantized_sublayers(
     layer: Any, quantized: dict[str, Any], custom_objects: dict[str, Any] | None = None
 ) -> Any:
-    """The layer, not built yet, with its sublayers quantized as `quantized_sublayers` describes."""
+    """The layer, not built yet, with its sublayers quantized as `quantized_sublayers` describes.
+
+    Args:
+        layer: The layer that `from_config` has made.
+        quantized: The value of `"quantized"` in its configuration.
+        custom_objects: As for `from_config`.
+    """
     for name, config in quantized.items():
         sublayer = getattr(layer, name)
         sublayer.dtype_policy = deserialized(config["dtype"], custom_objects)

@@ -33,7 +33,7 @@ KERNEL_FLAGS = ("-std=c++17", "-O3")
 # Their Eigen does not compile where it sees 16-bit floats of AVX-512 (Sapphire Rapids and later), which nothing here
 # uses.
 OPS_FLAGS = ("-O1", "-w", "-U__AVX512FP16__")
-OPS = ("ops.cc",)
+OPS = ("ops.cc", "shapes.cc")
 # Variables that change what a compiler finds.
 VARIABLES = ("CPATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX")
 # What compilers, assemblers and linkers print when the machine, not the source, stopped them.
@@ -102,7 +102,7 @@ def compile_library(folder: Path) -> Path:
 
     def to_object(source: Path) -> list[str | Path]:
         flags = (*OPS_FLAGS, *_tf_flags()) if source.name in OPS else KERNEL_FLAGS
-        return [path, *FLAGS, *flags, "-c", source, "-o", folder / f"{source.stem}.o"]
+        return [str(path), *FLAGS, *flags, "-c", source, "-o", folder / f"{source.stem}.o"]
 
     # Those that take longest first, the others beside them.
     sources = sorted(SOURCES.glob("*.cc"), key=lambda source: source.name not in OPS)
@@ -110,7 +110,7 @@ def compile_library(folder: Path) -> Path:
     library = folder / "library.so"
     deadline = time.monotonic() + BUILD_SECONDS
     _run_all(map(to_object, sources), folder, deadline)
-    _run_all([[path, "-shared", *objects, *tf.sysconfig.get_link_flags(), "-o", library]], folder, deadline)
+    _run_all([[str(path), "-shared", *objects, *tf.sysconfig.get_link_flags(), "-o", library]], folder, deadline)
     return library
 
 

@@ -108,20 +108,21 @@ inline Vector clamp(Vector x, float low, float high) {
 // With x = n ln 2 + r, |r| <= ln 2 / 2:  e^x - 1 = (2^n - 1) + 2^n (e^r - 1), and the last factor is a polynomial.
 inline Vector expm1(Vector x) {
   // Adding 1.5 * 2^23 leaves no bits for a fraction: the sum holds n in its low bits.
-  const Vector shifted = x * 1.44269504f + 12582912.0f;
+  const Vector shifted = multiply_add(x, broadcast(1.44269504f), broadcast(12582912.0f));
   const Vector n = shifted - 12582912.0f;
-  const Vector r = (x - n * 0.693145752f) - n * 1.42860677e-6f;
-  Vector p = 0.0013946448f * r + 0.0083665848f;  // fitted to (e^r - 1 - r) / r^2, error of e^r - 1 below 2e-8
-  p = p * r + 0.0416662805f;
-  p = p * r + 0.166665435f;
-  p = p * r + 0.5f;
-  const Vector e = p * (r * r) + r;
+  const Vector r = multiply_add(n, broadcast(-1.42860677e-6f), multiply_add(n, broadcast(-0.693145752f), x));
+  // Fitted to (e^r - 1 - r) / r^2, error of e^r - 1 below 2e-8.
+  Vector p = multiply_add(broadcast(0.0013946448f), r, broadcast(0.0083665848f));
+  p = multiply_add(p, r, broadcast(0.0416662805f));
+  p = multiply_add(p, r, broadcast(0.166665435f));
+  p = multiply_add(p, r, broadcast(0.5f));
+  const Vector e = multiply_add(p, r * r, r);
   Integers bits;
   std::memcpy(&bits, &shifted, sizeof bits);
   bits = (bits << 23) + 0x3f800000;
   Vector power;  // 2^n
   std::memcpy(&power, &bits, sizeof power);
-  return power * e + (power - 1.0f);
+  return multiply_add(power, e, power - 1.0f);
 }
 
 // 1 / (1 + e^-x)
@@ -147,30 +148,36 @@ constexpr int tile_rows = 6;
 constexpr int tile_vectors = registers == 32 ? 4 : 2;
 constexpr int tile_columns = tile_vectors * lanes;
 
+// With few rows a tile takes several panels, so that there are enough sums to add to while one waits for its result.
+constexpr int64_t panels_together(int64_t rows) { return std::max<int64_t>(1, 12 * (registers / 16) / (rows * tile_vectors)); }
+constexpr int64_t few_rows = 3;  // the most that leave room for more than one panel
+
 // The right side of a product, in vectors of columns: those of all gates for the same units lie side by side. It is cut
 // into panels of `tile_vectors`, each panel (depth, columns of the panel) without gaps, so that a tile reads it from
-// front to end. The last panel may be narrower.
+// front to end. The last panel may be narrower. The units of one part, `tile_columns` of them, have a panel for each
+// gate.
 struct Panels {
   const float* data = nullptr;
   int64_t depth = 0;
   int64_t columns = 0;  // a multiple of `lanes`
-  int gates = 1;
-  int64_t first = 0, last = (columns + tile_columns - 1) / tile_columns;  // the panels that a product computes
-  int64_t next = columns / gates;  // where in a row of the result the next gate is
+  int64_t gates = 1;
 
-  // Where a vector of columns belongs in a row in which the next gate is so many floats further on.
-  int64_t place(int64_t vector, int64_t next) const { return vector % gates * next + vector / gates * lanes; }
-
-  // The panels for part number `part` of the units: `tile_columns` of them.
-  Panels part(int64_t part, int64_t next) const {
-    return {data, depth, columns, gates, std::min(last, part * gates), std::min(last, (part + 1) * gates), next};
-  }
+  int64_t count() const { return (columns + tile_columns - 1) / tile_columns; }
 };
 
-// out[i][j] = start[j] + sum over k of left[i][k] right[k][j], for `rows` rows given by pointers; every pointer is
-// moved on by `left_at` or `out_at` floats. With `start` null the product is added to what `out` holds.
-void product(const float* const* left, int64_t left_at, const Panels& right, const float* start, float* const* out,
-             int64_t out_at, int64_t rows);
+// Where a row of the result has the values of a unit.
+struct Places {
+  int64_t value;                // from one value of a unit to its next
+  int64_t part = tile_columns;  // from the units of one part to those of the next
+
+  int64_t unit(int64_t unit) const { return unit / tile_columns * part + unit % tile_columns; }
+};
+
+// out[i][j] = start[j] + sum over k of left[i][k] right[k][j] for the units of the parts first <= part < last and `rows`
+// rows given by pointers; every pointer to the left is moved on by `left_at`, every other one by `at`. With `start`
+// null the product is added to what `out` holds.
+void product(const float* const* left, int64_t left_at, const Panels& right, int64_t first, int64_t last,
+             const float* start, float* const* out, int64_t at, Places places, int64_t rows);
 
 // out[i][j] += sum over k of left[k][i] right[k][j]: the transposed left side by its rows, `stride` apart, and a single
 // panel of `columns` columns; row i of the result starts at out + i * out_stride.

@@ -3,7 +3,8 @@
 //   h_t = tanh(x_t W + h_{t-1} U + b)
 //
 // Back: with a_t the argument of tanh,  da_t = dh_t (1 - h_t^2),  dh_{t-1} = da_t U'. Nothing is saved: h_t is the output.
-#include "recurrence.h"
+#include "backward.h"
+#include "forward.h"
 
 namespace rnnapps {
 namespace {

@@ -4,6 +4,7 @@
 // other work. A thread without a part waits for those that others are computing; one that comes late joins in.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -17,33 +18,40 @@
 
 namespace rnnapps {
 
-using StepPart = std::function<void(int64_t step, int64_t part)>;
+// Does the parts first <= part < last of a step.
+using StepBody = std::function<void(int64_t step, int64_t first, int64_t last)>;
 
 // Does every part of every step, a step after the other.
-using Schedule = std::function<void(int64_t steps, int64_t parts, const StepPart& body)>;
+using Schedule = std::function<void(int64_t steps, int64_t parts, const StepBody& body)>;
 
-inline void one_by_one(int64_t steps, int64_t parts, const StepPart& body) {
-  for (int64_t step = 0; step < steps; ++step)
-    for (int64_t part = 0; part < parts; ++part) body(step, part);
+inline void in_one_thread(int64_t steps, int64_t parts, const StepBody& body) {
+  for (int64_t step = 0; step < steps; ++step) body(step, 0, parts);
 }
 
 class Steps {
  public:
-  Steps(int64_t steps, int64_t parts, int64_t threads) : steps_(steps), parts_(parts), shares_(threads) {
+  // Every thread has a share of the parts, of which it claims `together` at once.
+  Steps(int64_t steps, int64_t parts, int64_t threads, int64_t together)
+      : steps_(steps), parts_(parts), together_(together), shares_(threads) {
     for (int64_t i = 0; i < threads; ++i) {
       shares_[i].first = parts * i / threads;
       shares_[i].size = parts * (i + 1) / threads - shares_[i].first;
+      shares_[i].claims = (shares_[i].size + together - 1) / together;
     }
   }
 
   // Works along until all is done. A thread has the same share at every step, what it reads stays in its cache; when
   // that is claimed it helps with the shares of others.
-  void join(int64_t thread, const StepPart& body) {
+  void join(int64_t thread, const StepBody& body) {
     for (int64_t step; (step = current()) < steps_;) {
       int64_t done = 0;
       for (size_t i = 0; i < shares_.size(); ++i) {
         Share& share = shares_[(thread + i) % shares_.size()];
-        for (int64_t part; (part = share.claim(step)) >= 0; ++done) body(step, part);
+        for (int64_t claim; (claim = share.claim(step)) >= 0;) {
+          const int64_t first = claim * together_, last = std::min(share.size, first + together_);
+          body(step, share.first + first, share.first + last);
+          done += last - first;
+        }
       }
       if (done > 0) done_.fetch_add(done, std::memory_order_acq_rel);
       for (int turns = 0; current() == step; ++turns) wait(turns);
@@ -52,15 +60,14 @@ class Steps {
 
  private:
   struct alignas(64) Share {
-    int64_t first, size;
-    std::atomic<int64_t> claimed{0};  // parts, of all steps
+    int64_t first, size, claims;
+    std::atomic<int64_t> claimed{0};  // of all steps
 
-    // A part that nobody has claimed yet, or -1.
+    // The number of a claim that nobody has made yet, or -1.
     int64_t claim(int64_t step) {
       int64_t number = claimed.load(std::memory_order_relaxed);
-      while (number < (step + 1) * size)
-        if (claimed.compare_exchange_weak(number, number + 1, std::memory_order_relaxed))
-          return first + number - step * size;
+      while (number < (step + 1) * claims)
+        if (claimed.compare_exchange_weak(number, number + 1, std::memory_order_relaxed)) return number - step * claims;
       return -1;
     }
   };
@@ -79,7 +86,7 @@ class Steps {
 #endif
   }
 
-  int64_t steps_, parts_;
+  int64_t steps_, parts_, together_;
   std::vector<Share> shares_;
   alignas(64) std::atomic<int64_t> done_{0};  // parts, of all steps
 };

@@ -16,8 +16,8 @@ void Pack::operator()(int64_t panel) {
   const int64_t begin = panel * tile_columns, end = std::min(panels.columns, begin + tile_columns);
   float* const to = floats.data() + begin * panels.depth;
   for (int64_t column = begin; column < end; column += lanes) {
-    const int64_t place = panels.place(column / lanes, padded), unit = place % padded, valid = units - unit;
-    const float* from = matrix + gates.order[place / padded] * units + unit;
+    const int64_t vector = column / lanes, unit = vector / gates.count * lanes, valid = units - unit;
+    const float* from = matrix + gates.order[vector % gates.count] * units + unit;
     float* out = to + column - begin;
     for (int64_t k = 0; k < panels.depth; ++k, from += stride, out += end - begin) store(out, load(from, valid));
   }
@@ -47,14 +47,13 @@ void PackTransposed::operator()(int64_t panel) {
   }
 }
 
-Buffer start_values(const float* bias, const Layout& layout, int64_t units) {
-  const int64_t padded = round_up(units);
-  Buffer start(layout.values * padded, 0.0f);
+Buffer start_values(const float* bias, const Layout& layout, int64_t units, Places places) {
+  Buffer start(layout.values * (round_up(units) + tile_columns), 0.0f);
   if (!bias) return start;
   const auto add = [&](const Gates& gates, const float* from) {
     for (int i = 0; i < gates.count; ++i)
       for (int64_t u = 0; u < units; ++u)
-        start.data()[(gates.first + i) * padded + u] += from[gates.order[i] * units + u];
+        start.data()[(gates.first + i) * places.value + places.unit(u)] += from[gates.order[i] * units + u];
   };
   add(layout.kernel, bias);
   if (layout.recurrent_bias) add(layout.recurrent[0].gates, bias + layout.gates * units);
@@ -75,7 +74,8 @@ void input_gradient(const InputGradient& g, int64_t first, int64_t last) {
     target[i] = g.d_inputs + (row * g.steps + t) * g.features;
     out[i] = direct ? target[i] : scratch.data() + i * stride;
   }
-  product(gradients.data(), g.layout->kernel.first * padded, g.kernel, zeros.data(), out.data(), 0, rows);
+  product(gradients.data(), g.layout->kernel.first * padded, g.kernel, 0, g.kernel.count(), zeros.data(), out.data(), 0,
+          Places{stride}, rows);
   if (!direct)
     for (int64_t i = 0; i < rows; ++i) std::memcpy(target[i], out[i], g.features * sizeof(float));
 }

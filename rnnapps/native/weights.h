@@ -6,7 +6,7 @@
 
 namespace rnnapps {
 
-// A (rows, gates * units) matrix as the right side of `values = left * matrix`. Pack every panel, 0 <= panel < last.
+// A (rows, gates * units) matrix as the right side of `values = left * matrix`. Pack every panel, 0 <= panel < count().
 struct Pack {
   Pack(const float* matrix, int64_t rows, const Layout& layout, int64_t units, const Gates& gates);
   void operator()(int64_t panel);
@@ -30,9 +30,9 @@ struct PackTransposed {
   Panels panels;
 };
 
-// What the values of a step start from: the bias, each gate at its place. Where a recurrent bias joins a gate before
-// its activation the two are summed. Null: zeros.
-Buffer start_values(const float* bias, const Layout& layout, int64_t units);
+// What the values of a step start from, a row of them: the bias, each gate at its place. Where a recurrent bias joins a
+// gate before its activation the two are summed. Null: zeros.
+Buffer start_values(const float* bias, const Layout& layout, int64_t units, Places places);
 
 // dL/dx_t = gradients of the kernel's gates * kernel', for positions first <= t * batch + row < last.
 struct InputGradient : Recurrence {

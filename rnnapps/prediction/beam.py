@@ -20,7 +20,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.io import fileio
-from apache_beam.ml.inference.base import PredictionResult, RunInference
+from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from rnnapps.datasets import json_lines
@@ -31,15 +31,6 @@ from rnnapps.prediction.saved_model_handler import SavedModelHandler, columns_of
 from rnnapps.terminal import printable
 
 _BAD, _GOOD = "bad", "good"
-
-
-def _json(value: Any) -> Any:
-    """An output as JSON has it: text for bytes, and six digits after the point, as `predict` prints them."""
-    if isinstance(value, list):
-        return [_json(part) for part in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return round(value, 6) if isinstance(value, float) else value
 
 
 def read_row(line: bytes, columns: Sequence[str], is_json: bool) -> Iterator[Any]:
@@ -71,12 +62,12 @@ def read_rows(file: fileio.ReadableFile, columns: Sequence[str]) -> Iterator[Any
             yield beam.pvalue.TaggedOutput(_BAD, _bad_line(path, str(error)))
 
 
-def write_result(result: PredictionResult) -> Iterator[Any]:
+def write_result(result: Any) -> Iterator[Any]:
     """A row and its answers as a JSON line; a refused one goes to the output `bad`."""
     if isinstance(result.inference, Refused):
         yield beam.pvalue.TaggedOutput(_BAD, _bad_line(result.example, result.inference.reason))
     else:
-        answers = {PREFIX + name: _json(value) for name, value in result.inference.items()}
+        answers = {PREFIX + name: value for name, value in result.inference.items()}
         yield json.dumps(result.example | answers, ensure_ascii=False)
 
 

@@ -178,7 +178,7 @@ def _answered(
     done: Progress,
 ) -> Progress:
     """Answers a batch and writes it; returns how far the job is then."""
-    problems = [row.problem or _unusable(row.values, inputs) or line_format.problem(row.values) for row in batch]
+    problems = [row.problem or _unusable(row.values, inputs) or line_format.problem(row.values or {}) for row in batch]
     asked = [
         {name: row.values[name] for name in inputs}
         for row, problem in zip(batch, problems, strict=True)

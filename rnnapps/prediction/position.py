@@ -145,10 +145,10 @@ def save_progress(files: Paths, job: Job, progress: Progress, *written: BinaryIO
     for file in written:
         file.flush()
         os.fsync(file.fileno())
-    with replacing(files.position) as partial, open(partial, "w", encoding="utf-8") as file:
-        json.dump({"job": job, "done": progress, "digest": _digest(job, progress)}, file)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(files.position) as partial, open(partial, "w", encoding="utf-8") as text:
+        json.dump({"job": job, "done": progress, "digest": _digest(job, progress)}, text)
+        text.flush()
+        os.fsync(text.fileno())
 
 
 @contextlib.contextmanager

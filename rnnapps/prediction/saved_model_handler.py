@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
@@ -14,7 +15,8 @@ from rnnapps.prediction.requests import Arrays, as_input, ask_rows
 from rnnapps.serving.clients.signatures import DEFAULT_SIGNATURE, TensorSpec
 
 
-class Signature(NamedTuple):
+@dataclass(frozen=True)
+class Signature:  # no tuple: Beam keeps it by a weak reference
     """A signature of an export that a worker has loaded.
 
     Attributes:
@@ -29,8 +31,8 @@ class Signature(NamedTuple):
 class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Signature]):
     """Lets `RunInference` run a signature whose inputs are batches.
 
-    An element is a row, a dictionary; its result is the row with an answer by output, or with a `Refused`. The values
-    of the row become the dtypes that the signature takes; see `rnnapps.prediction.requests.as_input`.
+    An element is a row, a dictionary; its result is the row with an answer by output, as JSON has it, or with a
+    `Refused`. The values of the row become the dtypes that the signature takes; `as_input` says how.
 
     Args:
         export: The folder of an export or of a version, on any file system that TensorFlow reads.
@@ -69,7 +71,7 @@ class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Signature
         function = model.signatures[self._signature]
         function.owner = model  # a signature alone does not keep the model's variables alive
         inputs = {}
-        for name, spec in function.structured_input_signature[1].items():
+        for name, spec in sorted(function.structured_input_signature[1].items()):
             shape = spec.shape.as_list() if spec.shape.rank else None
             if shape is None or shape[0] is not None:
                 raise UserError(f"{folder}: {self._signature!r} takes no batch: {name!r} has the shape {spec.shape}")
@@ -87,6 +89,8 @@ class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Signature
         replies = iter(answer_each(lambda rows: ask_rows(model.ask, rows), asked))
         for row, request in zip(batch, requests, strict=True):
             reply = request if isinstance(request, Refused) else next(replies)
+            if not isinstance(reply, Refused):
+                reply = {name: _json(value) for name, value in reply.items()}
             yield PredictionResult(row, reply, model_id=self._export)
 
     def batch_elements_kwargs(self) -> dict[str, int]:
@@ -143,6 +147,15 @@ def columns_of(options: Sequence[str], inputs: Sequence[str]) -> dict[str, str]:
             raise UserError(f"--column {option}: the input {name!r} has a column already, {columns[name]!r}")
         columns[name] = column
     return {name: columns.get(name, name) for name in inputs}
+
+
+def _json(value: Any) -> Any:
+    """An output as JSON has it: text for bytes, and six digits after the point, as `predict` prints them."""
+    if isinstance(value, list):
+        return [_json(part) for part in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _latest(export: str) -> str:

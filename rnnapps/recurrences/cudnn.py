@@ -210,7 +210,9 @@ def _reversed(sequence: tf.Tensor, lengths: tf.Tensor, mask: tf.Tensor | None) -
     return tf.reverse(sequence, [1]) if mask is None else tf.reverse_sequence(sequence, lengths, seq_axis=1)
 
 
-def _kernel(cell, inputs, states, weights, mask, reverse) -> tuple[tf.Tensor, States, list[tf.Tensor]]:
+def _kernel(
+    cell: str, inputs: tf.Tensor, states: States, weights: Weights, mask: tf.Tensor | None, reverse: bool
+) -> tuple[tf.Tensor, States, list[tf.Tensor]]:
     """One call of cuDNN: the outputs and last states as of `forward`, and what its backward kernel asks for."""
     lengths = _lengths(inputs, mask)
     outputs, h, c, reserve, host_reserve = tf.raw_ops.CudnnRNNV3(
@@ -240,7 +242,16 @@ def _start(states: States) -> dict[str, tf.Tensor]:
 
 
 def _kernel_backward(
-    cell, inputs, states, weights, mask, reverse, outputs, saved, d_outputs, d_final_states
+    cell: str,
+    inputs: tf.Tensor,
+    states: States,
+    weights: Weights,
+    mask: tf.Tensor | None,
+    reverse: bool,
+    outputs: tf.Tensor,
+    saved: tuple[tf.Tensor, ...],
+    d_outputs: tf.Tensor,
+    d_final_states: States,
 ) -> tuple[tf.Tensor, States, Weights]:
     lengths = _lengths(inputs, mask)
     reserve, host_reserve, h, c = saved

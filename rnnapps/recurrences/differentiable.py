@@ -49,31 +49,37 @@ def second_order(
         The gradients of `d_results` and of `arguments`.
     """
     run = _second_order(cell, reverse, truncate, gradient_clip, return_sequences)
-    if tf.executing_eagerly():
-        run = _as_graph(run)
     return run(list(arguments), list(d_results), list(d_gradients), mask, recurrent_dropout_mask)
 
 
 @functools.cache
 def _second_order(cell: str, reverse: bool, truncate: int | None, clip: float | None, sequences: bool) -> Callable:
-    def run(arguments, d_results, d_gradients, mask, dropout) -> list[tf.Tensor]:
-        with tf.GradientTape() as outer:
-            outer.watch([d_results, arguments])
-            with tf.GradientTape() as inner:
-                inner.watch(arguments)
-                results = _results(cell, arguments, mask, dropout, reverse, truncate, clip, sequences)
-            gradients = inner.gradient(results, arguments, d_results, tf.UnconnectedGradients.ZERO)
-        return outer.gradient(gradients, [*d_results, *arguments], d_gradients, tf.UnconnectedGradients.ZERO)
+    @tf.function(reduce_retracing=True, autograph=False)
+    def run(
+        arguments: list[tf.Tensor],
+        d_results: list[tf.Tensor],
+        d_gradients: list[tf.Tensor],
+        mask: tf.Tensor | None,
+        dropout: tf.Tensor | None,
+    ) -> list[tf.Tensor]:
+        # Not by tapes: for forward mode TensorFlow calls this while tapes are off.
+        results = _results(cell, arguments, mask, dropout, reverse, truncate, clip, sequences)
+        gradients = tf.gradients(results, arguments, d_results, unconnected_gradients="zero")
+        return tf.gradients(gradients, [*d_results, *arguments], d_gradients, unconnected_gradients="zero")
 
     return run
 
 
-@functools.cache
-def _as_graph(function: Callable) -> Callable:
-    return tf.function(function, reduce_retracing=True, autograph=False)
-
-
-def _results(cell, arguments, mask, dropout, reverse, truncate, clip, sequences) -> list[tf.Tensor]:
+def _results(
+    cell: str,
+    arguments: list[tf.Tensor],
+    mask: tf.Tensor | None,
+    dropout: tf.Tensor | None,
+    reverse: bool,
+    truncate: int | None,
+    clip: float | None,
+    sequences: bool,
+) -> list[tf.Tensor]:
     """What `recur` returns, in one list."""
     equations = CELLS[cell]
     count = 2 if cell == "lstm" else 1
@@ -88,7 +94,7 @@ def _results(cell, arguments, mask, dropout, reverse, truncate, clip, sequences)
     xs = tensor_list.from_tensor(projected)
     masks = None if mask is None else swap(mask)[:, :, tf.newaxis]
 
-    def step(position, states, outputs):
+    def step(position: tf.Tensor, states: tuple, outputs: tf.Tensor) -> tuple[tf.Tensor, tuple, tf.Tensor]:
         t = steps - 1 - position if reverse else position
         before = states
         if truncate is not None:

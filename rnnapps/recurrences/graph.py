@@ -118,7 +118,7 @@ def forward(
     step = _inference_step(cell) if inference else functools.partial(_step, cell, save)
     after_projection = Weights(None, weights.recurrent_kernel, weights.bias)
 
-    def several_steps(states, chunks):
+    def several_steps(states: States, chunks: States) -> tuple[States, list[tf.Tensor]]:
         before, dropped = states, recurrent_dropout_mask
         if shorten:
             *chunks, rows = chunks
@@ -150,7 +150,15 @@ def forward(
     return outputs, states, tuple(kept)
 
 
-def _step(cell: str, save: bool, x, states: States, weights: Weights, dropped, mask) -> tuple[States, tuple]:
+def _step(
+    cell: str,
+    save: bool,
+    x: tf.Tensor,
+    states: States,
+    weights: Weights,
+    dropped: tf.Tensor | None,
+    mask: tf.Tensor | None,
+) -> tuple[States, States]:
     """One step: the new states, those before it where the mask is False, and what the backward pass needs."""
     if save:
         new_states, saved = CELLS[cell].step(x, states, weights, dropped)
@@ -168,7 +176,9 @@ def _inference_step(cell: str) -> Callable:
     A graph holds it once, however many steps there are in an iteration: exports are smaller and written sooner.
     """
 
-    def step(x, states, weights, dropped, mask):
+    def step(
+        x: tf.Tensor, states: States, weights: Weights, dropped: tf.Tensor | None, mask: tf.Tensor | None
+    ) -> tuple[States, States]:
         return _step(cell, False, x, states, weights, dropped, mask)
 
     step.__name__ = f"{cell}_step"
@@ -257,7 +267,7 @@ def backward(
     optional += [mask] if mask is not None else []
     sequences = [outputs, *saved, *optional]
 
-    def several_steps(carry, chunks):
+    def several_steps(carry: States, chunks: States) -> tuple[States, list[tf.Tensor]]:
         outputs, *chunks = chunks
         saved, optional = chunks[: len(equations.SAVED)], list(chunks[len(equations.SAVED) :])
         d_outputs_t = tf.unstack(optional.pop(0)) if d_outputs is not None else None

@@ -11,9 +11,13 @@ Keras stores the gates as z, r, n. `gru_reset_after.py` has the variant that Ker
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
+
+States = tuple[tf.Tensor, ...]
 
 SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate n; r_t * h_{t-1}
 LOCAL = (2, 1)  # the gradient that a backward step leaves behind: of the pre-activations of z, r; of n
@@ -40,7 +44,9 @@ def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
     return tf.split(tensor, [2 * units, units], axis=-1)
 
 
-def step(x, states, weights: Weights, recurrent_dropout_mask):
+def step(
+    x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None
+) -> tuple[States, States]:
     """One step: the new state, and what the backward pass needs of it."""
     (h,) = states
     x_gates, x_candidate = _split_2_1(x)
@@ -53,12 +59,12 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),), (gates, candidate, reset_h)
 
 
-def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None) -> States:
     """The new state alone."""
     return step(x, states, weights, recurrent_dropout_mask)[0]
 
 
-def local_derivatives(saved, outputs, mask):
+def local_derivatives(saved: States, outputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor | None, ...]:
     """The derivatives along the edges of several steps at once; as in `lstm.local_derivatives`."""
     gates, candidate, reset_h = saved
     update, reset = tf.split(gates, 2, axis=-1)
@@ -77,7 +83,9 @@ def local_derivatives(saved, outputs, mask):
     )
 
 
-def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
+def step_back(
+    d_h: tf.Tensor, d_states: States, derivatives_t: States, transposed_recurrent_kernel: tf.Tensor
+) -> tuple[tf.Tensor, States, States]:
     """One step back; as in `lstm.step_back`."""
     local_update, local_candidate, local_reset, reset = derivatives_t
     from_gates, from_candidate = transposed_recurrent_kernel
@@ -88,12 +96,14 @@ def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
     return d_previous_h, (), (d_gates, d_candidate)
 
 
-def projected(local):
+def projected(local: States) -> tf.Tensor:
     """The gradient of the projected inputs."""
     return tf.concat(local, axis=-1)
 
 
-def recurrent_kernel(local, saved, product_with_previous_h):
+def recurrent_kernel(
+    local: States, saved: States, product_with_previous_h: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """The gradient of the recurrent kernel; as in `lstm.recurrent_kernel`."""
     d_gates, d_candidate = local
     _, _, reset_h = saved
@@ -102,6 +112,6 @@ def recurrent_kernel(local, saved, product_with_previous_h):
     return tf.concat([product_with_previous_h(d_gates), of_candidate], axis=-1)
 
 
-def bias(local, total):
+def bias(local: States, total: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """The gradient of the bias; `total` sums over batch and time."""
     return tf.concat([total(one) for one in local], axis=-1)

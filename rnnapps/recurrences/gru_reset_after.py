@@ -12,9 +12,13 @@ b and b'.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
+
+States = tuple[tf.Tensor, ...]
 
 SAVED = (2, 1, 1)  # what a step keeps for the backward pass, widths in units: gates z, r; candidate n; q_t
 LOCAL = (3, 1)  # the gradient that a backward step leaves behind: of h_{t-1} U + b'; of the pre-activation of n
@@ -38,7 +42,9 @@ def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
     return tf.split(tensor, [2 * units, units], axis=-1)
 
 
-def step(x, states, weights: Weights, recurrent_dropout_mask):
+def step(
+    x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None
+) -> tuple[States, States]:
     """One step: the new state, and what the backward pass needs of it."""
     (h,) = states
     dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
@@ -53,7 +59,7 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),), (gates, candidate, inner_candidate)
 
 
-def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None) -> States:
     """The new state alone; as in `lstm.inference_step`."""
     (h,) = states
     dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
@@ -67,7 +73,7 @@ def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
     return (candidate + update * (h - candidate),)
 
 
-def local_derivatives(saved, outputs, mask):
+def local_derivatives(saved: States, outputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor | None, ...]:
     """The derivatives along the edges of several steps at once; as in `lstm.local_derivatives`."""
     gates, candidate, inner_candidate = saved
     update, reset = tf.split(gates, 2, axis=-1)
@@ -81,24 +87,28 @@ def local_derivatives(saved, outputs, mask):
     return tf.where(mask, update, 1), tf.where(mask, local, 0), tf.where(mask, local_candidate, 0)
 
 
-def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
+def step_back(
+    d_h: tf.Tensor, d_states: States, derivatives_t: States, transposed_recurrent_kernel: tf.Tensor
+) -> tuple[tf.Tensor, States, States]:
     """One step back; as in `lstm.step_back`."""
     local, local_candidate = derivatives_t
     d_inner = tf.concat([d_h, d_h, d_h], axis=-1) * local
     return tf.matmul(d_inner, transposed_recurrent_kernel), (), (d_inner, d_h * local_candidate)
 
 
-def projected(local):
+def projected(local: States) -> tf.Tensor:
     """The gradient of the projected inputs."""
     d_inner, d_candidate = local
     return tf.concat([_split_2_1(d_inner)[0], d_candidate], axis=-1)
 
 
-def recurrent_kernel(local, saved, product_with_previous_h):
+def recurrent_kernel(
+    local: States, saved: States, product_with_previous_h: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """The gradient of the recurrent kernel; as in `lstm.recurrent_kernel`."""
     return product_with_previous_h(local[0])
 
 
-def bias(local, total):
+def bias(local: States, total: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """The gradient of the bias; `total` sums over batch and time."""
     return tf.stack([total(projected(local)), total(local[0])])

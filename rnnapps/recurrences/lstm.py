@@ -13,9 +13,13 @@ operation computes them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from rnnapps.recurrences.weights import Weights
+
+States = tuple[tf.Tensor, ...]
 
 SAVED = (3, 1, 1)  # what a step keeps for the backward pass, widths in units: gates o, i, f; candidate g; c_{t-1}
 LOCAL = (4,)  # the gradient that a backward step leaves behind: of the pre-activations of o, i, f, g
@@ -46,7 +50,9 @@ def input_bias(weights: Weights) -> tf.Tensor | None:
     return weights.bias
 
 
-def step(x, states, weights: Weights, recurrent_dropout_mask):
+def step(
+    x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None
+) -> tuple[States, States]:
     """One step: the new states, and what the backward pass needs of it."""
     h, c = states
     units = h.shape[-1]
@@ -60,7 +66,7 @@ def step(x, states, weights: Weights, recurrent_dropout_mask):
     return (output * tf.tanh(new_c), new_c), (gates, candidate, c)
 
 
-def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
+def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None) -> States:
     """The new states alone.
 
     All gates are split into equal parts: unequal parts, which make training faster, take longer here.
@@ -74,7 +80,7 @@ def inference_step(x, states, weights: Weights, recurrent_dropout_mask):
     return output * tf.tanh(new_c), new_c
 
 
-def local_derivatives(saved, outputs, mask):
+def local_derivatives(saved: States, outputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor | None, ...]:
     """The derivatives along the edges of several steps at once: what `step_back` multiplies with.
 
     Args:
@@ -105,7 +111,9 @@ def local_derivatives(saved, outputs, mask):
     return held, tf.where(mask, c_from_h, 0), tf.where(mask, local, 0), tf.where(mask, forget, 1)
 
 
-def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
+def step_back(
+    d_h: tf.Tensor, d_states: States, derivatives_t: States, transposed_recurrent_kernel: tf.Tensor
+) -> tuple[tf.Tensor, States, States]:
     """One step back: from ∂L/∂h_t (complete) and ∂L/∂c_t (from later steps) to the step before.
 
     The recurrent kernel comes transposed, made so once for all steps.
@@ -120,16 +128,18 @@ def step_back(d_h, d_states, derivatives_t, transposed_recurrent_kernel):
     return tf.matmul(d_local, transposed_recurrent_kernel), (d_c * forget,), (d_local,)
 
 
-def projected(local):
+def projected(local: States) -> tf.Tensor:
     """The gradient of the projected inputs."""
     return local[0]
 
 
-def recurrent_kernel(local, saved, product_with_previous_h):
+def recurrent_kernel(
+    local: States, saved: States, product_with_previous_h: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """The gradient of the recurrent kernel; the function sums h_{t-1}ᵀ · its argument over batch and time."""
     return product_with_previous_h(local[0])
 
 
-def bias(local, total):
+def bias(local: States, total: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """The gradient of the bias; `total` sums over batch and time."""
     return total(local[0])

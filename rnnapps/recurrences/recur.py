@@ -86,7 +86,11 @@ def recur(
     module = choose(engine, inputs.dtype, no_cudnn if use_cudnn else "use_cudnn=False")
     forward, backward = _passes(module, segment, truncate)
     count = len(states)
-    fixed = {"mask": mask, "recurrent_dropout_mask": recurrent_dropout_mask, "reverse": go_backwards}
+    fixed = {
+        "mask": mask,
+        "recurrent_dropout_mask": recurrent_dropout_mask,
+        "reverse": go_backwards,
+    }
     probes = () if probe is None else (probe,)
     options = {"gradient_clip": gradient_clip, "norms": probe is not None}
 
@@ -112,6 +116,9 @@ def recur(
 
         @tf.custom_gradient
         def gradient(*everything: tf.Tensor):
+            # In the graph of a backward function its own tensors, since what differentiates it finds only those.
+            if not tf.executing_eagerly():
+                everything = tuple(map(tf.identity, everything))
             kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + len(results)]
             arguments = everything[len(saved) + len(results) :]
             inputs, states, weights = unpack(arguments)
@@ -159,7 +166,11 @@ def recur(
 
     present = [weight for weight in weights if weight is not None]
     # Variables are read here: `custom_gradient` would ask for their gradients otherwise.
-    results = run(*map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
+    arguments = tuple(map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
+    if not tf.executing_eagerly() and internals.have_tangents(arguments):
+        # Forward mode in a graph looks into custom gradients, and at a function from outside.
+        run = tf.function(run, autograph=False)
+    results = run(*arguments)
     return (results[0], tuple(results[1:])) if return_sequences else (None, tuple(results))
 
 

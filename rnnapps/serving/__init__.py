@@ -4,6 +4,7 @@ TensorFlow is imported with the names that need it, so that clients and the chec
 """
 
 from importlib import import_module
+from typing import Any
 
 _HOMES = {
     "BadAnswer": "clients.errors",
@@ -27,7 +28,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"rnnapps.serving.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

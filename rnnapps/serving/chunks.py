@@ -1,6 +1,7 @@
 """Batches of any size within bounded memory: the graph answers a request of a hundred thousand rows part by part."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -27,13 +28,13 @@ def in_chunks(function: Callable[..., Outputs], rows: int) -> Callable[..., Outp
     """
 
     def chunked(*inputs: tf.Tensor) -> Outputs:
-        inputs = _with_equal_rows(inputs)
+        inputs = tuple(_with_equal_rows(inputs))
         specs = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in inputs]
         concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
         outputs = concrete.structured_outputs
         chunks = -(-tf.shape(inputs[0])[0] // rows)
 
-        def one_chunk(index, arrays):
+        def one_chunk(index: tf.Tensor, arrays: Any) -> Any:
             begin = index * rows
             answer = concrete(*(tensor[begin : begin + rows] for tensor in inputs))
             return index + 1, {name: arrays[name].write(index, answer[name]) for name in arrays}

@@ -46,7 +46,7 @@ def load(
             raise ExportError(f"{where}: {signature} takes {_listed(names)}, got {_listed(inputs)}")
         return function(**inputs)
 
-    ask.model = model  # a signature alone does not keep the model's variables alive
+    ask.model = model  # type: ignore[attr-defined] # a signature alone does not keep the model's variables alive
     return ask
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import keras
 import tensorflow as tf
@@ -25,7 +25,7 @@ class Batches(Protocol):
         """Returns the batches of epoch `n` (from 0) in an order that depends on nothing but `n`."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class _SameEveryEpoch:
     """A plain data set: its own order (and shuffling, if any) in every epoch."""
 
@@ -37,7 +37,7 @@ class _SameEveryEpoch:
 
 
 # What `fit` takes as training or validation data; see `as_batches`.
-Data = Batches | tf.data.Dataset | keras.utils.PyDataset | tuple[Any, ...]
+Data: TypeAlias = Batches | tf.data.Dataset | keras.utils.PyDataset | tuple[Any, ...]
 
 
 def as_batches(data: Data, name: str, *, batch_size: int | None = None, shuffle: bool = False) -> Batches:

@@ -158,6 +158,7 @@ class GradientFlow(keras.callbacks.Callback):
                 values[f"gradient_flow/{name}/first_step"] = steps[0]
                 values[f"gradient_flow/{name}/last_step"] = steps[-1]
                 values[f"gradient_flow/{name}/first_over_last"] = steps[0] / max(steps[-1], 1e-30)
+        assert self.writer is not None
         with self.writer.as_default():
             for name, value in values.items():
                 tf.summary.write(name, tf.constant(value, tf.float32), step=epoch, metadata=SCALAR)

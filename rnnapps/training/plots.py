@@ -43,8 +43,8 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best
         path: Where the PNG goes.
         best_epoch: Marked by a line, if given.
     """
-    names = dict.fromkeys(key.removeprefix("val_") for row in rows for key in row)
-    names = [name for name in names if name not in (*_NO_CURVE, "learning_rate", "loss")]
+    known = dict.fromkeys(key.removeprefix("val_") for row in rows for key in row)
+    names = [name for name in known if name not in (*_NO_CURVE, "learning_rate", "loss")]
     names = ["loss", *names]
     if len({row["learning_rate"] for row in rows}) > 1:
         names.append("learning_rate")

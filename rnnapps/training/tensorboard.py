@@ -10,7 +10,7 @@ from rnnapps.training.state import Row
 
 # `tf.summary.scalar` needs the tensorboard package, which TensorFlow no longer brings; this writes the same record.
 SCALAR = tf.compat.v1.SummaryMetadata(
-    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class="DATA_CLASSSCALAR"
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class="DATA_CLASS_SCALAR"
 )
 
 

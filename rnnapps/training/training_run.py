@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -201,6 +202,7 @@ class TrainingRun:
         model = self.model
         model.reset_metrics()
         model.make_test_function()
+        assert self.validation is not None
         iterator = iter(model.distribute_strategy.experimental_distribute_dataset(self.validation))
         steps = int(self.validation.cardinality())
         self.display.begin("  validation", steps if steps > 0 else None)
@@ -239,7 +241,7 @@ class TrainingRun:
             f"stopped in epoch {state.epoch + 1} at step {state.step} of {self.train.steps}: {kept} in "
             f"{self.run.model_file}; go on with --resume {shlex.quote(str(self.run.path))}",
             self.run.path,
-            self.stop.received,
+            self.stop.received or signal.SIGINT,
         )
 
     def checkpoint(self, started: float) -> None:

@@ -138,5 +138,5 @@ def test_config_makes_the_same_layer(name: str) -> None:
 def test_says_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="positive integer, got 0"):
         AdditiveAttention(0)
-    with pytest.raises(ValueError, match="set `units` to the size of the query"):
+    with pytest.raises(ValueError, match="`units` must be the size of the query"):
         MultiplicativeAttention()(QUERY[:, :, :3], MEMORY)

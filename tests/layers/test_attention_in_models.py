@@ -17,6 +17,8 @@ from rnnapps.layers import (
     MultiplicativeAttention,
     Recurrent,
     Stacked,
+    from_keras,
+    to_keras,
 )
 from tests.layers.cases import randomise
 
@@ -90,6 +92,17 @@ def test_a_functional_model_of_unknown_lengths_is_saved_and_loaded(options: dict
     loaded.fit([SOURCE, TARGET], np.ones((2, 3, 2)), verbose=0)
     np.testing.assert_allclose(loaded([SOURCE, TARGET]), reference(loaded), atol=1e-5)
     assert loaded([SOURCE[:, :2], TARGET[:, :1]]).shape == (2, 1, 2)
+
+
+def test_a_decoder_is_converted_with_its_cell() -> None:
+    made = model()
+    expected = made([SOURCE, TARGET])
+    back = to_keras(from_keras(made))
+    assert [type(layer) for layer in back.layers if isinstance(layer, keras.layers.RNN)] == [
+        keras.layers.LSTM,
+        keras.layers.RNN,
+    ]
+    np.testing.assert_allclose(back([SOURCE, TARGET]), expected, atol=1e-6)
 
 
 def test_states_of_zeros_and_a_mask_can_be_given() -> None:

@@ -212,9 +212,7 @@ def test_use_cudnn_true_is_an_error_where_cudnn_cannot_run() -> None:
     for name in ("GRU", "LSTM"):
         with pytest.raises(ValueError, match="use_cudnn"):
             getattr(keras.layers, name)(2, use_cudnn=True)(SEQUENCES)
-        with pytest.raises(
-            ValueError, match=rf"{name} .* must use cuDNN and cannot: there is no GPU.*got use_cudnn=True"
-        ):
+        with pytest.raises(ValueError, match="use_cudnn=True, but there is no GPU for cuDNN"):
             getattr(ours, name)(2, use_cudnn=True)(SEQUENCES)
     with pytest.raises(ValueError, match="cannot: activation is softsign"):
         ours.LSTM(2, "softsign", use_cudnn=True)(SEQUENCES)

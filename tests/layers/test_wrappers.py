@@ -63,6 +63,43 @@ def test_bidirectional_takes_a_backward_layer_and_layers_of_keras() -> None:
     np.testing.assert_allclose(outputs[..., 2:], swapped.backward_layer(SEQUENCES)[:, ::-1], atol=1e-6)
 
 
+class Averages(keras.layers.Layer):
+    """A layer of sequences that is no `keras.layers.RNN`: running averages, from either end."""
+
+    def __init__(self, go_backwards: bool = False, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.go_backwards = go_backwards
+        self.return_sequences, self.return_state, self.stateful = True, False, False
+
+    def call(self, sequences: object, initial_state: object = None) -> object:
+        read = keras.ops.flip(sequences, axis=1) if self.go_backwards else sequences
+        steps = keras.ops.arange(1, sequences.shape[1] + 1, dtype="float32")
+        return keras.ops.cumsum(read, axis=1) / steps[:, None]
+
+    def compute_output_shape(self, sequences_shape: tuple) -> tuple:
+        return sequences_shape
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "go_backwards": self.go_backwards}
+
+
+@pytest.mark.parametrize("kind", ["ConvLSTM1D", "a layer of sequences"])
+def test_bidirectional_takes_what_keras_takes(kind: str) -> None:
+    if kind == "ConvLSTM1D":
+        layer, sequences = keras.layers.ConvLSTM1D(2, 3, return_sequences=True), SEQUENCES[..., None]
+    else:
+        layer, sequences = Averages(), SEQUENCES
+    with keras.saving.custom_object_scope({"Averages": Averages}):
+        ours, keras_s = Bidirectional(layer), keras.layers.Bidirectional(layer)
+    keras_s.input_spec = None
+    expected = keras_s(sequences)
+    ours.build(sequences.shape)
+    ours.set_weights(keras_s.get_weights())
+    np.testing.assert_allclose(ours(sequences), expected, atol=1e-6)
+    assert ours.compute_output_shape(sequences.shape) == expected.shape
+    assert "keras's ConvLSTM1D" in ours.engine or "tests's Averages" in ours.engine
+
+
 def test_chunks_through_bidirectional_go_on_in_each_direction() -> None:
     """As with a stateful layer of Keras: each direction starts a chunk from where it ended the one before."""
     layer = Bidirectional(LSTM(3, return_state=True))

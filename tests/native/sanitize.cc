@@ -26,12 +26,13 @@ Floats random_floats(int64_t count) {
 template <class Packs>
 void pack_all(Packs& packs) {
   for (auto& pack : packs)
-    for (int64_t panel = 0; panel < pack.panels.last; ++panel) pack(panel);
+    for (int64_t panel = 0; panel < pack.panels.count(); ++panel) pack(panel);
 }
 
 // The parts of every step on three threads, one of which may come late or when all is done.
-void on_threads(int64_t steps, int64_t parts, const StepPart& body) {
-  Steps all(steps, parts, 3);
+template <int at_once>
+void on_threads(int64_t steps, int64_t parts, const StepBody& body) {
+  Steps all(steps, parts, 3, at_once);
   std::vector<std::thread> others;
   for (int i = 1; i < 3; ++i) others.emplace_back([&all, &body, i] { all.join(i, body); });
   all.join(0, body);
@@ -71,16 +72,17 @@ Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int
   for (int i = 0; i < layout.products; ++i)
     packs.emplace_back(recurrent.data(), units, layout, units, layout.recurrent[i].gates);
   pack_all(packs);
-  const Buffer start = start_values(bias.data(), layout, units);
   f.inputs = x.data();
   f.kernel = packs[0].panels;
   for (int i = 0; i < layout.products; ++i) f.recurrent[i] = packs[1 + i].panels;
-  f.start = start.data();
   f.outputs = outputs.data();
   f.final_states[0] = final_h.data();
   f.final_states[1] = final_c.data();
   for (float* kept : {static_cast<float*>(nullptr), layout.saves ? values.data() : nullptr}) {
     f.values = kept;
+    f.value_count = layout.values;
+    const Buffer start = start_values(bias.data(), layout, units, f.places());
+    f.start = start.data();
     for (int64_t row = 0; row < batch; row += together) cell.forward(f, row, std::min(batch, row + together), schedule);
   }
 
@@ -152,9 +154,12 @@ int main() {
               return run(*cell, batch, steps, shape.first, shape.second, options & 1, options & 2, options & 4,
                          together, schedule);
             };
-            const Floats all = once(batch, one_by_one);
-            std::vector<Floats> others = {once(1, one_by_one)};
-            if (steps == 5) others.push_back(once(batch, on_threads));
+            const Floats all = once(batch, in_one_thread);
+            std::vector<Floats> others = {once(1, in_one_thread), once(2, in_one_thread), once(3, in_one_thread)};
+            if (steps == 5) {
+              others.push_back(once(batch, on_threads<1>));
+              others.push_back(once(batch, on_threads<2>));
+            }
             for (const Floats& other : others) {
               if (std::memcmp(all.data(), other.data(), all.size() * sizeof(float)) != 0) {
                 std::printf("results depend on who computes them: batch %d, steps %d, features %d, units %d\n",

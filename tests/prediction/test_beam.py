@@ -58,7 +58,8 @@ def test_bad_lines_go_to_files_of_their_own(tmp_path, model_folder):
     run(model_folder, "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out")
     assert sorted(json.loads(line)["predicted_label"] for line in lines(tmp_path, "out-*")) == ["a", "b"]
     rejected = [json.loads(line) for line in lines(tmp_path, "out.rejects-*")]
-    assert {row["row"] for row in rejected} == {"{", "[]", '{"text": "\ufffd"}', '{"text": 3}'}
+    found = sorted(json.dumps(row["row"]) for row in rejected)
+    assert found == sorted(json.dumps(row) for row in ("{", "[]", '{"text": "\ufffd"}', {"text": 3}))
     assert all(row["reason"] for row in rejected)
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -185,7 +186,8 @@ def exported_native(folder):
         states = [tf.zeros((tf.shape(inputs)[0], 2))]
         return recur("rnn", inputs, states, weights, engine="native")[0][:, 0, 0]
 
-    return exported(folder, last)
+    with mock.patch("rnnapps.internals.refuse_to_be_saved"):  # no version of ours writes such a file any more
+        return exported(folder, last)
 
 
 def run_check(*arguments):

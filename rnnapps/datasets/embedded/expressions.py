@@ -49,7 +49,7 @@ def generate(language: str, seed: int = 0) -> Iterator[tuple[str, str]]:
             yield source, phrase[column].format(**thing(language))
 
 
-class Expressions(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class Expressions(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """20,000 pairs, each English expression once: 18,000 to train on, 1,000 to validate, 1,000 to test."""
 
     name = "expressions"

@@ -46,7 +46,7 @@ def csv_path() -> pathlib.Path:
     return path
 
 
-class _Reviews(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class _Reviews(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """The rows of one source in the CSV: cleaned, without repeats, with a fixed division."""
 
     VERSION = tfds.core.Version("1.0.0")

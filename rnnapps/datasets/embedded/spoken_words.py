@@ -64,7 +64,7 @@ class Waveform(tfds.features.Audio):
         return cls(SAMPLE_RATE)
 
 
-class _Spoken(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class _Spoken(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Clips of the same words by all voices."""
 
     VERSION = tfds.core.Version("1.0.0")

@@ -77,14 +77,14 @@ def parse_address(url: str) -> Address:
     if parts.username is not None and parts.scheme.startswith("grpc"):
         raise ServerError(f"--server {shown}: gRPC has no user and password; leave them out")
     proxy, path, _ = parts.path.partition("/v1")
-    plain = Address(parts.scheme, host, port, "" if parts.scheme.startswith("grpc") else proxy.rstrip("/"))
+    plain = Address(parts.scheme, host or "", port, "" if parts.scheme.startswith("grpc") else proxy.rstrip("/"))
     if path or parts.query or parts.fragment or (plain.path != proxy.rstrip("/")):
         raise ServerError(f"--server {shown}: give the address only, {plain}, and the model's name with --model")
     if port is None and not plain.tls:
         raise ServerError(f"--server {shown}: no port; TensorFlow Serving's is {plain}:{_PORTS[parts.scheme]}")
     user = None if parts.username is None else unquote(parts.username)
     return Address(
-        plain.scheme, host, port, quote(plain.path, safe="/%:!$&'()*+,;=~"), user, unquote(parts.password or "")
+        plain.scheme, plain.host, port, quote(plain.path, safe="/%:!$&'()*+,;=~"), user, unquote(parts.password or "")
     )
 
 

@@ -8,7 +8,7 @@ import io
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rnnapps.serving.clients.address import Address
 from rnnapps.serving.clients.errors import LARGEST_ANSWER
@@ -99,13 +99,13 @@ class HttpConnection:
             content = b"".join(pieces)
             if len(content) < length:
                 raise http.client.IncompleteRead(content, length - len(content))
-            return Response(response.status, response.reason, response.headers, content)
+            return Response(response.status, response.reason, dict(response.headers), content)
 
 
 class _BoundedResponse(http.client.HTTPResponse):
     """A response whose every byte is counted: of the head, of chunks' lengths and of trailers, too."""
 
-    def __init__(self, sock: socket.socket, *args, **kwargs):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_Bounded(self.fp.detach()))
 
@@ -119,7 +119,7 @@ class _Bounded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int | None:
+    def readinto(self, buffer: Any) -> int | None:
         count = self._raw.readinto(buffer)
         self._left -= count or 0
         if self._left < 0:

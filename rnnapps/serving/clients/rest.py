@@ -227,4 +227,5 @@ def _spec(name: str, info: object) -> TensorSpec:
 def _size(size: object) -> int | None:
     if not re.fullmatch(r"-?[0-9]{1,19}", str(size)):  # 64 bits are strings in protobuf's JSON
         raise ValueError(f"no number 'size' but {str(size)[:20]!r}")
-    return None if int(size) < 0 else int(size)
+    number = int(str(size))
+    return None if number < 0 else number

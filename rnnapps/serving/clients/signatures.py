@@ -85,7 +85,7 @@ def _as_tensor(name: str, value: np.ndarray | Sequence, spec: TensorSpec | None)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"input {name!r}: {error}") from None
     if spec is not None and not _fits(array.shape, spec.shape):
-        raise ValueError(f"input {name!r}: the shape must be {_shown(spec.shape)}, got {_shown(array.shape)}")
+        raise ValueError(f"input {name!r}: the shape must be {_shown(spec.shape or ())}, got {_shown(array.shape)}")
     return array
 
 
@@ -163,7 +163,9 @@ def check_outputs(outputs: Mapping[str, np.ndarray], specs: Mapping[str, TensorS
         if array.dtype != np.dtype(spec.dtype):
             raise ValueError(f"output {name!r} must be {_kind(spec.dtype)}, got {_kind(array.dtype.name)}")
         if not _fits(array.shape, spec.shape):
-            raise ValueError(f"output {name!r}: the shape must be {_shown(spec.shape)}, got {_shown(array.shape)}")
+            raise ValueError(
+                f"output {name!r}: the shape must be {_shown(spec.shape or ())}, got {_shown(array.shape)}"
+            )
         if rows is not None and spec.shape and spec.shape[0] is None and len(array) != rows:
             raise ValueError(f"output {name!r} must have {rows} rows as the request has, got {len(array)}")
     if extra := sorted(set(outputs) - set(specs)):

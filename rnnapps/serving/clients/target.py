@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rnnapps.serving.clients.address import Address
 from rnnapps.serving.clients.errors import LARGEST_ANSWER, BadAnswer, BadRequest, ServerError, reason
@@ -26,7 +26,7 @@ class Target(NamedTuple):
     version: int | None
     timeout: float
 
-    def error(self, problem: str, kind: type[ServerError] = ServerError) -> ServerError:
+    def error(self, problem: str, kind: Any = ServerError) -> Any:
         """An error that names the server and the model, and keeps the address's password to itself.
 
         Args:

@@ -1,0 +1,150 @@
+// One call of an op: its inputs and outputs by their names, checks of shapes, and TensorFlow's threads.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/lib/core/threadpool.h"
+
+#include "recurrence.h"
+
+namespace rnnapps {
+
+using tensorflow::OpInputList;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+// Rows of the batch that go through the sequence together: enough to fill the tiles of the products, few enough that
+// every thread has some.
+constexpr int64_t most_rows = 96;
+
+// The inputs and outputs of one call by their names, and the threads for it.
+class Call {
+ public:
+  explicit Call(OpKernelContext* context) : context_(context) {}
+
+  // The only tensor of an input; empty pointer for a list of none.
+  const Tensor* tensor(const char* name, int number = 0) {
+    OpInputList list;
+    const absl::Status status = context_->input_list(name, &list);
+    if (!status.ok()) return fail(status);
+    return number < list.size() ? &list[number] : nullptr;
+  }
+
+  // The same as floats, after a check of the shape: -1 where any size will do.
+  const float* floats(const char* name, const std::vector<int64_t>& shape, int number = 0) {
+    const Tensor* found = tensor(name, number);
+    return found && fits(name, *found, shape) ? found->flat<float>().data() : nullptr;
+  }
+
+  const bool* bools(const char* name, const std::vector<int64_t>& shape) {
+    const Tensor* found = tensor(name);
+    return found && fits(name, *found, shape) ? found->flat<bool>().data() : nullptr;
+  }
+
+  float* allocate(const char* name, const TensorShape& shape, int number = 0) {
+    int start = 0, stop = 0;
+    Tensor* output = nullptr;
+    absl::Status status = context_->op_kernel().OutputRange(name, &start, &stop);
+    if (status.ok()) status = context_->allocate_output(start + number, shape, &output);
+    if (!status.ok()) {
+      fail(status);
+      return nullptr;
+    }
+    return output->flat<float>().data();
+  }
+
+  bool ok() const { return context_->status().ok(); }
+
+  int64_t threads() const { return context_->device()->tensorflow_cpu_worker_threads()->num_threads; }
+
+  // A schedule on as many of TensorFlow's threads as come; nobody waits for one that does not. Each claims so many parts
+  // of a step `at_once`.
+  void together(int64_t steps, int64_t parts, int64_t at_once, const StepBody& body) const {
+    if (parts == 0) return;
+    const int64_t most = std::min(threads(), (parts + at_once - 1) / at_once);
+    if (most == 1) return in_one_thread(steps, parts, body);
+    const auto all = std::make_shared<Steps>(steps, parts, most, at_once);  // also for threads that come when all is done
+    for (int64_t i = 1; i < most; ++i)
+      context_->device()->tensorflow_cpu_worker_threads()->workers->Schedule([all, i, &body] { all->join(i, body); });
+    all->join(0, body);
+  }
+
+  // Does items 0 <= i < count.
+  void parallel(int64_t count, const std::function<void(int64_t)>& item) const {
+    together(1, count, 1, [&item](int64_t, int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) item(i);
+    });
+  }
+
+  // Cuts 0 <= i < count into about equal ranges none longer than `most`, a multiple of `threads` of them.
+  void parallel_ranges(int64_t count, int64_t most, const std::function<void(int64_t, int64_t)>& range) const {
+    const int64_t rounds = (count + most * threads() - 1) / (most * threads());
+    const int64_t ranges = std::min<int64_t>(count, rounds * threads());
+    parallel(ranges, [&](int64_t i) { range(count * i / ranges, count * (i + 1) / ranges); });
+  }
+
+  // Packs every panel of some matrices. A few are packed sooner than another thread wakes.
+  template <class Packs>
+  void pack_all(Packs& packs) const {
+    constexpr int64_t few_floats = 1 << 17;
+    int64_t panels = 0, floats = 0;
+    for (const auto& pack : packs) {
+      panels += pack.panels.count();
+      floats += pack.panels.depth * pack.panels.columns;
+    }
+    const auto range = [&packs](int64_t first, int64_t last) {
+      for (auto& pack : packs) {
+        const int64_t count = pack.panels.count();
+        for (int64_t panel = std::max<int64_t>(first, 0); panel < std::min(last, count); ++panel) pack(panel);
+        first -= count;
+        last -= count;
+      }
+    };
+    if (floats <= few_floats) return range(0, panels);
+    parallel_ranges(panels, 1 << 20, range);
+  }
+
+  // Spreads a loop over time over the threads: the rows of the batch or, if there are fewer of them than threads or the
+  // recurrent kernel is too large for the cache of each, the units of every step. Threads meet at every step then, which
+  // a small kernel does not repay.
+  void recurrence(const Recurrence& r, const Layout& layout,
+                  const std::function<void(int64_t first, int64_t last, const Schedule&)>& loop) const {
+    constexpr int64_t small = 1 << 14, cached = 1 << 18;  // floats
+    const int64_t kernel = layout.gates * r.padded() * r.padded();
+    if (r.parts() == 1 || (r.batch >= threads() && kernel <= cached) || r.batch * kernel <= small)
+      return parallel_ranges(r.batch, most_rows,
+                             [&](int64_t first, int64_t last) { loop(first, last, in_one_thread); });
+    const int64_t at_once = r.batch <= few_rows ? (r.parts() + threads() - 1) / threads() : 1;
+    for (int64_t first = 0; first < r.batch; first += most_rows)
+      loop(first, std::min(r.batch, first + most_rows), [&](int64_t steps, int64_t parts, const StepBody& body) {
+        together(steps, parts, at_once, body);
+      });
+  }
+
+ private:
+  std::nullptr_t fail(const absl::Status& status) {
+    context_->SetStatus(status);
+    return nullptr;
+  }
+
+  bool fits(const char* name, const Tensor& tensor, const std::vector<int64_t>& shape) {
+    bool same = tensor.dims() == static_cast<int>(shape.size());
+    for (int i = 0; same && i < tensor.dims(); ++i) same = shape[i] < 0 || tensor.dim_size(i) == shape[i];
+    if (same) return true;
+    std::string wanted;
+    for (int64_t size : shape) wanted += (wanted.empty() ? "" : ", ") + (size < 0 ? "any" : std::to_string(size));
+    fail(absl::InvalidArgumentError(std::string(name) + " has shape " + tensor.shape().DebugString() +
+                                    ", which should be [" + wanted + "]"));
+    return false;
+  }
+
+  OpKernelContext* context_;
+};
+
+}  // namespace rnnapps

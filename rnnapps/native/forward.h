@@ -1,0 +1,99 @@
+// The loop forward over time that the cells share.
+#pragma once
+
+#include "recurrence.h"
+
+namespace rnnapps {
+
+// One step of some rows of the batch and some units.
+struct Step {
+  const Forward& pass;
+  Units units;
+  int64_t rows;
+  const float* const* h;  // per row: h_{t-1} of all units, after recurrent dropout
+  float* const* values;   // per row
+  Places places;          // in a row of `values`
+  State& exchanged;       // per row: what another product of the step needs of all units
+
+  // Adds left * right to the values from number `value` on.
+  void add_product(const float* const* left, const Panels& right, int value) const {
+    product(left, 0, right, units.first, units.last, nullptr, values, value * places.value, places, rows);
+  }
+};
+
+// Forward over time. The class `Equations` of a cell has
+//   layout                    its Layout
+//   product(step, number)     adds what comes from h_{t-1} to the projected inputs
+//   step(value, next, h, c)   for one vector of units: from pre-activations at value, value + next, ... to the values
+//                             that the backward pass reads; replaces the states h and c
+// The last value of a cell with two states is c_t.
+template <class Equations>
+void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule& schedule) {
+  constexpr const Layout& layout = Equations::layout;
+  constexpr bool has_c = layout.states > 1;
+  const int64_t rows = last - first, units = f.padded(), width = layout.values * units;
+  State h(f.initial[0], first, rows, f.units);
+  State c(has_c ? f.initial[1] : nullptr, first, rows, f.units);
+  State exchanged(nullptr, 0, rows, f.units);
+  // What enters the products of a step and of the next one, which some threads compute while others still read.
+  State entering[2] = {{f.initial[0], first, rows, f.units}, {nullptr, 0, rows, f.units}};
+  if (f.dropout) {
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t u = 0; u < f.units; ++u) entering[0].row(r)[u] *= f.dropout[(first + r) * f.units + u];
+  }
+
+  // So many steps have their inputs projected at once that the result still lies in the cache when its step comes, but
+  // not so few that the kernel, which comes from further away, serves few rows.
+  constexpr int64_t cached_floats = 1 << 16, enough_rows = 128;
+  const int64_t wanted = std::max(enough_rows / rows, cached_floats / (rows * width));
+  const int64_t block = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, f.steps));
+  std::vector<const float*> inputs(f.steps * rows);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    inputs[i] = f.inputs + ((first + i % rows) * f.steps + f.time(i / rows)) * f.features;
+  const Places places = f.places();
+  const int64_t stride = f.parts() * layout.values * tile_columns + lanes;  // rows in different sets of the cache
+  Buffer scratch(f.values ? 0 : block * rows * stride);
+  std::vector<float*> values((f.values ? f.steps : block) * rows);
+  for (int64_t i = 0; i < int64_t(values.size()); ++i)
+    values[i] = f.values ? f.values + (f.time(i / rows) * f.batch + first + i % rows) * width
+                         : scratch.data() + i * stride;
+
+  const auto pass = [&](int64_t item, const Units& some) {
+    const int64_t s = item / layout.products, t = f.time(s), now = item % layout.products;
+    float* const* const value = values.data() + (f.values ? s : s % block) * rows;
+    if (now == 0 && s % block == 0)
+      product(inputs.data() + s * rows, 0, f.kernel, some.first, some.last, f.start, value,
+              layout.kernel.first * places.value, places, rows * std::min(block, f.steps - s));
+    Equations::product(Step{f, some, rows, entering[s % 2].rows(), value, places, exchanged}, now);
+    if (now + 1 < layout.products) return;
+    for (int64_t r = 0; r < rows; ++r) {
+      const bool holds = f.holds(first + r, t);
+      float* const h_r = h.row(r);
+      float* const c_r = c.row(r);
+      float* const next_h = entering[(s + 1) % 2].row(r);
+      float* const output = f.outputs + ((first + r) * f.steps + t) * f.units;
+      const float* const dropout = f.dropout ? f.dropout + (first + r) * f.units : nullptr;
+      for (int64_t u = some.begin; u < some.end; u += lanes) {
+        float* const value_u = value[r] + places.unit(u);
+        Vector h_u = load(h_r + u), c_u{};
+        if constexpr (has_c) c_u = load(c_r + u);
+        if (!holds) {
+          Equations::step(value_u, places.value, h_u, c_u);
+          store(h_r + u, h_u);
+          if constexpr (has_c) store(c_r + u, c_u);
+        }
+        if constexpr (has_c) store(value_u + (layout.values - 1) * places.value, c_u);
+        store(output + u, h_u, f.units - u);
+        if (dropout) h_u *= load(dropout + u, f.units - u);
+        store(next_h + u, h_u);
+      }
+    }
+  };
+  schedule(f.steps * layout.products, f.parts(), [&](int64_t item, int64_t from, int64_t to) {
+    by_units(f, rows, from, to, [&](const Units& some) { pass(item, some); });
+  });
+  h.copy_to(f.final_states[0], first);
+  if (has_c) c.copy_to(f.final_states[1], first);
+}
+
+}  // namespace rnnapps
