@@ -111,9 +111,10 @@ def _fastest(dtype: str, no_cudnn: str | None) -> tuple[str, str]:
     if _on_gpu():
         if asked == "native":
             return "xla", "there is a GPU, the native engine is for CPUs"
-        if no_cudnn is None:
-            return "cudnn", "on a GPU, as in Keras; masks with holes take the graph engine"
-        return "xla", f"there is a GPU, and cuDNN does not serve {no_cudnn}"
+        if asked == "cudnn" and no_cudnn is None:
+            return "cudnn", f"{source} says so"
+        # Not chosen by itself before its gradients have been checked on a GPU.
+        return "xla", "there is a GPU" if no_cudnn is None else f"there is a GPU, and cuDNN does not serve {no_cudnn}"
     if asked == "cudnn":
         return "graph", "there is no GPU for cuDNN"
     if dtype != "float32":

@@ -5,6 +5,9 @@ A machine without a GPU can then run the cuDNN engine: all of it but the kernels
 
 from __future__ import annotations
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
 import tensorflow as tf
 
 GATES = {"lstm": 4, "gru": 3}
@@ -72,15 +75,24 @@ def cudnn_rnn_backprop_v3(
 ):
     assert reserve_space.shape == (7,)
     assert host_reserved.shape == (3,)
-    with tf.GradientTape() as tape:
-        tape.watch([input, input_h, input_c, params])
-        results = run(input, input_h, input_c, params, sequence_lengths, rnn_mode)
+    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+
+    def differentiated() -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        with contextlib.nullcontext() if graph is None else graph.as_default(), tf.GradientTape() as tape:
+            tape.watch([input, input_h, input_c, params])
+            results = run(input, input_h, input_c, params, sequence_lengths, rnn_mode)
+            gradients = tape.gradient(
+                results,
+                [input, input_h, input_c, params],
+                [output_backprop, output_h_backprop, output_c_backprop],
+                unconnected_gradients="zero",
+            )
+        return results, gradients
+
+    # A backward pass runs with recording stopped in its thread; a kernel has no need of tapes, this stand-in has.
+    with ThreadPoolExecutor(1) as executor:
+        results, gradients = executor.submit(differentiated).result()
     for mine, given in zip(results, (output, output_h, output_c), strict=True):
         if tf.executing_eagerly():
             tf.debugging.assert_near(mine, given)
-    return tape.gradient(
-        results,
-        [input, input_h, input_c, params],
-        [output_backprop, output_h_backprop, output_c_backprop],
-        unconnected_gradients="zero",
-    )
+    return gradients
