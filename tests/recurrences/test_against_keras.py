@@ -217,24 +217,6 @@ def test_a_tape_around_a_function_traced_without_one():
     assert_equal([late], [tape.gradient(loss, case.inputs)])
 
 
-@pytest.mark.parametrize("compiled", (False, True))
-def test_gradients_of_gradients_are_refused(compiled):
-    case = Case("rnn", steps=3)
-    weights = Weights(*(variable.value for variable in case.layer.weights))
-
-    def second(inputs):
-        with tf.GradientTape() as outer:
-            outer.watch(inputs)
-            with tf.GradientTape() as inner:
-                inner.watch(inputs)
-                loss = tf.reduce_sum(recur("rnn", inputs, case.states, weights)[0] ** 2)
-            penalty = tf.reduce_sum(inner.gradient(loss, inputs) ** 2)
-        return outer.gradient(penalty, inputs)
-
-    with pytest.raises(NotImplementedError, match="unroll=True"):
-        (tf.function(second, autograph=False) if compiled else second)(case.inputs)
-
-
 def test_inference_keeps_outputs_only():
     """Without a tape the loop carries the states and one list: that of the outputs."""
     case = Case("lstm")

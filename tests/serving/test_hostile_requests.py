@@ -44,8 +44,8 @@ def asked(tmp_path_factory):
     texts.build()
     sounds = SpeechClassifier(["high", "low"], sample_rate=RATE, units=8, bands=16, convolutions=(4, 8))
     sounds.build()
-    sentiment.export(texts, folder / "text", ["good"])
-    speech.export(sounds, folder / "audio", [])
+    for model, app, name in ((texts, sentiment, "text"), (sounds, speech, "audio")):
+        serving.save(folder / name, [model], app.endpoints(model), app.samples(model, None))
     functions = {
         "text": serving.load(folder / "text"),
         "audio": serving.load(folder / "audio"),
