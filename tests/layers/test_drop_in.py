@@ -214,7 +214,7 @@ def test_use_cudnn_true_is_an_error_where_cudnn_cannot_run() -> None:
             getattr(keras.layers, name)(2, use_cudnn=True)(SEQUENCES)
         with pytest.raises(ValueError, match="use_cudnn=True, but there is no GPU for cuDNN"):
             getattr(ours, name)(2, use_cudnn=True)(SEQUENCES)
-    with pytest.raises(ValueError, match="cannot: activation is softsign"):
+    with pytest.raises(ValueError, match="use_cudnn=True, but activation is softsign"):
         ours.LSTM(2, "softsign", use_cudnn=True)(SEQUENCES)
     copy = ours.Bidirectional.from_config(ours.Bidirectional(ours.LSTM(2, use_cudnn=False)).get_config())
     assert copy.forward_layer.use_cudnn is copy.backward_layer.use_cudnn is False
