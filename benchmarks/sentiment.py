@@ -49,6 +49,7 @@ def ours(dataset: str, config: str | None) -> dict[str, float]:
 
 def keras_example(dataset: str) -> dict[str, float]:
     import keras
+    import numpy as np
     import tensorflow as tf
 
     keras.utils.set_random_seed(0)
@@ -57,6 +58,7 @@ def keras_example(dataset: str) -> dict[str, float]:
     words = keras.layers.TextVectorization(max_tokens=20_000, output_sequence_length=200)
     words.adapt(tf.data.Dataset.from_tensor_slices(data["train"][0]).batch(1024))
     tokens = {split: words(tf.constant(texts)) for split, (texts, _) in data.items()}
+    labels = {split: np.array(numbers) for split, (_, numbers) in data.items()}
     model = keras.Sequential(
         [
             keras.layers.Embedding(20_000, 128),
@@ -66,9 +68,9 @@ def keras_example(dataset: str) -> dict[str, float]:
         ]
     )
     model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-    validation = (tokens["validation"], data["validation"][1])
-    model.fit(tokens["train"], data["train"][1], batch_size=32, epochs=2, validation_data=validation, verbose=0)
-    accuracy = model.evaluate(tokens["test"], data["test"][1], verbose=0)[1]
+    validation = (tokens["validation"], labels["validation"])
+    model.fit(tokens["train"], labels["train"], batch_size=32, epochs=2, validation_data=validation, verbose=0)
+    accuracy = model.evaluate(tokens["test"], labels["test"], verbose=0)[1]
     return {"accuracy": accuracy, "seconds": time.perf_counter() - started, "epochs": 2}
 
 

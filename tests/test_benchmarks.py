@@ -82,7 +82,7 @@ def test_memory(run):
         run("memory", "--steps", 65, "--only", "ours", "--mode", "plain", "--batch-size", 1, "--units", 8)
     )
     assert (steps, contender, mode) == ("65", "ours", "plain")
-    assert float(mebibytes) >= 0 and float(seconds) > 0
+    assert float(mebibytes) >= 0 and float(seconds) >= 0  # in hundredths of a second
 
 
 @pytest.fixture(scope="module")

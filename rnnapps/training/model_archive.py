@@ -59,11 +59,13 @@ def elements(shapes: Iterable[Sequence[int]], above: int = 0) -> int:
     return sum(size for size in map(math.prod, shapes) if size > above)
 
 
-def read_archive(path: pathlib.Path) -> ModelArchive:
+def read_archive(path: pathlib.Path, *, to_build: bool = True) -> ModelArchive:
     """Reads and checks a `.keras` file without building anything.
 
     Args:
         path: The file.
+        to_build: Whether a model is to be built from it. Otherwise only its weights are read, into a model that is
+            there already, and its classes do not matter.
 
     Returns:
         Its configuration and the size of its weights.
@@ -85,7 +87,8 @@ def read_archive(path: pathlib.Path) -> ModelArchive:
         raise BadArchive(f"its ZIP archive is damaged ({error})") from error
     config = _parse_config(config_text)
     archive = ModelArchive(config, _variable_shapes(weights))
-    _check_config(config, max(MAX_INTEGER, archive.elements()))
+    if to_build:
+        _check_config(config, max(MAX_INTEGER, archive.elements()))
     return archive
 
 

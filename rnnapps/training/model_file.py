@@ -70,7 +70,7 @@ def load_weights(model: keras.Model, run: RunFolder) -> None:
         UserError: The file is missing, damaged, or of another model.
     """
     try:
-        read_archive(run.model_file)
+        read_archive(run.model_file, to_build=False)
         model.load_weights(run.model_file)
     except Exception as error:
         raise UserError(f"{run.model_file}: its weights cannot be loaded: {_one_line(error)}; {_REMEDY}") from error
