@@ -38,6 +38,7 @@ def compiling(tmp_path_factory):
     """The compiler at work on the program, which takes it a while: exports are written in the meantime."""
     program = tmp_path_factory.mktemp("loader") / "ask_export"
     command = [compiler(), "-O0", "-w", *tf.sysconfig.get_compile_flags(), SOURCE, "-o", program, f"-L{TENSORFLOW}"]
+    command += ["-Wl,--no-as-needed"]  # sessions register themselves: no symbol of theirs is needed
     command += [*(f"-l:{name}" for name in LIBRARIES), f"-Wl,-rpath,{TENSORFLOW}", "-ldl"]
     process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
     yield program, process
