@@ -12,7 +12,6 @@ from rnnapps import serving
 from rnnapps.layers import LSTM, Bidirectional
 from rnnapps.recurrences import use_engine
 from rnnapps.serving.compact_graph import compact
-from rnnapps.text import word_vectorizer
 
 
 def functions(folder):
@@ -28,16 +27,16 @@ def nodes(folder):
 def exports(tmp_path_factory):
     """A model of strings, tables, loops in loops, assertions, branches and a counter, as it was saved and compacted."""
     module = tf.Module()
-    words = word_vectorizer(["good", "bad", "film"])
+    entries = tf.lookup.KeyValueTensorInitializer(["good", "bad", "film"], tf.constant([1, 2, 3], tf.int64))
+    module.table = tf.lookup.StaticHashTable(entries, 4)
     layer = Bidirectional(LSTM(4, return_sequences=True))
     layer.build((None, None, 3))
-    table = next(layer.lookup_table for layer in words._flatten_layers() if hasattr(layer, "lookup_table"))
-    module.table, module.variables_ = table, [weight.value for weight in layer.weights]
+    module.weights = [weight.value for weight in layer.weights]
     module.calls = tf.Variable(0)
     embeddings = tf.constant(np.random.default_rng(0).standard_normal((5, 3)), tf.float32)
 
     def read(text):
-        ids = words(text).to_tensor(shape=[None, None])
+        ids = module.table.lookup(tf.strings.split(text)).to_tensor(shape=[None, None])
         tf.debugging.assert_less(tf.shape(ids)[1], 50, message="too long")
         hidden = tf.reduce_sum(layer(tf.gather(embeddings, ids), mask=ids > 0), axis=1)
         return {"hidden": tf.cond(tf.size(ids) > 4, lambda: hidden, lambda: -hidden), "text": text}

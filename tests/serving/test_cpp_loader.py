@@ -38,7 +38,8 @@ def compiling(tmp_path_factory):
     """The compiler at work on the program, which takes it a while: exports are written in the meantime."""
     program = tmp_path_factory.mktemp("loader") / "ask_export"
     command = [compiler(), "-O0", "-w", *tf.sysconfig.get_compile_flags(), SOURCE, "-o", program, f"-L{TENSORFLOW}"]
-    command += ["-Wl,--no-as-needed", *(f"-l:{name}" for name in LIBRARIES), f"-Wl,-rpath,{TENSORFLOW}", "-ldl"]
+    command += ["-Wl,--no-as-needed"]  # sessions register themselves: no symbol of theirs is needed
+    command += [*(f"-l:{name}" for name in LIBRARIES), f"-Wl,-rpath,{TENSORFLOW}", "-ldl"]
     process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
     yield program, process
     process.kill()
@@ -67,7 +68,7 @@ def make_translation():
     subwords = Subwords(train_subwords(["Two dogs run.", "A dog sleeps in the sun."] * 20, 512))
     model = Translator(subwords.to_text(), units=4, embedding_units=4)
     model.build()
-    endpoints = translation.endpoints(model, Search(beam=3, longest=5))
+    endpoints = translation.endpoints(model, Search(beam=3, max_length=5))
     resources = [model, model.source_subwords, model.target_subwords]
     return resources, endpoints, translation.samples(model, None)
 
