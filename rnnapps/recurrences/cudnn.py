@@ -141,10 +141,6 @@ def backward(
     if d_outputs is None:
         d_outputs = tf.zeros_like(outputs)
     of_kernel, of_graph = saved[:4], saved[4:]
-    of_graph = [
-        tf.ensure_shape(one, [None, None, width * states[0].shape[-1]])
-        for one, width in zip(of_graph, CELLS[cell].SAVED, strict=True)
-    ]
 
     def in_one_kernel() -> list[tf.Tensor]:
         d_inputs, d_states, d_weights = _kernel_backward(
@@ -153,6 +149,8 @@ def backward(
         return [d_inputs, *d_states, *d_weights]
 
     def step_by_step() -> list[tf.Tensor]:
+        widths = [width * states[0].shape[-1] for width in CELLS[cell].SAVED]  # a condition forgets them
+        of_steps = [tf.ensure_shape(one, [None, None, width]) for one, width in zip(of_graph, widths, strict=True)]
         d_inputs, d_states, d_weights, _ = xla.backward(
             cell,
             inputs,
@@ -162,7 +160,7 @@ def backward(
             recurrent_dropout_mask=None,
             reverse=reverse,
             outputs=outputs,
-            saved=tuple(of_graph),
+            saved=tuple(of_steps),
             d_outputs=d_outputs,
             d_final_states=d_final_states,
             gradient_clip=None,
