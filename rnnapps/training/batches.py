@@ -37,7 +37,7 @@ class _SameEveryEpoch:
 
 
 # What `fit` takes as training or validation data; see `as_batches`.
-Data: TypeAlias = Batches | tf.data.Dataset | keras.utils.PyDataset | tuple[Any, ...]
+Data: TypeAlias = "Batches | tf.data.Dataset | keras.utils.PyDataset | tuple[Any, ...]"
 
 
 def as_batches(data: Data, name: str, *, batch_size: int | None = None, shuffle: bool = False) -> Batches:

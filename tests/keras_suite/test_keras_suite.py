@@ -25,6 +25,7 @@ FILES = (
 DOES_NOT_APPLY = {
     "bidirectional_test.test_fused_lstm_eligibility": "about a private method of Keras that guards its cuDNN call",
     "bidirectional_test.test_fused_gru_eligibility": "about a private method of Keras that guards its cuDNN call",
+    "bidirectional_test.test_keeps_use_cudnn": "our SimpleRNN has use_cudnn as well, see docs/differences.md",
 }
 
 

@@ -31,7 +31,8 @@ def exports(tmp_path_factory):
     words = word_vectorizer(["good", "bad", "film"])
     layer = Bidirectional(LSTM(4, return_sequences=True))
     layer.build((None, None, 3))
-    module.table, module.variables_ = words.lookup_table, [weight.value for weight in layer.weights]
+    table = next(layer.lookup_table for layer in words._flatten_layers() if hasattr(layer, "lookup_table"))
+    module.table, module.variables_ = table, [weight.value for weight in layer.weights]
     module.calls = tf.Variable(0)
     embeddings = tf.constant(np.random.default_rng(0).standard_normal((5, 3)), tf.float32)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import master_pb2, meta_graph_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, named_tensor_pb2
 
 from rnnapps import serving
 from rnnapps.apps.sentiment import serving as sentiment
@@ -38,7 +38,7 @@ def compiling(tmp_path_factory):
     """The compiler at work on the program, which takes it a while: exports are written in the meantime."""
     program = tmp_path_factory.mktemp("loader") / "ask_export"
     command = [compiler(), "-O0", "-w", *tf.sysconfig.get_compile_flags(), SOURCE, "-o", program, f"-L{TENSORFLOW}"]
-    command += [*(f"-l:{name}" for name in LIBRARIES), f"-Wl,-rpath,{TENSORFLOW}", "-ldl"]
+    command += ["-Wl,--no-as-needed", *(f"-l:{name}" for name in LIBRARIES), f"-Wl,-rpath,{TENSORFLOW}", "-ldl"]
     process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
     yield program, process
     process.kill()
@@ -67,7 +67,7 @@ def make_translation():
     subwords = Subwords(train_subwords(["Two dogs run.", "A dog sleeps in the sun."] * 20, 512))
     model = Translator(subwords.to_text(), units=4, embedding_units=4)
     model.build()
-    endpoints = translation.endpoints(model, Search(beam=3, max_length=5))
+    endpoints = translation.endpoints(model, Search(beam=3, longest=5))
     resources = [model, model.source_subwords, model.target_subwords]
     return resources, endpoints, translation.samples(model, None)
 
@@ -95,27 +95,36 @@ def test_the_recorded_requests_get_the_recorded_answers(exported, compiling, tmp
     with tf.io.TFRecordWriter(str(tmp_path / "requests")) as file:
         for entry in recorded:
             name = entry["request"]["signature_name"]
-            request = master_pb2.RunStepRequest(session_handle=name)
+            file.write(named_tensor_pb2.NamedTensorProto(name=name).SerializeToString())
             for key, value in arrays(entry["request"]["inputs"], signatures[name].inputs).items():
-                request.feed.add(name=key, tensor=tf.make_tensor_proto(value))
-            file.write(request.SerializeToString())
+                tensor = named_tensor_pb2.NamedTensorProto(name=key, tensor=tf.make_tensor_proto(value))
+                file.write(tensor.SerializeToString())
     text = importlib.util.find_spec("tensorflow_text") if exported.parent.name == "translation" else None
     libraries = sorted(Path(text.origin).parent.glob("python/ops/_*.so")) if text else []
     command = [program, exported, tmp_path / "requests", tmp_path / "answers", *libraries]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    answers = [record.numpy() for record in tf.data.TFRecordDataset(str(tmp_path / "answers"))]
-    for entry, answer in zip(recorded, answers, strict=True):
-        outputs = signatures[entry["request"]["signature_name"]].outputs
-        expected = arrays(entry["response"]["outputs"], outputs)
-        tensors = master_pb2.RunStepResponse.FromString(answer).tensor
-        given = {tensor.name: tf.make_ndarray(tensor.tensor) for tensor in tensors}
-        assert given.keys() == expected.keys()
-        for name, value in given.items():
+    answers = read_answers(tmp_path / "answers")
+    for entry, (name, answer) in zip(recorded, answers, strict=True):
+        assert name == entry["request"]["signature_name"]
+        expected = arrays(entry["response"]["outputs"], signatures[name].outputs)
+        assert answer.keys() == expected.keys()
+        for key, value in answer.items():
             if value.dtype == object:
-                assert value.tolist() == expected[name].tolist()
+                assert value.tolist() == expected[key].tolist()
             else:
-                np.testing.assert_allclose(value, expected[name], rtol=1e-4, atol=1e-5)
+                np.testing.assert_allclose(value, expected[key], rtol=1e-4, atol=1e-5)
+
+
+def read_answers(path: Path) -> list[tuple[str, dict[str, np.ndarray]]]:
+    answers: list[tuple[str, dict[str, np.ndarray]]] = []
+    for record in tf.data.TFRecordDataset(str(path)):
+        tensor = named_tensor_pb2.NamedTensorProto.FromString(record.numpy())
+        if tensor.HasField("tensor"):
+            answers[-1][1][tensor.name] = tf.make_ndarray(tensor.tensor)
+        else:
+            answers.append((tensor.name, {}))
+    return answers
 
 
 def arrays(values: dict, tensors: dict[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:

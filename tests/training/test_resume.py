@@ -72,6 +72,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path, whole_run, epoch, 
     assert_same_run(history, model, whole_run)
 
 
+@pytest.mark.slow
 def test_a_process_killed_again_and_again_resumes_to_the_same_end(tmp_path, whole_run):
     random = np.random.default_rng(0)
     run = training.RunFolder(tmp_path / "run")

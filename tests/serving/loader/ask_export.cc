@@ -1,16 +1,17 @@
-// Loads a SavedModel as TensorFlow Serving does and asks it requests: no Python, nothing of ours.
+// Loads a SavedModel as TensorFlow Serving does and asks it requests, without Python and without any code of rnnapps.
 //
 //   ask_export EXPORT REQUESTS ANSWERS [LIBRARY_OF_OPERATIONS]...
 //
-// REQUESTS is a TFRecord file of RunStepRequest: `session_handle` is the signature, `feed` its inputs by name. ANSWERS
-// becomes one of RunStepResponse: `tensor` has the outputs by name. The seconds that loading and the first request took
-// go to standard output.
+// REQUESTS and ANSWERS are TFRecord files of NamedTensorProto. A record without a tensor names a signature; the records
+// after it, up to the next such one, are a request's inputs or its outputs. The seconds that loading and the first
+// request took go to standard output.
 
 #include <dlfcn.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +20,7 @@
 #include "tensorflow/core/framework/tensor.h"
 #include "tensorflow/core/lib/io/record_reader.h"
 #include "tensorflow/core/lib/io/record_writer.h"
-#include "tensorflow/core/protobuf/master.pb.h"
+#include "tensorflow/core/protobuf/named_tensor.pb.h"
 #include "tensorflow/core/public/session.h"
 
 namespace {
@@ -31,31 +32,55 @@ void Require(const absl::Status& status, const std::string& what) {
   }
 }
 
-tensorflow::RunStepResponse Ask(const tensorflow::SavedModelBundle& bundle, const tensorflow::RunStepRequest& request) {
-  const tensorflow::SignatureDef& signature = bundle.GetSignatures().at(request.session_handle());
-  std::vector<std::pair<std::string, tensorflow::Tensor>> inputs;
-  for (const tensorflow::NamedTensorProto& feed : request.feed()) {
-    tensorflow::Tensor tensor;
-    if (!tensor.FromProto(feed.tensor())) {
-      std::cerr << "an input cannot be read: " << feed.name() << std::endl;
+using NamedTensors = std::vector<tensorflow::NamedTensorProto>;
+
+struct Request {
+  std::string signature;
+  NamedTensors inputs;
+};
+
+std::vector<Request> ReadRequests(const std::string& path) {
+  std::unique_ptr<tensorflow::RandomAccessFile> file;
+  Require(tensorflow::Env::Default()->NewRandomAccessFile(path, &file), path);
+  tensorflow::io::SequentialRecordReader reader(file.get());
+  std::vector<Request> requests;
+  tensorflow::tstring record;
+  while (reader.ReadRecord(&record).ok()) {
+    tensorflow::NamedTensorProto tensor;
+    if (!tensor.ParseFromString(std::string(record))) {
+      std::cerr << path << ": a record is damaged" << std::endl;
       std::exit(1);
     }
-    inputs.emplace_back(signature.inputs().at(feed.name()).name(), tensor);
+    if (tensor.has_tensor()) {
+      requests.back().inputs.push_back(tensor);
+    } else {
+      requests.push_back({tensor.name(), {}});
+    }
   }
-  std::vector<std::string> names, fetches;
+  return requests;
+}
+
+NamedTensors Ask(const tensorflow::SavedModelBundle& bundle, const Request& request) {
+  const tensorflow::SignatureDef& signature = bundle.GetSignatures().at(request.signature);
+  std::vector<std::pair<std::string, tensorflow::Tensor>> inputs;
+  for (const tensorflow::NamedTensorProto& input : request.inputs) {
+    tensorflow::Tensor tensor;
+    if (!tensor.FromProto(input.tensor())) {
+      std::cerr << input.name() << ": the input cannot be read" << std::endl;
+      std::exit(1);
+    }
+    inputs.emplace_back(signature.inputs().at(input.name()).name(), tensor);
+  }
+  NamedTensors named;
+  std::vector<std::string> fetches;
   for (const auto& [name, info] : signature.outputs()) {
-    names.push_back(name);
+    named.emplace_back().set_name(name);
     fetches.push_back(info.name());
   }
   std::vector<tensorflow::Tensor> outputs;
-  Require(bundle.GetSession()->Run(inputs, fetches, {}, &outputs), request.session_handle());
-  tensorflow::RunStepResponse response;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    tensorflow::NamedTensorProto* tensor = response.add_tensor();
-    tensor->set_name(names[i]);
-    outputs[i].AsProtoTensorContent(tensor->mutable_tensor());
-  }
-  return response;
+  Require(bundle.GetSession()->Run(inputs, fetches, {}, &outputs), request.signature);
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i].AsProtoTensorContent(named[i].mutable_tensor());
+  return named;
 }
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
@@ -80,27 +105,20 @@ int main(int argc, char** argv) {
   Require(tensorflow::LoadSavedModel({}, {}, argv[1], {"serve"}, &bundle), "LoadSavedModel");
   std::cout << "loaded in " << SecondsSince(start) << " s" << std::endl;
 
-  tensorflow::Env* env = tensorflow::Env::Default();
-  std::unique_ptr<tensorflow::RandomAccessFile> requests;
-  std::unique_ptr<tensorflow::WritableFile> answers;
-  Require(env->NewRandomAccessFile(argv[2], &requests), argv[2]);
-  Require(env->NewWritableFile(argv[3], &answers), argv[3]);
-  tensorflow::io::SequentialRecordReader reader(requests.get());
-  tensorflow::io::RecordWriter writer(answers.get());
-  tensorflow::tstring record;
+  std::unique_ptr<tensorflow::WritableFile> file;
+  Require(tensorflow::Env::Default()->NewWritableFile(argv[3], &file), argv[3]);
+  tensorflow::io::RecordWriter writer(file.get());
   bool first = true;
-  while (reader.ReadRecord(&record).ok()) {
-    tensorflow::RunStepRequest request;
-    if (!request.ParseFromString(std::string(record))) {
-      std::cerr << "a request is damaged" << std::endl;
-      return 1;
-    }
+  for (const Request& request : ReadRequests(argv[2])) {
     const auto asked = std::chrono::steady_clock::now();
-    const std::string response = Ask(bundle, request).SerializeAsString();
+    NamedTensors answer = Ask(bundle, request);
     if (first) std::cout << "answered in " << SecondsSince(asked) << " s" << std::endl;
     first = false;
-    Require(writer.WriteRecord(response), "an answer cannot be written");
+    tensorflow::NamedTensorProto signature;
+    signature.set_name(request.signature);
+    answer.insert(answer.begin(), signature);
+    for (const auto& tensor : answer) Require(writer.WriteRecord(tensor.SerializeAsString()), argv[3]);
   }
   Require(writer.Close(), argv[3]);
-  Require(answers->Close(), argv[3]);
+  Require(file->Close(), argv[3]);
 }
