@@ -45,7 +45,7 @@ def gradient_flow(model: keras.Model, batch: Any, *, training: bool = True) -> d
         ValueError: There is no layer to measure.
 
     Example:
-        >>> model = keras.Sequential([keras.Input((None, 3)), LSTM(4), keras.layers.Dense(1)])
+        >>> model = keras.Sequential([keras.Input((None, 3)), LSTM(4, name="lstm"), keras.layers.Dense(1)])
         >>> model.compile(loss="mse")
         >>> gradient_flow(model, (np.ones((2, 7, 3)), np.ones((2, 1))))["lstm"].shape
         (7,)

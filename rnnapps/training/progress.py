@@ -139,7 +139,7 @@ def bar_line(
 
     Example:
         >>> bar_line("epoch 1/3", 50, 200, {"loss": 0.5}, "0:17 left", 60).plain
-        'epoch 1/3  ━━━━━━━━━━━━━━━━  50/200  loss 0.5000  0:17 left'
+        'epoch 1/3  ━━━━━━━━━━━━━━━━━  50/200  loss 0.5000  0:17 left'
         >>> bar_line("epoch 1/3", 50, 200, {"loss": 0.5}, "0:17 left", 30).plain
         'epoch 1/3  50/200  0:17 left'
     """

@@ -55,7 +55,8 @@ def exports(tmp_path_factory):
             ),
             "count": tf.function(count, autograph=False).get_concrete_function(tf.TensorSpec([None], name="x")),
         }
-    tf.saved_model.save(module, str(folder / "saved"), signatures=signatures)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # as `serving.save` does
+    tf.saved_model.save(module, str(folder / "saved"), signatures=signatures, options=options)
     shutil.copytree(folder / "saved", folder / "compact")
     compact(folder / "compact")
     return {path.name: path for path in folder.iterdir()}

@@ -68,7 +68,7 @@ def make_translation():
     subwords = Subwords(train_subwords(["Two dogs run.", "A dog sleeps in the sun."] * 20, 512))
     model = Translator(subwords.to_text(), units=4, embedding_units=4)
     model.build()
-    endpoints = translation.endpoints(model, Search(beam=3, max_length=5))
+    endpoints = translation.endpoints(model, Search(beam=3, longest=5))
     resources = [model, model.source_subwords, model.target_subwords]
     return resources, endpoints, translation.samples(model, None)
 

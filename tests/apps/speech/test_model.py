@@ -94,7 +94,7 @@ def test_training_hears_other_clips_than_prediction():
 def test_what_cannot_stream_says_so():
     with pytest.raises(ValueError, match="cannot stream"):
         classifier().initial_states(1)
-    with pytest.raises(ValueError, match="attention pooling, not with 'max'"):
+    with pytest.raises(ValueError, match="attention pooling, got 'max'"):
         classifier(causal=True, pooling="max")
 
 

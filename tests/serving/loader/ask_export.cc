@@ -79,7 +79,7 @@ NamedTensors Ask(const tensorflow::SavedModelBundle& bundle, const Request& requ
   }
   std::vector<tensorflow::Tensor> outputs;
   Require(bundle.GetSession()->Run(inputs, fetches, {}, &outputs), request.signature);
-  for (size_t i = 0; i < outputs.size(); ++i) outputs[i].AsProtoTensorContent(named[i].mutable_tensor());
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i].AsProtoField(named[i].mutable_tensor());
   return named;
 }
 
