@@ -14,7 +14,7 @@ from rnnapps.layers.attention_states import AttentionStates
 from rnnapps.layers.initial_states import cell_state_shapes
 from rnnapps.layers.quantized import quantized_sublayers, with_quantized_sublayers
 from rnnapps.layers.recurrent_cell import Shape, Tensor, freeze_sublayers
-from rnnapps.layers.time_order import deserialized
+from rnnapps.layers.time_order import deserialized, serialized
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -239,8 +239,8 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "cell": keras.saving.serialize_keras_object(self.cell),
-            "attention": keras.saving.serialize_keras_object(self.attention),
+            "cell": serialized(self.cell),
+            "attention": serialized(self.attention),
             "units": self.units,
             "input_feeding": self.input_feeding,
             "attend_first": self.attend_first,

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from rnnapps.layers.recurrent_cell import Shape, Tensor
-from rnnapps.layers.time_order import deserialized
+from rnnapps.layers.time_order import deserialized, serialized
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -45,10 +45,7 @@ class AttentionStates(keras.layers.Layer):
         return None  # the mask of the memory is one of the states
 
     def get_config(self) -> dict[str, Any]:
-        # Keras marks an object as shared from the second time on that it meets it while a model is saved. Here, the
-        # first of the two layers that share the cell needs the mark too.
-        keras.saving.serialize_keras_object(self.cell)
-        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
+        return {**super().get_config(), "cell": serialized(self.cell)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> AttentionStates:

@@ -11,7 +11,7 @@ from keras import ops
 
 from rnnapps.layers.initial_states import check_initial_state, check_state_shapes, state_count, state_shapes
 from rnnapps.layers.recurrent_cell import Shape, Tensor, freeze_sublayers
-from rnnapps.layers.time_order import deserialized, engines_of, reversed_config, run_in_time_order
+from rnnapps.layers.time_order import copied, deserialized, engines_of, run_in_time_order, serialized
 
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 
@@ -81,9 +81,10 @@ class Bidirectional(keras.layers.Layer):
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(**kwargs)
         self.merge_mode = merge_mode
-        config = keras.saving.serialize_keras_object(layer)
-        self.forward_layer = _copy(config, "forward_")
-        self.backward_layer = _copy(reversed_config(config), "backward_") if backward_layer is None else backward_layer
+        self.forward_layer = copied(layer, _name("forward_", layer))
+        if backward_layer is None:
+            backward_layer = copied(layer, _name("backward_", layer), reverse=True)
+        self.backward_layer = backward_layer
         self._check_layers()
         self._zero_masked_outputs()
         self._start_weights = None if weights is None else [np.asarray(weight) for weight in weights]
@@ -244,8 +245,8 @@ class Bidirectional(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "layer": keras.saving.serialize_keras_object(self.forward_layer),
-            "backward_layer": keras.saving.serialize_keras_object(self.backward_layer),
+            "layer": serialized(self.forward_layer),
+            "backward_layer": serialized(self.backward_layer),
             "merge_mode": self.merge_mode,
         }
 
@@ -261,7 +262,5 @@ def _check_recurrent(argument: str, layer: Any) -> None:
         raise ValueError(f"`{argument}` must be a recurrent layer or a Stacked of them, got {layer!r}")
 
 
-def _copy(config: dict[str, Any], prefix: str) -> keras.layers.Layer:
-    """A new layer from the serialised one, its name with the prefix of its direction."""
-    name = prefix + config["config"]["name"].removeprefix(prefix)
-    return deserialized({**config, "config": {**config["config"], "name": name}})
+def _name(prefix: str, layer: keras.layers.Layer) -> str:
+    return prefix + layer.name.removeprefix(prefix)

@@ -9,7 +9,7 @@ from keras import ops
 
 from rnnapps.layers.initial_states import check_initial_state, check_state_shapes, state_count, state_shapes
 from rnnapps.layers.recurrent_cell import Shape, Tensor, freeze_sublayers
-from rnnapps.layers.time_order import deserialized, engines_of, run_in_time_order
+from rnnapps.layers.time_order import deserialized, engines_of, run_in_time_order, serialized
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -216,7 +216,7 @@ class Stacked(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "layers": [keras.saving.serialize_keras_object(layer) for layer in self.layers],
+            "layers": [serialized(layer) for layer in self.layers],
             "residual": self.residual,
             "dropout": self.dropout,
             "seed": self.seed,

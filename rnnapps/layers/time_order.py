@@ -1,4 +1,4 @@
-"""What `Bidirectional` and `Stacked` share: how they run and describe the layers inside them."""
+"""What `Bidirectional` and `Stacked` share: how they run, copy and describe the layers inside them."""
 
 from __future__ import annotations
 
@@ -59,6 +59,36 @@ def reversed_config(config: dict[str, Any]) -> dict[str, Any]:
     elif "layers" in inner:
         inner["layers"] = [reversed_config(layer) for layer in inner["layers"]]
     return config
+
+
+def serialized(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The configuration of a layer inside another one, marked so that a layer used twice is one layer when loaded.
+
+    While a model is saved, Keras marks an object from the second time on that it meets it. `keras.Model` copies the
+    configurations of its layers, so a mark that comes later never reaches the first place. Hence the second call.
+    """
+    keras.saving.serialize_keras_object(layer)
+    return keras.saving.serialize_keras_object(layer)
+
+
+def copied(layer: keras.layers.Layer, name: str, *, reverse: bool = False) -> Any:
+    """A new layer with the configuration of another one, its own name and no weights.
+
+    Args:
+        layer: The layer.
+        name: The name of the new one.
+        reverse: Whether the new one reads in the other direction.
+    """
+    # With their marks, two copies made while a model is loaded would be one layer.
+    config = _without_marks(keras.saving.serialize_keras_object(layer))
+    config["config"]["name"] = name
+    return deserialized(reversed_config(config) if reverse else config)
+
+
+def _without_marks(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {key: _without_marks(value) for key, value in config.items() if key != "shared_object_id"}
+    return type(config)(map(_without_marks, config)) if isinstance(config, list | tuple) else config
 
 
 def deserialized(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:

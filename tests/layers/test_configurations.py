@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from rnnapps.internals import object_sharing
 from rnnapps.layers import (
     GRU,
     LSTM,
@@ -73,6 +74,85 @@ def test_nested_layers_are_saved_and_loaded(name: str, tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded(SEQUENCES), model(SEQUENCES), atol=1e-6)
+
+
+# Models in which a layer is used at two places, and how many weights of how many layers they have.
+def _two_bidirectionals(x, y):
+    return Bidirectional(GRU(2))(Bidirectional(LSTM(2, return_sequences=True))(x)), 12
+
+
+def _one_bidirectional_twice(x, y):
+    layer = Bidirectional(LSTM(2))
+    return layer(x) + layer(y), 6
+
+
+def _one_layer_given_to_two_bidirectionals(x, y):
+    layer = LSTM(2)
+    return Bidirectional(layer)(x) + Bidirectional(layer)(y), 12
+
+
+def _one_backward_layer_in_two_bidirectionals(x, y):
+    backward = LSTM(2, go_backwards=True)
+    first, second = (Bidirectional(LSTM(2), backward_layer=backward) for _ in range(2))
+    return first(x) + second(y), 9
+
+
+def _one_layer_twice_in_a_stack(x, y):
+    layer = GRU(3, return_sequences=True)
+    return Stacked([layer, layer, LSTM(2)])(x), 6
+
+
+def _one_layer_in_two_stacks(x, y):
+    layer = GRU(3)
+    return Stacked([layer, LSTM(2)])(x) + Stacked([layer, LSTM(2)])(y), 9
+
+
+def _one_bidirectional_in_a_stack_and_outside(x, y):
+    layer = Bidirectional(GRU(2, return_sequences=True))
+    return Stacked([layer, LSTM(2)])(x) + layer(y)[:, 0, :2], 9
+
+
+def _one_keras_cell_in_two_layers(x, y):
+    cell = keras.layers.LSTMCell(4)
+    return keras.layers.RNN(cell)(x) + Bidirectional(keras.layers.RNN(cell), "sum")(y), 9
+
+
+@pytest.mark.parametrize(
+    "build",
+    (
+        _two_bidirectionals,
+        _one_bidirectional_twice,
+        _one_layer_given_to_two_bidirectionals,
+        _one_backward_layer_in_two_bidirectionals,
+        _one_layer_twice_in_a_stack,
+        _one_layer_in_two_stacks,
+        _one_bidirectional_in_a_stack_and_outside,
+        _one_keras_cell_in_two_layers,
+    ),
+)
+def test_a_loaded_model_shares_what_was_shared_and_nothing_else(build: Callable, tmp_path: Path) -> None:
+    inputs = [keras.Input((None, 3)), keras.Input((None, 3))]
+    outputs, weights = build(*inputs)
+    model = keras.Model(inputs, outputs)
+    randomise(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert len(model.weights) == weights
+    assert len(loaded.weights) == weights
+    sequences = [SEQUENCES, SEQUENCES[:, ::-1]]
+    np.testing.assert_allclose(loaded(sequences), model(sequences), atol=1e-6)
+    for layer in (model, loaded):  # what is shared stays so: a change shows at both places
+        for weight in layer.weights:
+            weight.assign(weight + 0.1)
+    np.testing.assert_allclose(loaded(sequences), model(sequences), atol=1e-6)
+
+
+def test_copies_made_while_a_model_is_loaded_are_layers_of_their_own() -> None:
+    layer = Stacked([LSTM(2), GRU(2)])
+    with object_sharing():
+        layers = [Bidirectional(layer) for _ in range(3)]
+    assert len({id(part) for each in layers for part in (each.forward_layer, each.backward_layer)}) == 6
+    assert len({id(part) for each in layers for part in each.backward_layer.layers}) == 6
 
 
 def test_bidirectional_of_cells_equals_keras() -> None:
