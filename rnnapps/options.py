@@ -162,6 +162,32 @@ def from_json(owner: type[Options], values: Mapping[str, Any], where: str) -> Op
     return owner(**{name: _value(owner, field, values[name], where) for name, field in fields.items()})
 
 
+def from_keywords(owner: type[Options], values: Mapping[str, Any], where: str) -> Options:
+    """Makes a dataclass from keyword arguments, checked as `from_json` does; what is left out has its default.
+
+    Args:
+        owner: The dataclass.
+        values: Values by field name.
+        where: What to call the place of the values in an error message, such as the name of a class.
+
+    Raises:
+        UserError: A value is unknown, of the wrong type or out of bounds.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Model:
+        ...     units: int = option(128, "Width of a recurrent layer.", minimum=1)
+        >>> from_keywords(Model, {}, "Classifier")
+        Model(units=128)
+        >>> from_keywords(Model, {"units": "many"}, "Classifier")
+        Traceback (most recent call last):
+        ...
+        rnnapps.errors.UserError: Classifier: units must be a whole number, got 'many'
+    """
+    defaults = {field.name: default(field) for field in dataclasses.fields(owner)}
+    return from_json(owner, {**defaults, **values}, where)
+
+
 def _value(owner: type, field: dataclasses.Field, value: Any, where: str) -> Any:
     one, several, optional = kind(owner, field)
     if value is None and optional:

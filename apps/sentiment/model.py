@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rnnapps.apps.sentiment.cli import Options
 from rnnapps.layers import Bidirectional, MaskedPooling, recurrent_layer
-from rnnapps.options import as_json
+from rnnapps.options import as_json, from_keywords
 from rnnapps.text import HashedNgrams, word_vectorizer
 from rnnapps.training import apply_gradients
 
@@ -48,7 +48,7 @@ class SentimentClassifier(keras.Model):
         **options: Any,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.options = Options(**options)
+        self.options = from_keywords(Options, options, type(self).__name__)
         self.vocabulary = tuple(words)
         self.classes = tuple(classes)
         self.words = word_vectorizer(words)

@@ -16,7 +16,7 @@ from rnnapps.audio import (
     WaveformAugmentation,
 )
 from rnnapps.layers import Bidirectional, MaskedPooling, Stacked, recurrent_layer
-from rnnapps.options import as_json
+from rnnapps.options import as_json, from_keywords
 from rnnapps.training import Batches
 
 # The options that decide which weights there are and what they mean.
@@ -59,7 +59,7 @@ class SpeechClassifier(keras.Model):
         **options: Any,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.options = chosen = Options(**options)
+        self.options = chosen = from_keywords(Options, options, type(self).__name__)
         if chosen.causal and chosen.pooling != "attention":
             raise ValueError(f"a causal model streams with attention pooling, got {chosen.pooling!r}")
         self.classes = tuple(classes)

@@ -11,7 +11,7 @@ from rnnapps.apps.translation.cli import Options, Search
 from rnnapps.apps.translation.requests import NO_TRANSLATION
 from rnnapps.decoding import beam_search
 from rnnapps.layers import AdditiveAttention, Bidirectional, MultiplicativeAttention, Stacked, recurrent_layer
-from rnnapps.options import as_json
+from rnnapps.options import as_json, from_keywords
 from rnnapps.text import END, PAD, START, Subwords
 from rnnapps.training import apply_gradients
 
@@ -73,7 +73,7 @@ class Translator(keras.Model):
         **options: Any,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.options = chosen = Options(**options)
+        self.options = chosen = from_keywords(Options, options, type(self).__name__)
         self.subword_texts = {"source_subwords": source_subwords, "target_subwords": target_subwords}
         self.source_subwords = Subwords.from_text(source_subwords)
         self.target_subwords = Subwords.from_text(target_subwords) if target_subwords else self.source_subwords
