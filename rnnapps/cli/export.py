@@ -92,13 +92,11 @@ def _export(task: Task, run: Path, output: Path, version: int | None, quantize: 
 
 def _held_out(app: Any, source: Any) -> Any:
     """The split whose inputs the check asks about; None, with a warning, where it cannot be read."""
-    from rnnapps.datasets import DataError
-
     problem = None
     for name in ("test", "validation"):  # parallel files with their own validation part have no test part
         try:
             return app.load(source, [name])[name]
-        except DataError as error:
+        except UserError as error:
             problem = problem or error
     say(f"warning: checking the export without the run's test data: {problem}", err=True)
     return None
