@@ -268,21 +268,9 @@ def delete(path: Path) -> None:
 
 def store(library: Path, folder: Path) -> None:
     """Moves a library into a locked folder and writes its checksum; a power cut leaves both whole, or a mismatch."""
-    with replacing(folder / LIBRARY) as partial:
+    with replacing(folder / LIBRARY, durable=True) as partial:
         library.rename(partial)
         partial.chmod(0o644)
-        _sync(partial)
-    with replacing(folder / CHECKSUM) as partial:
+    with replacing(folder / CHECKSUM, durable=True) as partial:
         partial.write_bytes(_checksum(folder / LIBRARY))
         partial.chmod(0o644)
-        _sync(partial)
-    _sync(folder)
-    _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -137,7 +137,7 @@ def _run(
     if done.rejected and not done.answered:
         files.partial.unlink()
     else:
-        os.replace(files.partial, output)
+        os.replace(files.partial, output)  # not by `rnnapps.files.replacing`: a kill must leave what is answered
     files.position.unlink()
     return Summary(done.answered, done.rejected, files.rejects)
 

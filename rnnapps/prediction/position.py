@@ -145,10 +145,8 @@ def save_progress(files: Paths, job: Job, progress: Progress, *written: BinaryIO
     for file in written:
         file.flush()
         os.fsync(file.fileno())
-    with replacing(files.position) as partial, open(partial, "w", encoding="utf-8") as text:
-        json.dump({"job": job, "done": progress, "digest": _digest(job, progress)}, text)
-        text.flush()
-        os.fsync(text.fileno())
+    with replacing(files.position, durable=True) as partial:
+        partial.write_text(json.dumps({"job": job, "done": progress, "digest": _digest(job, progress)}), "utf-8")
 
 
 @contextlib.contextmanager

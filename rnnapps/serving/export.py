@@ -189,6 +189,7 @@ def _rename(folder: Path, output: Path, version: int | None, finish: Callable[[i
         number = version or next_version(output)
         finish(number)
         try:
+            # Not by `rnnapps.files.replacing`, which would put the folder in the place of a version that is served.
             os.rename(folder, output / str(number))
             return output / str(number)
         except OSError as error:
