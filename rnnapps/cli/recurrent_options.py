@@ -2,9 +2,8 @@
 
 import dataclasses
 
+from rnnapps.cells import CELL_NAMES
 from rnnapps.options import option
-
-CELLS = ("rnn", "gru", "lstm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +13,7 @@ class RecurrentOptions:
     cell: str = option(
         "lstm",
         "Recurrent cell: lstm for long dependencies, gru for fewer weights, rnn for short sequences.",
-        choices=CELLS,
+        choices=CELL_NAMES,
     )
     units: int = option(128, "Width of a recurrent layer; 128 to 512 is usual.", minimum=1)
     layers: int = option(1, "Number of recurrent layers.", minimum=1, maximum=3)

@@ -6,12 +6,13 @@ from typing import Any
 
 import keras
 
+from rnnapps.cells import CELL_NAMES
 from rnnapps.layers.gru import GRU
 from rnnapps.layers.lstm import LSTM
 from rnnapps.layers.recurrent import Recurrent
 from rnnapps.layers.simple_rnn import SimpleRNN
 
-CELLS: dict[str, type[Recurrent]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+CELLS: dict[str, type[Recurrent]] = dict(zip(CELL_NAMES, (SimpleRNN, GRU, LSTM), strict=True))
 
 
 def recurrent_layer(cell: str, units: int, *, l2: float = 0.0, **arguments: Any) -> Recurrent:
