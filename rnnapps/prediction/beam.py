@@ -18,13 +18,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.coders import BytesCoder
 from apache_beam.io import fileio
 from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from rnnapps.datasets import json_lines
-from rnnapps.datasets.rows import DELIMITERS, JSON_LINES, rows_of
+from rnnapps.datasets.rows import SUFFIXES, rows_of
 from rnnapps.errors import UserError
 from rnnapps.prediction.answers import PREFIX, Refused
 from rnnapps.prediction.saved_model_handler import SavedModelHandler, columns_of
@@ -33,27 +31,12 @@ from rnnapps.terminal import printable
 _BAD, _GOOD = "bad", "good"
 
 
-def read_row(line: bytes, columns: Sequence[str], is_json: bool) -> Iterator[Any]:
-    """A line as a row; a bad one goes, with the reason, to the output `bad`. A blank line of JSON lines is nothing."""
-    if is_json and not line.strip():
-        return
-    try:
-        text = line.decode()
-        row, problem = json_lines.parsed(text) if is_json else ({columns[0]: text}, "")
-    except ValueError as error:
-        row, problem = None, str(error)
-    if row is None:
-        yield beam.pvalue.TaggedOutput(_BAD, _bad_line(line.decode(errors="replace"), problem))
-    else:
-        yield row
-
-
-def read_rows(file: fileio.ReadableFile, columns: Sequence[str]) -> Iterator[Any]:
-    """The rows of a table; a bad one goes, with the reason, to the output `bad`."""
+def read_rows(file: fileio.ReadableFile, columns: Sequence[str], quoting: str = "standard") -> Iterator[Any]:
+    """The rows of a file, by the reader of `predict --input`; a bad one goes, with the reason, to the output `bad`."""
     path = file.metadata.path
     with file.open(mime_type="application/octet-stream") as content:
         try:
-            for row in rows_of(content, path, columns, "--column"):
+            for row in rows_of(content, path, columns, "--column", quoting):
                 if row.problem:
                     yield beam.pvalue.TaggedOutput(_BAD, _bad_line(f"{path}, line {row.line}", row.problem))
                 else:
@@ -75,31 +58,33 @@ def _bad_line(row: Any, reason: str) -> str:
     return json.dumps({"row": row, "reason": reason}, ensure_ascii=False)
 
 
-def build(pipeline: beam.Pipeline, input: str, output: str, handler: SavedModelHandler, columns: Sequence[str]) -> None:
+def build(
+    pipeline: beam.Pipeline,
+    input: str,
+    output: str,
+    handler: SavedModelHandler,
+    columns: Sequence[str],
+    quoting: str = "standard",
+) -> None:
     """Adds reading, inference and writing to a pipeline.
 
     Args:
         pipeline: Beam's.
         input: Files to read, a pattern; JSON lines or tables with a header if it ends as they do, and otherwise lines
-            of text. A table is read by one worker, since a row of it may have line breaks.
+            of text. A file is read by one worker, and its rows are spread over all of them.
         output: How the names of the files of answers begin; JSON lines, in any order.
         handler: Whom to ask.
         columns: The columns of the inputs; of lines of text the key that they get in the answers.
+        quoting: "standard", or "none" where quotes are ordinary characters of a table.
 
     Raises:
         UserError: The input is lines of text, and there are several columns.
     """
-    table = input.endswith(tuple(DELIMITERS))
-    if len(columns) > 1 and not input.endswith((*DELIMITERS, *JSON_LINES)):
-        raise UserError(f"--input {input}: must end in {', '.join((*DELIMITERS, *JSON_LINES))} to have several columns")
-    if table:
-        content = pipeline | "Find" >> fileio.MatchFiles(input) | "Open" >> fileio.ReadMatches()
-        parse = beam.FlatMap(read_rows, columns)
-    else:
-        content = pipeline | "Read" >> beam.io.ReadFromText(input, coder=BytesCoder())
-        parse = beam.FlatMap(read_row, columns, input.endswith(JSON_LINES))
-    read = content | "Rows" >> parse.with_outputs(_BAD, main=_GOOD)
-    rows = read[_GOOD] | beam.Reshuffle() if table else read[_GOOD]  # from the reader of a table to all workers
+    if len(columns) > 1 and not input.lower().endswith(SUFFIXES):
+        raise UserError(f"--input {input}: must end in {', '.join(SUFFIXES)} to have several columns")
+    files = pipeline | "Find" >> fileio.MatchFiles(input) | "Open" >> fileio.ReadMatches()
+    read = files | "Rows" >> beam.FlatMap(read_rows, columns, quoting).with_outputs(_BAD, main=_GOOD)
+    rows = read[_GOOD] | beam.Reshuffle()  # from the reader of a file to all workers
     results = rows | "Predict" >> RunInference(handler)
     written = results | "Answers" >> beam.FlatMap(write_result).with_outputs(_BAD, main=_GOOD)
     written[_GOOD] | "Write" >> beam.io.WriteToText(output, ".jsonl")
@@ -123,6 +108,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="[INPUT=]COLUMN",
         help="the column or key of an input of the signature; may be repeated (default: the input's own name)",
     )
+    parser.add_argument(
+        "--quoting",
+        choices=("standard", "none"),
+        default="standard",
+        help="quotes in tables; none: they are ordinary characters, and a row is a line (default: standard)",
+    )
     parser.add_argument("--files", action="store_true", help="strings are the paths of files: send their content")
     parser.add_argument("--signature", default="serving_default", help="the signature to run")
     parser.add_argument("--batch-size", type=int, default=64, help="most rows answered at once (default: 64)")
@@ -136,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         columns = columns_of(options.column, list(model.inputs))
         handler = SavedModelHandler(options.export, columns, **settings)
         with beam.Pipeline(options=PipelineOptions(for_beam)) as pipeline:
-            build(pipeline, options.input, options.output, handler, list(columns.values()))
+            build(pipeline, options.input, options.output, handler, list(columns.values()), options.quoting)
     except (UserError, OSError) as error:
         print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         sys.exit(2)

@@ -58,9 +58,34 @@ def test_bad_lines_go_to_files_of_their_own(tmp_path, model_folder):
     run(model_folder, "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out")
     assert sorted(json.loads(line)["predicted_label"] for line in lines(tmp_path, "out-*")) == ["a", "b"]
     rejected = [json.loads(line) for line in lines(tmp_path, "out.rejects-*")]
-    found = sorted(json.dumps(row["row"]) for row in rejected)
-    assert found == sorted(json.dumps(row) for row in ("{", "[]", '{"text": "\ufffd"}', {"text": 3}))
+    source = f"{tmp_path}/in.jsonl, line"
+    found = [row["row"] for row in rejected if isinstance(row["row"], str)]
+    assert sorted(found) == [f"{source} 2", f"{source} 4", f"{source} 5"]
+    assert [row["row"] for row in rejected if not isinstance(row["row"], str)] == [{"text": 3}]
     assert all(row["reason"] for row in rejected)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "expected"),
+    [
+        ("old Macintosh.csv", "id,text\r1,a\r2,b\r", [], ["a", "b"]),
+        ("old Macintosh.txt", "a\rb\r", [], ["a", "b"]),
+        ("byte order mark.csv", "\ufefftext,id\na,1\n", [], ["a"]),
+        ("byte order mark.jsonl", '\ufeff{"text": "a"}\n', [], ["a"]),
+        ("a quote that begins a field.tsv", 'id\ttext\n1\t"a\n2\tb\n', ["--quoting", "none"], ['"a', "b"]),
+        ("a first line without the key.jsonl", '{"id": 1}\n{"text": "a"}\n', [], ["a"]),
+        ("SUFFIX.CSV", "id,text\n1,a\n", [], ["a"]),
+    ],
+)
+def test_a_file_is_read_as_predict_reads_it(tmp_path, model_folder, name, content, options, expected):
+    from rnnapps.datasets.rows import open_rows
+
+    path = tmp_path / name
+    path.write_bytes(content.encode())
+    run(model_folder, "--input", path, "--output", tmp_path / "out", *options)
+    assert sorted(json.loads(line)["predicted_label"] for line in lines(tmp_path, "out-*")) == expected
+    rows = open_rows(path, "text", quoting=options[-1] if options else "standard").after()
+    assert sorted(row.values["text"] for row in rows if row.values and "text" in row.values) == expected
 
 
 def test_paths_of_files_are_answered_with_their_content(tmp_path, model_folder):
