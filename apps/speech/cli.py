@@ -73,6 +73,9 @@ class Training(TrainingOptions):
         metavar="RUN|spoken_vocabulary",
         missing="nothing",
     )
+    background_noise: float = option(
+        -5.0, "Loudest noise from a folder _background_noise_ of the data, in dB relative to the clip."
+    )
 
     @property
     def initial_learning_rate(self) -> float:

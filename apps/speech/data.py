@@ -1,8 +1,11 @@
 """From labelled recordings to batches of waveforms."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from rnnapps.audio import BackgroundNoise
 from rnnapps.datasets import BucketedBatches, Recordings, bucket
 
 
@@ -16,20 +19,39 @@ class WaveformBatches:
         batch_size: Recordings a batch.
         buckets: Number of padded lengths; each costs one compilation where XLA is used.
         seed: Shuffles anew each epoch; None keeps a fixed order.
+        noise: Mixes background noise into the recordings, anew each epoch; None for recordings as they are.
     """
 
-    def __init__(self, split: Recordings, batch_size: int, *, buckets: int = 6, seed: int | None = None):
+    def __init__(
+        self,
+        split: Recordings,
+        batch_size: int,
+        *,
+        buckets: int = 6,
+        seed: int | None = None,
+        noise: BackgroundNoise | None = None,
+    ):
         lengths = np.array([len(waveform) for waveform in split.waveforms], np.int32)
         self._batches: BucketedBatches = bucket(
             (split.waveforms, lengths, split.labels), batch_size=batch_size, boundaries=buckets, seed=seed
         )
         self.steps = self._batches.steps
+        self._noise, self._seed = noise, seed or 0
 
     def epoch(self, n: int) -> tf.data.Dataset:
         """The batches of an epoch; see `rnnapps.datasets.BucketedBatches.epoch`."""
-        return self._batches.epoch(n).map(
-            lambda waveform, lengths, labels: ((tf.cast(waveform, tf.float32) / 2**15, lengths), labels)
-        )
+
+        def prepared(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> Any:
+            waveform, lengths, labels = batch
+            waveform = tf.cast(waveform, tf.float32) / 2**15
+            if self._noise:
+                # A function of epoch and step, so that a run that is resumed hears the same.
+                waveform = self._noise(
+                    waveform, lengths, tf.stack([tf.constant(self._seed + (n << 32), tf.int64), step])
+                )
+            return (waveform, lengths), labels
+
+        return self._batches.epoch(n).enumerate().map(prepared)
 
     def order(self) -> np.ndarray:
         """Which example stands where in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""

@@ -11,6 +11,7 @@ from rnnapps.apps.speech.pretraining import PRETRAINED, pretrained
 from rnnapps.apps.speech.report import assess, table
 from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
 from rnnapps.apps.speech.streaming import follow
+from rnnapps.audio import BackgroundNoise
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.datasets import Recordings, summary
 from rnnapps.datasets import load_splits as load
@@ -41,8 +42,11 @@ def start(model: SpeechClassifier, config: RunConfig) -> None:
 
 
 def batches(model: SpeechClassifier, split: Recordings, config: RunConfig, seed: int | None = None) -> WaveformBatches:
-    """Batches of waveforms and class numbers."""
-    return WaveformBatches(split, config.training.batch_size, seed=seed)
+    """Batches of waveforms and class numbers; in training with the background noise that came with the data."""
+    noise = None
+    if seed is not None and split.noise:
+        noise = BackgroundNoise(split.noise, config.training.background_noise)
+    return WaveformBatches(split, config.training.batch_size, seed=seed, noise=noise)
 
 
 def objective(model: SpeechClassifier, validation: Recordings, config: RunConfig) -> Objective:

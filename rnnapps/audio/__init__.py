@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnapps.audio.attention_pooling import AttentionPooling
     from rnnapps.audio.audio_files import AudioError, read_audio
+    from rnnapps.audio.background_noise import BackgroundNoise
     from rnnapps.audio.log_mel import LogMel
     from rnnapps.audio.resampling import resample
     from rnnapps.audio.spec_augment import SpecAugment
@@ -24,6 +25,7 @@ __all__ = [
     "SUFFIXES",
     "AttentionPooling",
     "AudioError",
+    "BackgroundNoise",
     "LogMel",
     "SpecAugment",
     "TimeConvolution",
@@ -38,6 +40,7 @@ _HOMES = {
     "SUFFIXES": "suffixes",
     "AttentionPooling": "attention_pooling",
     "AudioError": "audio_files",
+    "BackgroundNoise": "background_noise",
     "LogMel": "log_mel",
     "SpecAugment": "spec_augment",
     "TimeConvolution": "time_convolution",

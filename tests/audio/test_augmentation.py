@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnapps.audio import SpecAugment, VoiceAugmentation, WaveformAugmentation
+from rnnapps.audio import BackgroundNoise, SpecAugment, VoiceAugmentation, WaveformAugmentation
 
 NOTHING = {"speed": 0.0, "shift": 0, "gain": 0.0, "noise": None}
 
@@ -129,3 +129,71 @@ def test_impossible_amounts_are_refused():
         SpecAugment(time=-1)
     with pytest.raises(ValueError, match="must not be negative"):
         VoiceAugmentation(channel=-1)
+
+
+def test_background_noise_is_an_excerpt_of_the_recordings_at_a_level_within_bounds():
+    rng = np.random.default_rng(0)
+    recordings = [rng.integers(-9000, 9000, size).astype(np.int16) for size in (700, 300)]
+    clips = np.zeros((64, 400), "float32")
+    lengths = rng.integers(50, 401, 64)
+    for clip, length in zip(clips, lengths, strict=True):
+        clip[:length] = rng.normal(0, 0.1, length)
+    mix = BackgroundNoise(recordings, loudest=-5.0)
+    noise = mix(tf.constant(clips), tf.constant(lengths), tf.constant([3, 4])).numpy() - clips
+    joined = np.tile(np.concatenate(recordings), 2) / 2**15
+    windows = np.lib.stride_tricks.sliding_window_view(joined, 50)[:1000]
+    levels = []
+    for clip, heard, length in zip(clips, noise, lengths, strict=True):
+        np.testing.assert_array_equal(heard[length:], 0)
+        match = windows @ heard[:50] / np.linalg.norm(windows, axis=1) / np.linalg.norm(heard[:50])
+        start = np.argmax(match)
+        assert match[start] > 0.999
+        np.testing.assert_allclose(
+            heard[:length] / np.linalg.norm(heard[:length]),
+            joined[start : start + length] / np.linalg.norm(joined[start : start + length]),
+            atol=2e-3,
+        )
+        levels.append(20 * np.log10(np.linalg.norm(heard) / np.linalg.norm(clip)))
+    assert -45.1 < min(levels) < -40
+    assert -10 < max(levels) < -4.9
+
+
+def test_background_noise_is_the_same_for_the_same_seed_only():
+    mix = BackgroundNoise([np.arange(1, 900, dtype=np.int16)], loudest=0.0)
+    clips, lengths = tf.ones((2, 50)), tf.constant([50, 20])
+    first, again, other = (mix(clips, lengths, tf.constant([0, step])).numpy() for step in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_silent_background_noise_changes_nothing_and_none_is_refused():
+    mix = BackgroundNoise([np.zeros(10, np.int16)], loudest=0.0)
+    np.testing.assert_array_equal(mix(tf.ones((1, 30)), tf.constant([30]), tf.constant([0, 0])), np.ones((1, 30)))
+    with pytest.raises(ValueError, match="at least one sample"):
+        BackgroundNoise([], loudest=0.0)
+
+
+def test_training_batches_of_speech_have_the_noise_of_the_data_and_validation_batches_have_none():
+    from rnnapps.apps.speech import task
+    from rnnapps.apps.speech.cli import TASK, Options, Source
+    from rnnapps.cli import RunConfig
+    from rnnapps.datasets import Recordings
+
+    waveforms = [np.full(100, 1000 + number, np.int16) for number in range(4)]
+    noise = (np.random.default_rng(0).integers(-9000, 9000, 500).astype(np.int16),)
+    split = Recordings(
+        waveforms, np.array([0, 1, 0, 1]), ("a", "b"), tuple("abcd"), 16_000, "own", "train", noise=noise
+    )
+    config = RunConfig(Source(), Options(), TASK.training)
+
+    def epoch(seed, number):
+        (batch,) = task.batches(None, split, config, seed).epoch(number)
+        (waveform, _), labels = batch
+        return waveform.numpy()[np.argsort(waveform.numpy().mean(axis=1))], labels
+
+    plain = np.stack(waveforms) / 2**15
+    np.testing.assert_allclose(epoch(None, 0)[0], plain, atol=1e-6)
+    first, again, later = epoch(7, 0)[0], epoch(7, 0)[0], epoch(7, 1)[0]
+    assert np.all(np.abs(first.std(axis=1)) > 0)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - later).max() > 0
