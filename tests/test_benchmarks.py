@@ -132,3 +132,19 @@ def test_serving(run, tmp_path):
     save(tmp_path / "export", make(), REQUESTS, batch_sizes=[1])
     output = run("serving", "--export", tmp_path / "export", "--cores", 1, "--rounds", 1)
     assert "batch 64, rows/s" in output
+
+
+def test_serving_of_a_translation(run, tmp_path):
+    from rnnapps import training
+    from rnnapps.apps.translation.model import Translator
+    from rnnapps.text import Subwords, train_subwords
+
+    model = Translator(Subwords(train_subwords(["one two three"], 512)).to_text(), units=2, embedding_units=2)
+    model.build()
+    model.save(training.RunFolder(tmp_path).model_file)
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "sentences.txt").write_text("one\n" * 64)
+    options = ["--translation", tmp_path, "--sentences", tmp_path / "sentences.txt", "--cores", 1, "--rounds", 1]
+    output = run("serving", *options)
+    assert "| | rnnapps | keras.layers | times as good |" in output
+    assert len(rows(output)) == 8
