@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import CorpusSource, paths_of
-from rnnapps.datasets.splits import SPLIT_NAMES
+from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS
 
 BLOCK = 1 << 20  # bytes of text at a time
 HELD_OUT = 0.1  # of the text, its end
@@ -72,10 +72,10 @@ def read_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dict[str
 
     Args:
         source: Where the text is.
-        splits: The splits wanted; None for train, validation and, where the data have one, test.
+        splits: The splits wanted; None for all three.
 
     Raises:
-        DataError: A file is missing, empty or binary, or a split is asked for that the data do not have.
+        DataError: A file is missing, empty or binary.
     """
     paths = paths_of(source)
     name = source.dataset
@@ -95,7 +95,7 @@ def read_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dict[str
 
 
 def chosen(parts: dict[str, Corpus], splits: Sequence[str] | None, source: CorpusSource) -> dict[str, Corpus]:
-    """The splits wanted of those that there are; the last tenth of the text validates where nothing else does."""
+    """The splits wanted. The last tenth of the text validates, and tests, where no other text does."""
     if "validation" not in parts:
         whole = parts["train"]
         begin = int(whole.bytes * (1 - HELD_OUT))
@@ -110,14 +110,12 @@ def chosen(parts: dict[str, Corpus], splits: Sequence[str] | None, source: Corpu
         parts["train"] = dataclasses.replace(
             whole, read=rest.read, bytes=begin, identity=f"{whole.identity} to {begin}", split="train"
         )
+    if "test" not in parts:
+        note = "there is no test text: the figures on the test split are those on the validation text"
+        parts["test"] = dataclasses.replace(parts["validation"], split="test", notes=(note,))
     if source.megabytes is not None:
         parts["train"] = parts["train"].beginning(int(source.megabytes * 1e6))
-    if splits is None:
-        return {split: parts[split] for split in ("train", "validation", "test") if split in parts}
-    for split in splits:
-        if split not in parts:
-            raise DataError(f"{source.dataset}: has no {split} split; name one with --{split} PATH, or take another")
-    return {split: parts[split] for split in splits}
+    return {split: parts[split] for split in (SPLITS if splits is None else splits)}
 
 
 def of_documents(documents: Callable[[], Iterable[bytes]]) -> Callable[[], Iterator[Block]]:

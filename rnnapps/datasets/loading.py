@@ -164,6 +164,6 @@ def _check_files(source: PairSource, dataset: str | None) -> None:
 
 def _check_name(dataset: str) -> None:
     """Refuses a name that was meant as a path: no TFDS name has such a beginning or end."""
-    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
+    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".gz")
     if not dataset or dataset.startswith((".", "~", os.sep)) or dataset.lower().endswith(suffixes):
         raise DataError(f"no such file or folder: {dataset!r}")

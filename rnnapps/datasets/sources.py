@@ -144,7 +144,7 @@ class CorpusSource:
             file or folder that exists, or several with commas between them, see `rnnapps.datasets.corpora`; a TFDS name
             such as `tiny_shakespeare` or `wiki40b/en`.
         validation: A file or folder to validate on. None: the last tenth of the text, unless the data say.
-        test: A file or folder to test on. None: there is no test part, unless the data say.
+        test: A file or folder to test on. None: what validates, unless the data say.
         megabytes: How much of the training text to use, from its beginning; None for all of it.
         data_dir, seed, strict: As in `TextSource`.
         text_column: The feature of a TFDS set.
@@ -160,7 +160,7 @@ class CorpusSource:
         None, "Text to validate on.", metavar="PATH", missing="the last tenth of the text", located=True
     )
     test: Path | None = option(
-        None, "Text to test on.", metavar="PATH", missing="that of the data set, or none", located=True
+        None, "Text to test on.", metavar="PATH", missing="that of the data set, or what validates", located=True
     )
     megabytes: float | None = option(
         None, "How much of the training text to use.", above=0, missing="all of it", fixed=True

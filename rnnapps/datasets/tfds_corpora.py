@@ -23,7 +23,7 @@ def read_tfds_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dic
         splits: The splits wanted; None for all.
 
     Raises:
-        DataError: There is no such set, it cannot be prepared, it has no text, or it lacks a split.
+        DataError: There is no such set, it cannot be prepared, or it has no text.
     """
 
     def text(builder: tfds.core.DatasetBuilder) -> str:
@@ -53,15 +53,9 @@ def read_tfds_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dic
             split,
         )
         for split in SPLITS
-        if split in present and (splits is None or split in splits or "validation" not in present)
+        if split in present
     }
-    if splits is None or set(splits) & {"train", "validation"}:
-        return chosen(parts, splits, source)
-    return {split: parts[split] for split in splits if split in parts} or _missing(source, splits)
-
-
-def _missing(source: CorpusSource, splits: Sequence[str]) -> dict[str, Corpus]:
-    raise DataError(f"{source.dataset}: has no {splits[0]} split; name one with --{splits[0]} PATH, or take another")
+    return chosen(parts, splits, source)
 
 
 def _documents(builder: tfds.core.DatasetBuilder, split: str, feature: str) -> Callable[[], Iterator[bytes]]:
