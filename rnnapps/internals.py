@@ -72,13 +72,15 @@ def device_scope() -> str:
     scopes = [tf.no_op().device]
     while isinstance(graph, FuncGraph):
         graph = graph.outer_graph
-        scopes += [scope.display_name for scope in graph._device_function_stack.peek_objs()]
+        scopes += [scope.raw_string for scope in graph._device_function_stack.peek_objs()]
     return next(filter(None, scopes), context.context().device_name or "")
 
 
 def in_dataset() -> bool:
     """Whether `tf.data` traces what is traced at this moment. It runs its functions on the CPU."""
-    return any(frame.f_globals["__name__"].startswith("tensorflow.python.data.") for frame in _stack())
+    return not tf.executing_eagerly() and any(
+        frame.f_globals["__name__"].startswith("tensorflow.python.data.") for frame in _stack()
+    )
 
 
 @functools.cache
@@ -149,7 +151,7 @@ def refuse_to_be_saved(message: str) -> None:
 
 @functools.cache
 def _never_saved(message: str) -> _NeverSaved:
-    with tf.init_scope():
+    with tf.init_scope(), tf.device("CPU:0"):
         return _NeverSaved(message)
 
 

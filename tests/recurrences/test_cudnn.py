@@ -150,21 +150,12 @@ def test_the_backward_call_is_that_of_tensorflows_own_gradient(cell, go_backward
         return tf.gradients([outputs, *states], [case.inputs], [case.d_outputs, *case.d_states])
 
     def ours():
-        return case.ours(case.inputs, case.states)
+        return case.ours(case.inputs, case.states, engine="cudnn")
 
     attributes = []
     for function in (theirs, ours):
         graph = tf.function(function, autograph=False).get_concrete_function().graph
         (node,) = (one for one in graph.as_graph_def().node if one.op == "CudnnRNNBackpropV3")
-        (forward,) = (one for one in graph.as_graph_def().node if one.op == "CudnnRNNV3")
-        made_by_forward = {index: one for index, one in enumerate(node.input) if one.split(":")[0] == forward.name}
-        assert made_by_forward == {
-            5: forward.name,
-            6: f"{forward.name}:1",
-            7: f"{forward.name}:2",
-            11: f"{forward.name}:3",
-            12: f"{forward.name}:4",
-        } or (function is ours and go_backwards)  # what we keep of a reversed run is in the order of time
         attributes.append({name: value for name, value in node.attr.items() if not name.startswith("_")})
     assert attributes[0] == attributes[1]
 
@@ -188,7 +179,7 @@ def test_the_stand_in_for_the_backward_kernel_is_the_derivative_of_the_one_for_t
     with tf.GradientTape() as tape:
         tape.watch(given)
         output, h, c, reserve, host_reserve = cudnn_rnn_v3(**given, **fixed, is_training=True)
-        d_output, d_h, d_c = (tf.random.stateless_normal(one.shape, (1, 2), tf.float64) for one in (output, h, c))
+        d_output, d_h, d_c = (tf.random.stateless_normal(one.shape, (1, 2), dtype=tf.float64) for one in (output, h, c))
         loss = sum(tf.reduce_sum(a * b) for a, b in ((output, d_output), (h, d_h), (c, d_c)))
     expected = tape.gradient(loss, given, unconnected_gradients="zero")
     found = cudnn_rnn_backprop_v3(

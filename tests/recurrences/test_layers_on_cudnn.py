@@ -75,7 +75,7 @@ def test_half_precision_stays_half_on_the_way_to_cudnn_and_back(name, dtype, cal
     exact.set_weights(ours.get_weights())
     for one, expected in zip(found, passes(exact, draw(), mask), strict=True):
         error = np.linalg.norm(tf.cast(one, tf.float32) - expected) / np.linalg.norm(expected)
-        assert error < {"float16": 0.01, "bfloat16": 0.06}[dtype]
+        assert error < {"float16": 0.01, "bfloat16": 0.1}[dtype]
 
 
 def test_a_model_trains_as_that_of_keras_with_cudnn_and_exports_a_plain_graph(calls, tmp_path):
