@@ -6,7 +6,7 @@ from typing import Any
 from rnnapps.prediction.requests import TEXT, as_input
 
 
-def request(row: Mapping[str, Any]) -> dict[str, Any]:
+def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
     """The input of `serving_default`: a text."""
     return {"text": as_input(row, "text", TEXT)}
 

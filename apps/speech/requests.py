@@ -13,7 +13,7 @@ from rnnapps.errors import UserError
 _READ_AS_IT_IS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
 
 
-def request(row: Mapping[str, Any]) -> dict[str, Any]:
+def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
     """The input of `serving_default`: the bytes of a WAV file; other audio files are converted to WAV.
 
     Raises:

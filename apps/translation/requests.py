@@ -11,7 +11,7 @@ from rnnapps.prediction.requests import TEXT, as_input
 NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
 
 
-def request(row: Mapping[str, Any]) -> dict[str, Any]:
+def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
     """The input: a text."""
     return {"text": as_input(row, "text", TEXT)}
 

@@ -19,6 +19,8 @@ from rnnapps.cli.task import Task
 def evaluate_command(task: Task) -> click.Command:
     """The command `evaluate` of a task."""
 
+    kind = task.evaluation or task.decoding
+
     def evaluate(
         run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any
     ) -> None:
@@ -36,7 +38,7 @@ def evaluate_command(task: Task) -> click.Command:
             say(line, err=as_json)
         if report is not None:
             report.mkdir(parents=True, exist_ok=True)
-        metrics = app.assess(model, examples, batch_size, collected(task.decoding, values), report)
+        metrics = app.assess(model, examples, batch_size, collected(kind, values), report)
         say(json.dumps(metrics) if as_json else app.table(metrics))
 
     return Command(
@@ -50,7 +52,7 @@ def evaluate_command(task: Task) -> click.Command:
                 type=click.Choice(["train", "validation", "test", "all"]),
                 help="Part of the data to evaluate on; all is for your own data.  [default: test]",
             ),
-            *click_options(task.decoding, shown=False),
+            *click_options(kind, shown=False),
             click.Option(["--report"], type=PATH, metavar="FOLDER", help="Write the pictures of the evaluation here."),
             batch_size_option(task.batch_size),
             click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object."),

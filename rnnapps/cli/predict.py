@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -193,13 +194,18 @@ def _predictor(task: Task, asked: _Asked, decoding: Any) -> Any:
     assert asked.path is not None
     if asked.kind == "export":
         return predictor.of_export(asked.path, task.signature)
+    app, model = task.code(), _model(task, asked)
+    return predictor.of_endpoint(app.endpoints(model, decoding)[task.signature], app.about(model), model)
+
+
+def _model(task: Task, asked: _Asked) -> Any:
+    """The model of a run."""
     from rnnapps import training
 
+    assert asked.path is not None
     folder = training.open_run(asked.path)
     read_config(asked.path, task)
-    app = task.code()
-    model = training.load_model(folder, app.Model)
-    return predictor.of_endpoint(app.endpoints(model, decoding)[task.signature], app.about(model), model)
+    return training.load_model(folder, task.code().Model)
 
 
 def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
@@ -212,7 +218,7 @@ def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row])
     requests = []
     for row in rows:
         try:
-            requests.append(asking.request(row))
+            requests.append(asking.request(row, decoding))
             answers.append(None)
         except UserError as error:
             answers.append(Refused(str(error)))
@@ -281,6 +287,15 @@ def _answer_file(
     )
 
 
+def _stream(task: Task, asked: _Asked, decoding: Any, rows: Iterable[Row]) -> None:
+    """Shows each answer of a run while it is being found."""
+    app, model = task.code(), _model(task, asked)
+    for row in rows:
+        for piece in app.stream(model, row, decoding):
+            say(piece, newline=False)
+        click.echo()
+
+
 def _answer_inputs(
     task: Task,
     asked: _Asked,
@@ -296,6 +311,9 @@ def _answer_inputs(
     inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
     rows: Iterator[Row] = ({column: value} for value in inputs)
     asking = task.asking()
+    if asked.kind == "run" and not as_json and sys.stdout.isatty() and hasattr(task.code(), "stream"):
+        _stream(task, asked, decoding, rows)
+        return
     predictor = _predictor(task, asked, decoding)
     answered = refused = 0
     drawn: list[tuple[Row, Any]] = []

@@ -19,14 +19,16 @@ The functions behind a task live in two modules, which commands import when they
 | `samples(model, split) -> dict[str, list[Request]]` | requests for the check and the warm-up; `split` may be None |
 
 and, where the task has them, `start(model, config)` (weights that a new run starts from),
-`finish(model, splits, config, report)` (pictures after training), `draw(model, answered, decoding)` (a picture after
+`callbacks(model, config, run) -> list` (Keras callbacks of training; `run` is the `RunFolder`),
+`finish(model, splits, config, report)` (pictures after training), `stream(model, row, decoding) -> Iterator[str]` (the
+answer of `predict` in a terminal, piece by piece as it is found), `draw(model, answered, decoding)` (a picture after
 `predict`) and `quantize(model, file, split) -> (accuracy before, after, examples)` (`export --quantize`).
 
 `requests` imports no TensorFlow, so a client of a server does not either:
 
 | function | is |
 | --- | --- |
-| `request(row) -> dict` | the inputs of a signature for one row, a dictionary of the task's `columns` |
+| `request(row, decoding) -> dict` | the inputs of a signature for one row, a dictionary of the task's `columns` |
 | `answer(outputs, about, decoding) -> dict` | what the signature says about one row, as JSON can hold it |
 | `lines(number, row, answer, decoding) -> Iterable[Sequence[str]]` | lines that `predict` prints, as columns |
 
@@ -68,6 +70,7 @@ class Task:
         outputs: The answers that a table gets a column for.
         decoding: Dataclass of options that say how answers are found and shown: of `evaluate`, `predict` and `export`.
             An export fixes them, but for those that are declared `free` or `shown`.
+        evaluation: Dataclass of options of `evaluate` alone, in place of those of `decoding`.
         signature: The signature that `predict` asks.
         batch_size: How many inputs `evaluate` and `predict` answer at once.
         batch_sizes: The sizes of batches that a server is prepared for.
@@ -86,6 +89,7 @@ class Task:
     suffixes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("label", "score")
     decoding: type = NoOptions
+    evaluation: type | None = None
     signature: str = "serving_default"
     batch_size: int = 64
     batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)

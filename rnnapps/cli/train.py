@@ -99,7 +99,7 @@ def train_run(
     history = _fit(task, model, batches, validation, run_dir, config, objective, resume, overwrite)
     run = history.run
     held_out = splits["test"] if "test" in splits else splits["validation"]
-    metrics = app.assess(model, held_out, config.training.batch_size, task.decoding(), run.report)
+    metrics = app.assess(model, held_out, config.training.batch_size, (task.evaluation or task.decoding)(), run.report)
     if held_out.split == "test":
         run.add_metrics(test=metrics)
     if hasattr(app, "finish"):
@@ -139,7 +139,7 @@ def _fit(
         jit_compile=objective.jit_compile,
     )
     run = training.RunFolder(run_dir)
-    callbacks = []
+    callbacks = list(task.code().callbacks(model, config, run)) if hasattr(task.code(), "callbacks") else []
     if how.gradient_flow:
         one_batch = next(iter(validation.epoch(0)))
         callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))

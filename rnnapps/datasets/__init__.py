@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnapps.datasets.bucketing import BucketedBatches, boundaries_for, bucket
+    from rnnapps.datasets.corpora import Corpus
     from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
     from rnnapps.datasets.loading import load_splits, summary
     from rnnapps.datasets.named_sets import NAMED_SETS
     from rnnapps.datasets.pair_batches import PairBatches
     from rnnapps.datasets.rejected import DataError, Rejected
-    from rnnapps.datasets.sources import PairSource, RecordingSource, Source, TextSource, absolute
+    from rnnapps.datasets.sources import CorpusSource, PairSource, RecordingSource, Source, TextSource, absolute
 
 __all__ = [
     "NAMED_SETS",
     "BucketedBatches",
+    "Corpus",
+    "CorpusSource",
     "DataError",
     "LabelledTexts",
     "PairBatches",
@@ -43,12 +46,13 @@ __all__ = [
 
 _MODULES = {
     "bucketing": ("BucketedBatches", "boundaries_for", "bucket"),
+    "corpora": ("Corpus",),
     "examples": ("LabelledTexts", "Pairs", "Recordings", "Split"),
     "loading": ("load_splits", "summary"),
     "named_sets": ("NAMED_SETS",),
     "pair_batches": ("PairBatches",),
     "rejected": ("DataError", "Rejected"),
-    "sources": ("PairSource", "RecordingSource", "Source", "TextSource", "absolute"),
+    "sources": ("CorpusSource", "PairSource", "RecordingSource", "Source", "TextSource", "absolute"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
+from rnnapps.datasets.corpora import Corpus
 from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
 from rnnapps.datasets.rejected import DataError, skipped
 from rnnapps.datasets.sources import (
+    CorpusSource,
     PairSource,
     RecordingSource,
     Source,
@@ -18,10 +20,11 @@ from rnnapps.datasets.sources import (
     files_of,
     is_path,
     kind_of,
+    paths_of,
 )
 from rnnapps.datasets.splits import SPLITS
 
-Splits = dict[str, LabelledTexts] | dict[str, Pairs] | dict[str, Recordings]
+Splits = dict[str, LabelledTexts] | dict[str, Pairs] | dict[str, Recordings] | dict[str, Corpus]
 
 
 @overload
@@ -30,6 +33,8 @@ def load_splits(source: TextSource, splits: Sequence[str] | None = None) -> dict
 def load_splits(source: PairSource, splits: Sequence[str] | None = None) -> dict[str, Pairs]: ...
 @overload
 def load_splits(source: RecordingSource, splits: Sequence[str] | None = None) -> dict[str, Recordings]: ...
+@overload
+def load_splits(source: CorpusSource, splits: Sequence[str] | None = None) -> dict[str, Corpus]: ...
 
 
 def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
@@ -39,7 +44,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     from the rest: a tenth of it, fixed by the seed.
 
     Args:
-        source: Where the data are: a `TextSource`, a `PairSource` or a `RecordingSource`.
+        source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource` or a `CorpusSource`.
         splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
             split. None: all splits that the data have, which are these three except where one's own sentence pairs
             have a validation part and no test part, or where TFDS keeps the labels of the test split back.
@@ -58,7 +63,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     if splits is not None and not splits:
         return {}
     dataset = dataset_of(source)
-    own = dataset is None or is_path(dataset, kind_of(source))
+    own = bool(paths_of(source)) if isinstance(source, CorpusSource) else _is_own(source, dataset)
     if not own:
         _check_name(dataset or "")
     if dataset is not None:
@@ -72,7 +77,11 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     return _named(source, dataset or "", splits)
 
 
-def summary(splits: Iterable[Split]) -> Iterator[str]:
+def _is_own(source: Source, dataset: str | None) -> bool:
+    return dataset is None or is_path(dataset, kind_of(source))
+
+
+def summary(splits: Iterable[Split | Corpus]) -> Iterator[str]:
     """Lines that say what was loaded, which rows or files were skipped, and what else is worth knowing.
 
     Args:
@@ -86,14 +95,18 @@ def summary(splits: Iterable[Split]) -> Iterator[str]:
     yield from dict.fromkeys(note for split in splits for note in split.notes)
 
 
-def _size(split: Split) -> str:
+def _size(split: Split | Corpus) -> str:
+    if isinstance(split, Corpus):
+        return f"{split.split} {split.bytes / 1e6:,.2f} MB"
     if isinstance(split, Recordings):
         minutes = sum(map(len, split.waveforms)) / split.sample_rate / 60
         return f"{split.split} {len(split):,} ({minutes:.1f} min)"
     return f"{split.split} {len(split):,}"
 
 
-def _about(split: Split) -> str:
+def _about(split: Split | Corpus) -> str:
+    if isinstance(split, Corpus):
+        return " of text"
     if not isinstance(split, Pairs):
         return f"; classes {', '.join(split.classes)}"
     return " pairs" + (f"; {split.languages[0]} to {split.languages[1]}" if split.languages else "")
@@ -108,6 +121,10 @@ def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> S
 
         _check_files(source, dataset)
         return read_pairs(source, None if dataset is None else Path(dataset).expanduser(), splits)
+    if isinstance(source, CorpusSource):
+        from rnnapps.datasets.corpora import read_corpora
+
+        return read_corpora(source, splits)
     path = Path(source.dataset).expanduser()
     if isinstance(source, TextSource):
         from rnnapps.datasets.labelled_texts import read_texts
@@ -128,6 +145,10 @@ def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits
         from rnnapps.datasets.tfds_texts import read_tfds_texts
 
         return read_tfds_texts(source, splits)
+    if isinstance(source, CorpusSource):
+        from rnnapps.datasets.tfds_corpora import read_tfds_corpora
+
+        return read_tfds_corpora(source, splits)
     from rnnapps.datasets.tfds_recordings import read_tfds_recordings
 
     for option, value in (("--split-by", source.split_by), ("--test-files", source.test_files)):
@@ -143,6 +164,6 @@ def _check_files(source: PairSource, dataset: str | None) -> None:
 
 def _check_name(dataset: str) -> None:
     """Refuses a name that was meant as a path: no TFDS name has such a beginning or end."""
-    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
+    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".gz")
     if not dataset or dataset.startswith((".", "~", os.sep)) or dataset.lower().endswith(suffixes):
         raise DataError(f"no such file or folder: {dataset!r}")

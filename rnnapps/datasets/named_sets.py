@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-Kind = Literal["texts", "pairs", "recordings"]
+Kind = Literal["texts", "pairs", "recordings", "corpora"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class NamedSet:
     """A data set with a name.
 
     Attributes:
-        kind: "texts", "pairs" or "recordings".
+        kind: "texts", "pairs" or "recordings". A set of texts is also a corpus.
         builder: Module and class of its TFDS builder.
         description: What it is, in a few words.
         sizes: The number of examples by split.
@@ -91,10 +91,11 @@ NAMED_SETS: Mapping[str, NamedSet] = MappingProxyType(
 
 
 def names(kind: Kind) -> tuple[str, ...]:
-    """The names of all sets of a kind.
+    """The names of all sets of a kind. Labelled texts without their labels are a corpus.
 
     Example:
         >>> names("texts")
         ('movie_reviews', 'movie_sentences')
     """
-    return tuple(name for name, found in NAMED_SETS.items() if found.kind == kind)
+    wanted = "texts" if kind == "corpora" else kind
+    return tuple(name for name, found in NAMED_SETS.items() if found.kind == wanted)

@@ -135,8 +135,44 @@ class RecordingSource:
     )
 
 
-Source = TextSource | PairSource | RecordingSource
-AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource)
+@dataclass(frozen=True)
+class CorpusSource:
+    """Where running text is.
+
+    Attributes:
+        dataset: One of, in this order: a named set (`movie_reviews`, `movie_sentences`), whose labels are not read; a
+            file or folder that exists, or several with commas between them, see `rnnapps.datasets.corpora`; a TFDS name
+            such as `tiny_shakespeare` or `wiki40b/en`.
+        validation: A file or folder to validate on. None: the last tenth of the text, unless the data say.
+        test: A file or folder to test on. None: what validates, unless the data say.
+        megabytes: How much of the training text to use, from its beginning; None for all of it.
+        data_dir, seed, strict: As in `TextSource`.
+        text_column: The feature of a TFDS set.
+    """
+
+    dataset: str = option(
+        "movie_reviews",
+        "Data: a file or folder of text, several with commas between them, a named set, or a TensorFlow Datasets name.",
+        metavar="NAME|PATH",
+        located=True,
+    )
+    validation: Path | None = option(
+        None, "Text to validate on.", metavar="PATH", missing="the last tenth of the text", located=True
+    )
+    test: Path | None = option(
+        None, "Text to test on.", metavar="PATH", missing="that of the data set, or what validates", located=True
+    )
+    megabytes: float | None = option(
+        None, "How much of the training text to use.", above=0, missing="all of it", fixed=True
+    )
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, "Seed of all random choices.", minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+    text_column: str = option("text", "Feature of a TensorFlow Datasets set that holds the text.")
+
+
+Source = TextSource | PairSource | RecordingSource | CorpusSource
+AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource, CorpusSource)
 
 
 def files_of(source: PairSource) -> dict[str, Path]:
@@ -165,15 +201,32 @@ def absolute(source: AnySource) -> AnySource:
         value = getattr(source, field.name)
         if isinstance(value, Path):
             changes[field.name] = value.expanduser().resolve()
-    if changes["dataset"] is not None and is_path(changes["dataset"], kind_of(source)):
+    if isinstance(source, CorpusSource):
+        paths = [str(path.resolve()) for path in paths_of(source)]
+        changes["dataset"] = ",".join(paths) or source.dataset
+    elif changes["dataset"] is not None and is_path(changes["dataset"], kind_of(source)):
         changes["dataset"] = str(Path(changes["dataset"]).expanduser().resolve())
     return dataclasses.replace(source, **changes)
+
+
+def paths_of(source: CorpusSource) -> list[Path]:
+    """The files and folders that a corpus is of; none for a set with a name.
+
+    Commas separate several, unless there is a file of that very name. Of several, those that are missing are
+    returned as well: who writes a comma means paths.
+    """
+    if is_path(source.dataset, "corpora"):
+        return [Path(source.dataset).expanduser()]
+    parts = [Path(part.strip()).expanduser() for part in source.dataset.split(",") if part.strip()]
+    return parts if len(parts) > 1 else []
 
 
 def kind_of(source: Source) -> named_sets.Kind:
     """The kind of the examples of a source."""
     if isinstance(source, TextSource):
         return "texts"
+    if isinstance(source, CorpusSource):
+        return "corpora"
     return "pairs" if isinstance(source, PairSource) else "recordings"
 
 

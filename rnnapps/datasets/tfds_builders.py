@@ -20,6 +20,7 @@ KINDS: Mapping[Kind, str] = {
     "texts": "text classification",
     "pairs": "translation",
     "recordings": "audio classification",
+    "corpora": "text",
 }
 
 
@@ -38,7 +39,7 @@ def prepared(
         DataError: There is no such set, or it cannot be prepared.
     """
     own = NAMED_SETS.get(name)
-    if own and own.kind != kind:
+    if own and name not in names(kind):
         raise DataError(f"{name}: is a set of {own.kind}; expected one of {', '.join(names(kind))}, or other {kind}")
     folder = None if data_dir is None else os.fspath(data_dir)
 

@@ -171,7 +171,7 @@ class Contract:
                 inputs = self.inputs[:2]
                 found = self.program("", "predict", "--server", url, "--", *inputs, after=WITHOUT_TENSORFLOW)
                 assert found.returncode == 0, found.stderr
-                assert found.stdout.count("\n") == len(inputs)
+                assert found.stdout.count("\n") >= len(inputs)  # a text may have several lines
 
     @pytest.mark.parametrize("verb", ["", "train", "evaluate", "predict", "export"])
     def test_help_imports_neither_tensorflow_nor_numpy(self, verb):

@@ -1,0 +1,43 @@
+"""The states that parallel streams of text have at the end of a batch, kept for the batch after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class CarriedStates(keras.layers.Layer):
+    """Variables for the states of a batch. Checkpoints hold them, so a resumed run goes on; a saved model does not.
+
+    Args:
+        streams: Most rows of a batch.
+        sizes: The width of each state.
+    """
+
+    def __init__(self, streams: int, sizes: Sequence[int]) -> None:
+        super().__init__(name="carried_states", dtype="float32")
+        self.states = [
+            self.add_weight(shape=(streams, size), initializer="zeros", trainable=False, name=f"state_{number}")
+            for number, size in enumerate(sizes)
+        ]
+        self.built = True
+
+    def after_reset(self, reset: tf.Tensor) -> list[tf.Tensor]:
+        """The states of as many streams as `reset`, bool `(rows,)`, has rows; zeros where it is true."""
+        rows = tf.shape(reset)[0]
+        return [tf.where(reset[:, None], 0.0, state.value[:rows]) for state in self.states]
+
+    def keep(self, states: Sequence[tf.Tensor]) -> None:
+        """Keeps the states for the next batch; no gradient goes through them."""
+        for variable, state in zip(self.states, states, strict=True):
+            state = tf.cast(state, tf.float32)
+            variable.assign(tf.concat([state, variable.value[tf.shape(state)[0] :]], axis=0))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves nothing: a model file is for texts of its own."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads nothing."""

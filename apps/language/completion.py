@@ -1,0 +1,116 @@
+"""Autocomplete: the likeliest ways in which the last word of a text goes on, and the likeliest next words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rnnapps.apps.language.generation import Tensors, after
+from rnnapps.apps.language.model import LanguageModel
+from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
+from rnnapps.decoding import beam_search
+
+_LONGEST = 24  # tokens of a word
+_IMPOSSIBLE = -1e30
+_LAST_WORD = r"(?s)^(.*?)( ?[\pL\pM\pN'’-]*)$"
+
+
+def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, tf.Tensor]:
+    """Completions of the last word of texts, which may have only begun, or be no more than a space.
+
+    A beam of words is searched token by token. The first tokens have to spell what is there of the word; a word ends
+    where a space, a mark, a line break or the end of the document is more probable than going on.
+
+    Args:
+        model: The model.
+        prefix: String `(batch,)`.
+        count: How many.
+
+    Returns:
+        `completions`, string `(batch, count)`: whole words, the most probable first; `probabilities`, float32
+        `(batch, count)`: of each, given the text with what is there of the word. Where there are fewer, the words are
+        empty, with the probability 0.
+    """
+    within = model.tokens.continues_word()
+    spaced = np.array([piece.startswith(b" ") and len(piece) > 1 for piece in model.tokens.pieces])
+    ends_word = tf.constant(~(within | spaced))  # marks, white space, and what is no text
+    begins_word = tf.constant(spaced)
+    pieces = tf.constant(model.tokens.pieces)
+    space = tf.constant([piece == b" " for piece in model.tokens.pieces])
+    never = tf.constant([number in (PAD, UNKNOWN) for number in range(model.tokens.size)])
+    width = 2 * count
+
+    begun = tf.strings.regex_replace(prefix, _LAST_WORD, r"\2")
+    context = tf.strings.regex_replace(prefix, _LAST_WORD, r"\1")
+    if model.tokens.level == "subword":  # the first word of a line has a space before it, too
+        at_start = (context == "") | tf.strings.regex_full_match(context, r"(?s).*\n")
+        begun = tf.where(at_start & ~tf.strings.regex_full_match(begun, " .*"), tf.strings.join([" ", begun]), begun)
+    position = after(model, context)
+
+    def step(ids: tf.Tensor, states: Any, constants: Tensors) -> tuple[tf.Tensor, Any]:
+        rest, empty, started, *states = states  # to be spelt; no letter yet; whether `ids` belongs to the word
+        shape = tf.shape(ids)
+        token = tf.reshape(ids, [-1])
+        piece = tf.where(tf.reshape(started, [-1]), tf.gather(pieces, token), "")
+        rest = tf.reshape(rest, [-1])
+        spelt_now = tf.minimum(tf.strings.length(piece), tf.strings.length(rest))
+        rest = tf.strings.substr(rest, spelt_now, tf.strings.length(rest) - spelt_now)
+        empty = tf.reshape(empty, [-1]) & ~(tf.reshape(started, [-1]) & tf.gather(tf.constant(within | spaced), token))
+        outputs, states = model.step(token, [tf.reshape(state, [-1, state.shape[-1]]) for state in states])
+        logits = tf.where(never, _IMPOSSIBLE, model.logits(outputs))
+        spelt = rest == ""
+
+        def fitting() -> tf.Tensor:
+            spells = _begins(pieces[None], rest[:, None]) | _begins(rest[:, None], pieces[None])
+            return tf.where(spells & (pieces != "") | spelt[:, None], logits, _IMPOSSIBLE)
+
+        logits = tf.cond(tf.reduce_all(spelt), lambda: logits, fitting)
+        # A word that stands ends with any token that does not go on with it, all of them taken together.
+        over = ends_word | begins_word
+        ending = tf.reduce_logsumexp(tf.where(over, logits, _IMPOSSIBLE), axis=1)
+        free = spelt & ~empty
+        logits = tf.where(free[:, None] & over, _IMPOSSIBLE, logits)
+        # Before the first letter, only a space may stand.
+        logits = tf.where((spelt & empty)[:, None] & ends_word & ~space, _IMPOSSIBLE, logits)
+        ending = tf.where(free, ending, _IMPOSSIBLE)
+        logits = tf.concat([logits[:, :END], ending[:, None], logits[:, END + 1 :]], axis=1)
+
+        def back(value: tf.Tensor) -> tf.Tensor:
+            return tf.reshape(value, tf.concat([shape, tf.shape(value)[1:]], 0))
+
+        started = tf.ones_like(started)
+        return back(logits), (back(rest), back(empty), started, *map(back, states))
+
+    batch = tf.shape(prefix)[0]
+    states = (begun, tf.fill([batch], True), tf.fill([batch], False), *position.states)
+    found = beam_search(
+        step, states, start=position.last, end=END, max_length=_LONGEST, beam_width=width, n_best=count, alpha=0.0
+    )
+    words = tf.strings.reduce_join(tf.gather(pieces, found.ids), axis=-1)
+    words = tf.strings.strip(tf.strings.unicode_transcode(words, "UTF-8", "UTF-8", errors="replace"))
+    likely = found.scores > _IMPOSSIBLE / 10
+    return {
+        "completions": tf.where(likely, words, ""),
+        "probabilities": tf.where(likely, tf.exp(found.scores), 0.0),
+    }
+
+
+def next_tokens(model: LanguageModel, outputs: tf.Tensor, count: int) -> dict[str, tf.Tensor]:
+    """The most probable next tokens as text, string `(batch, count)`, and their probabilities; the end is ""."""
+    probabilities = tf.nn.softmax(model.logits(outputs))
+    likeliest = tf.math.top_k(probabilities, min(count, model.tokens.size))
+    texts = tf.gather(tf.constant(model.tokens.pieces), likeliest.indices)
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    return {"next": texts, "probabilities": likeliest.values}
+
+
+def _begins(texts: tf.Tensor, beginnings: tf.Tensor) -> tf.Tensor:
+    """Whether texts begin with others, both string, of shapes that broadcast to one of two axes."""
+    shape = tf.broadcast_dynamic_shape(tf.shape(texts), tf.shape(beginnings))
+    texts, beginnings = (tf.reshape(tf.broadcast_to(text, shape), [-1]) for text in (texts, beginnings))
+    lengths = tf.strings.length(beginnings)
+    enough = tf.strings.length(texts) >= lengths
+    starts = tf.strings.substr(texts, tf.zeros_like(lengths), tf.where(enough, lengths, 0))
+    return tf.reshape(enough & (starts == beginnings), shape)

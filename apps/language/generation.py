@@ -1,0 +1,196 @@
+"""Writing text token by token, completing words, and the states of a text that somebody is typing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from rnnapps.apps.language.cli import Generation
+from rnnapps.apps.language.model import LanguageModel
+from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
+
+LONGEST = 20_000  # tokens written
+READ = 4096  # tokens of a prompt that are read, the last ones
+_STREAMED = 8  # tokens between two pieces of a streamed text
+
+Tensors = Sequence[tf.Tensor]
+
+
+class Position(NamedTuple):
+    """Where a text stands: what is needed to go on with it.
+
+    Attributes:
+        last: Int32 `(batch,)`, the last token, which has not been read.
+        states: The states before it.
+    """
+
+    last: tf.Tensor
+    states: list[tf.Tensor]
+
+
+def after(model: LanguageModel, text: tf.Tensor) -> Position:
+    """Reads texts, string `(batch,)`, of which the last `READ` tokens count."""
+    ids = model.tokens.encode(text)[:, -READ:]
+    ids = tf.concat([tf.fill([ids.nrows(), 1], END), ids], axis=1)
+    lengths = tf.cast(ids.row_lengths(), tf.int32)
+    dense = ids.to_tensor()
+    last = tf.gather(dense, lengths - 1, batch_dims=1)
+    before = tf.sequence_mask(lengths - 1, tf.shape(dense)[1] - 1)
+    _, states = model.read(dense[:, :-1], model.initial_states(tf.shape(dense)[0]), mask=before)
+    return Position(last, states)
+
+
+def write(
+    model: LanguageModel,
+    position: Position,
+    randoms: tf.Tensor,
+    temperature: tf.Tensor,
+    how: Generation,
+) -> tuple[tf.Tensor, Position]:
+    """Writes on.
+
+    Args:
+        model: The model.
+        position: Where the texts stand.
+        randoms: A number from 0 to 1 for each token to write, float32 `(batch, count)`, see `uniform`; below 0 where
+            nothing is to be written any more.
+        temperature: Float32 `(batch,)`; 0 takes the most probable token.
+        how: Its `top_k` and `top_p` count.
+
+    Returns:
+        Tokens, int32 `(batch, count)`, `PAD` after the end of a document, and where the texts stand then.
+    """
+    randoms = tf.transpose(randoms)
+    count = tf.shape(randoms)[0]
+
+    def body(number: tf.Tensor, written: tf.Tensor, last: tf.Tensor, states: Tensors) -> tuple:
+        outputs, states = model.step(last, states)
+        token = draw(model.logits(outputs), randoms[number], temperature, how.top_k, how.top_p)
+        ended = (randoms[number] < 0) | (last == PAD) | (token == END)
+        last = tf.where(ended, PAD, token)
+        return number + 1, tf.concat([written, last[:, None]], axis=1), last, states
+
+    size = tf.shape(position.last)[0]
+    rows = [tf.TensorShape([None]).concatenate(state.shape[1:]) for state in position.states]
+    number, written, last, states = tf.while_loop(
+        lambda number, written, last, states: (number < count) & tf.reduce_any(last != PAD),
+        body,
+        (tf.constant(0), tf.zeros([size, 0], tf.int32), position.last, list(position.states)),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None]), rows),
+    )
+    return tf.pad(written, [[0, 0], [0, count - number]], constant_values=PAD), Position(last, states)
+
+
+def draw(
+    logits: tf.Tensor, randoms: tf.Tensor, temperature: tf.Tensor, top_k: int | None, top_p: float | None
+) -> tf.Tensor:
+    """One token of each row by inverting the distribution function: a row's token depends on nothing but the row.
+
+    Args:
+        logits: `(batch, tokens)`. Padding and the unknown token are never drawn.
+        randoms: `(batch,)`, from 0 to 1.
+        temperature: `(batch,)`.
+        top_k, top_p: See `rnnapps.decoding.sample`.
+
+    Returns:
+        Int32 `(batch,)`.
+    """
+    numbers = tf.range(tf.shape(logits)[1])
+    logits = tf.where((numbers == PAD) | (numbers == UNKNOWN), -1e30, logits)
+    best = tf.argmax(logits, axis=1, output_type=tf.int32)
+    logits /= tf.maximum(temperature, 1e-4)[:, None]
+    tokens = None
+    if top_k is not None or top_p is not None:
+        size = tf.shape(logits)[1]
+        logits, tokens = tf.math.top_k(logits, size if top_k is None else tf.minimum(top_k, size))
+    probabilities = tf.nn.softmax(logits)
+    if top_p is not None:
+        before = tf.cumsum(probabilities, axis=1, exclusive=True)
+        probabilities = tf.where(before < top_p, probabilities, 0.0)
+    total = tf.cumsum(probabilities, axis=1)
+    chosen = tf.searchsorted(total, (tf.maximum(randoms, 0.0) * total[:, -1])[:, None], side="right")
+    chosen = tf.minimum(chosen, tf.shape(total)[1] - 1)
+    if tokens is not None:
+        chosen = tf.gather(tokens, chosen, batch_dims=1)
+    return tf.where(temperature > 0, chosen[:, 0], best)
+
+
+def uniform(seed: tf.Tensor, length: tf.Tensor, count: tf.Tensor, sample: int = 0) -> tf.Tensor:
+    """The numbers that `write` draws with: those of a seed are the same in every batch, -1 after `length` of them.
+
+    Args:
+        seed: Int32 `(batch,)`.
+        length: Int32 `(batch,)`, the tokens to write.
+        count: Int32 scalar, at least the greatest length.
+        sample: Which of several texts.
+    """
+    numbers = tf.map_fn(
+        lambda one: tf.random.stateless_uniform([count], tf.stack([one, sample])),
+        seed,
+        fn_output_signature=tf.TensorSpec([None], tf.float32),
+    )
+    numbers = tf.reshape(numbers, [tf.shape(seed)[0], count])
+    return tf.where(tf.sequence_mask(length, count), numbers, -1.0)
+
+
+def generate(
+    model: LanguageModel,
+    prompt: tf.Tensor,
+    length: tf.Tensor,
+    temperature: tf.Tensor,
+    seed: tf.Tensor,
+    how: Generation,
+    sample: int = 0,
+) -> tf.Tensor:
+    """What follows prompts, without them.
+
+    Args:
+        model: The model.
+        prompt: String `(batch,)`.
+        length: Int32 `(batch,)`, the most tokens to write, at most `LONGEST`.
+        temperature, seed: `(batch,)`.
+        how: Its `top_k`, `top_p` and `stop` count.
+        sample: Which of several texts of a seed.
+
+    Returns:
+        String `(batch,)`.
+    """
+    length = tf.clip_by_value(length, 0, LONGEST)
+    count = tf.reduce_max(tf.concat([length, [0]], axis=0))
+    tokens, _ = write(model, after(model, prompt), uniform(seed, length, count, sample), temperature, how)
+    return until(model.tokens.decode(tokens), how.stop)
+
+
+def until(text: tf.Tensor, stop: str | None) -> tf.Tensor:
+    """Texts up to the first occurrence of a text."""
+    return text if not stop else tf.strings.split(text, stop, maxsplit=1).to_tensor(shape=[None, 2])[:, 0]
+
+
+def stream(model: LanguageModel, prompt: str, how: Generation, sample: int = 0) -> Iterator[str]:
+    """The text of `generate`, piece by piece as it is written."""
+    begin = tf.function(lambda text: after(model, text), autograph=False)
+    go_on = tf.function(
+        lambda position, randoms: write(model, position, randoms, tf.constant([how.temperature]), how),
+        autograph=False,
+        reduce_retracing=True,
+    )
+    randoms = uniform(tf.constant([how.seed]), tf.constant([how.length]), tf.constant(how.length), sample)
+    position = begin(tf.constant([prompt]))
+    pieces: list[bytes] = []
+    shown = ""
+    for number in range(0, how.length, _STREAMED):
+        tokens, position = go_on(position, randoms[:, number : number + _STREAMED])
+        pieces += [model.tokens.pieces[token] for token in tokens.numpy()[0]]
+        text = model.tokens.readable(tf.constant([b"".join(pieces)])).numpy()[0].decode()
+        ended = bool(position.last.numpy()[0] == PAD) or number + _STREAMED >= how.length
+        if how.stop and how.stop in text:
+            text, ended = text.partition(how.stop)[0], True
+        # The end of what is known may still change: half a character, or the beginning of the text to stop at.
+        sure = text if ended else text[: max(0, len(text) - max(1, len(how.stop or "")))]
+        if sure.startswith(shown):
+            yield sure[len(shown) :]
+            shown = sure
+        if ended:
+            return

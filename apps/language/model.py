@@ -1,0 +1,248 @@
+"""The language model: embedding -> recurrent layers -> probabilities of the next token."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rnnapps.apps.language.carried_states import CarriedStates
+from rnnapps.apps.language.cli import Options
+from rnnapps.apps.language.tokens import END, NEWLINE, PAD, Tokens
+from rnnapps.apps.language.weight_drop import dropped_weights
+from rnnapps.layers import recurrent_layer
+from rnnapps.options import as_json
+from rnnapps.training import apply_gradients
+
+SAMPLED_ABOVE = 20_000  # larger vocabularies are trained with a sampled softmax
+_SAMPLES = 8192
+
+Tensors = Sequence[tf.Tensor]
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class LanguageModel(keras.Model):
+    """Reads a text and says after each token how probable each next one is.
+
+        x_t = E w_t                                   the embedding of the token
+        h_t = the recurrent layers' output, s_t their states
+        p(w_{t+1} | w_1 ... w_t) = softmax(E P h_t + b)   with tied embeddings, else softmax(V h_t + b)
+
+    P takes the outputs to the width of the embeddings; where both are equally wide there is none.
+
+    Args:
+        vocabulary: What `rnnapps.apps.language.tokens.learn` returned.
+        name, trainable, dtype: As for every Keras model.
+        **options: See `rnnapps.apps.language.cli.Options`.
+
+    Call arguments:
+        inputs: Tokens, int `(batch, time)`; or these and `reset`, bool `(batch,)`: then the states go on from the call
+            before, but where `reset` is true, see `carry`.
+
+    Output:
+        Logits, float32 `(batch, time, tokens)`.
+
+    References:
+        Press and Wolf, Using the output embedding to improve language models, EACL 2017 (tied embeddings);
+        Gal and Ghahramani, A theoretically grounded application of dropout in recurrent neural networks, NIPS 2016
+        (the same dropout mask at all steps, words dropped by type); Merity et al., Regularizing and optimizing LSTM
+        language models, ICLR 2018 (weight drop, penalties); Jean et al., On using very large target vocabulary, ACL
+        2015 (sampled softmax).
+    """
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.options = options = Options(**options)
+        self.tokens = Tokens(options.level, vocabulary)
+        self.seed_generator = keras.random.SeedGenerator()
+        scale = keras.initializers.RandomNormal(stddev=options.embedding_units**-0.5)
+        self.embedding = keras.layers.Embedding(
+            self.tokens.size, options.embedding_units, embeddings_initializer=scale, name="embedding"
+        )
+        self.recurrent = [
+            recurrent_layer(
+                options.cell,
+                options.units,
+                l2=options.l2,
+                dropout=options.dropout,
+                recurrent_dropout=options.recurrent_dropout,
+                truncate=options.truncate,
+                return_sequences=True,
+                return_state=True,
+                name=f"{options.cell}_{number}",
+            )
+            for number in range(1, options.layers + 1)
+        ]
+        self.to_embedding = None
+        if options.tied and options.units != options.embedding_units:
+            self.to_embedding = keras.layers.Dense(options.embedding_units, use_bias=False, name="to_embedding")
+        self.states_a_layer = 2 if options.cell == "lstm" else 1
+        self.carried: CarriedStates | None = None
+
+    def build(self, input_shape: Any = None) -> None:
+        shape = (self.tokens.size, self.options.embedding_units if self.options.tied else self.options.units)
+        if not self.options.tied:
+            self.output_weights = self.add_weight(shape=shape, initializer="glorot_uniform", name="output_weights")
+        self.output_bias = self.add_weight(shape=shape[:1], initializer="zeros", name="output_bias")
+        self.call(tf.zeros((1, 2), tf.int32))
+        self.built = True
+
+    def carry(self, streams: int) -> None:
+        """Makes room for the states of up to so many streams, for calls with `reset`; call it before `build`."""
+        self.carried = CarriedStates(streams, [self.options.units] * self.state_count)
+
+    @property
+    def state_count(self) -> int:
+        """Number of states of all layers together."""
+        return self.states_a_layer * len(self.recurrent)
+
+    def initial_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
+        """Zeros `(batch, units)` for each state."""
+        return [tf.zeros([batch, self.options.units], self.compute_dtype) for _ in range(self.state_count)]
+
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        return self.logits(self._read_on(inputs, training)[0])
+
+    def read(
+        self, tokens: tf.Tensor, states: Tensors, mask: tf.Tensor | None = None, training: bool = False
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Outputs of the last layer `(batch, time, units)` and the states after the last token.
+
+        Args:
+            tokens: Int `(batch, time)`.
+            states: The states before, see `initial_states`.
+            mask: Bool `(batch, time)`: a token where it is false changes no state.
+            training: Whether dropout is on.
+        """
+
+        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            steps, *own = layer(steps, initial_state=own, mask=mask, training=training)
+            return steps, own
+
+        return self._through(run, self._embed(tokens, training), states)
+
+    def step(self, tokens: tf.Tensor, states: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """One token `(batch,)`: outputs `(batch, units)` and the states after it."""
+
+        def run(layer: keras.layers.Layer, step: tf.Tensor, own: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            return layer.cell(step, own)
+
+        return self._through(run, self._embed(tokens, training=False), states)
+
+    def _through(
+        self, run: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]], steps: tf.Tensor, states: Tensors
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        new: list[tf.Tensor] = []
+        for layer in self.recurrent:
+            steps, own = run(layer, steps, list(states[len(new) : len(new) + self.states_a_layer]))
+            new += own
+        return steps, new
+
+    def logits(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Float32 `(..., tokens)` of outputs `(..., units)`."""
+        table, bias = self._softmax_weights()
+        outputs = outputs if self.to_embedding is None else self.to_embedding(outputs)
+        flat = tf.reshape(outputs, [-1, outputs.shape[-1]])
+        logits = tf.cast(tf.matmul(flat, tf.cast(table, flat.dtype), transpose_b=True), tf.float32) + bias
+        return tf.reshape(logits, tf.concat([tf.shape(outputs)[:-1], [self.tokens.size]], 0))
+
+    def _softmax_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        table = self.embedding.embeddings if self.options.tied else self.output_weights
+        return tf.convert_to_tensor(table), tf.cast(self.output_bias, tf.float32)
+
+    def _embed(self, tokens: tf.Tensor, training: bool) -> tf.Tensor:
+        # The end of a document is read as that of a line: one document alone has taught nothing about its beginning.
+        tokens = tf.where(tokens == END, NEWLINE, tokens)
+        embedded = self.embedding(tokens)
+        if self.options.tied:  # about unit variance, from a table whose rows suit the softmax
+            embedded *= self.options.embedding_units**0.5
+        if training and self.options.word_dropout:
+            kept = tf.ones([self.tokens.size, 1], embedded.dtype)
+            kept = keras.random.dropout(kept, self.options.word_dropout, seed=self.seed_generator)
+            embedded *= tf.gather(kept, tokens)
+        return embedded
+
+    def _read_on(self, inputs: Any, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Outputs of the last layer under this batch's dropout mask, and without it."""
+        if not isinstance(inputs, tuple | list):
+            outputs, _ = self.read(inputs, self.initial_states(tf.shape(inputs)[0]))
+            return outputs, outputs
+        tokens, reset = inputs
+        if self.carried is None:
+            raise ValueError("calls with `reset` need room for the states: call carry(streams) before build()")
+        states = [tf.cast(state, self.compute_dtype) for state in self.carried.after_reset(reset)]
+        with contextlib.ExitStack() as dropped:
+            if training and self.options.weight_drop:
+                for layer in self.recurrent:
+                    dropped.enter_context(dropped_weights(layer.cell, self.options.weight_drop, self.seed_generator))
+            outputs, states = self.read(tokens, states, training=training)
+        self.carried.keep(states)
+        masked = outputs
+        if training and self.options.dropout:
+            kept = tf.ones([tf.shape(outputs)[0], 1, self.options.units], outputs.dtype)
+            masked *= keras.random.dropout(kept, self.options.dropout, seed=self.seed_generator)
+        return masked, outputs
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            masked, outputs = self._read_on(inputs, training=True)
+            cross_entropy = self.cross_entropy(masked, targets, sampled=self.tokens.size > SAMPLED_ABOVE)
+            loss = self.optimizer.scale_loss(cross_entropy + self._penalties(masked, outputs) + sum(self.losses))
+        weights = self.trainable_weights
+        apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
+        return self._measured(cross_entropy, targets)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._measured(self.cross_entropy(self._read_on(inputs)[0], targets), targets)
+
+    def cross_entropy(self, outputs: tf.Tensor, targets: tf.Tensor, sampled: bool = False) -> tf.Tensor:
+        """Mean nats a token; targets that are `PAD` do not count.
+
+        Args:
+            outputs: Of the last layer, `(batch, time, units)`.
+            targets: Int `(batch, time)`.
+            sampled: Whether to estimate it from a sample of the vocabulary, for training.
+        """
+        real = tf.cast(targets != PAD, tf.float32)
+        if sampled:
+            table, bias = self._softmax_weights()
+            outputs = outputs if self.to_embedding is None else self.to_embedding(outputs)
+            flat = tf.cast(tf.reshape(outputs, [-1, outputs.shape[-1]]), tf.float32)
+            labels = tf.reshape(targets, [-1, 1])
+            losses = tf.nn.sampled_softmax_loss(
+                tf.cast(table, tf.float32), bias, labels, flat, _SAMPLES, self.tokens.size
+            )
+            losses = tf.reshape(losses, tf.shape(targets))
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, self.logits(outputs))
+        return tf.reduce_sum(losses * real) / tf.maximum(tf.reduce_sum(real), 1.0)
+
+    def _penalties(self, masked: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        penalty = tf.constant(0.0)
+        if self.options.activation_penalty:
+            penalty += self.options.activation_penalty * tf.reduce_mean(tf.square(tf.cast(masked, tf.float32)))
+        if self.options.slowness_penalty:
+            change = tf.cast(outputs[:, 1:] - outputs[:, :-1], tf.float32)
+            penalty += self.options.slowness_penalty * tf.reduce_mean(tf.square(change))
+        return penalty
+
+    def _measured(self, cross_entropy: tf.Tensor, targets: tf.Tensor) -> dict[str, Any]:
+        (loss,) = (metric for metric in self.metrics if metric.name == "loss")
+        loss.update_state(cross_entropy, sample_weight=tf.math.count_nonzero(targets))
+        return self.get_metrics_result()
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "vocabulary": list(self.tokens.vocabulary), **as_json(self.options)}

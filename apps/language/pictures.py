@@ -1,0 +1,78 @@
+"""Text coloured by how surprising each of its tokens is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import matplotlib.cm
+import matplotlib.colors
+import matplotlib.figure
+import numpy as np
+
+from rnnapps.training.plots import INK, STYLE, save
+
+_COLUMNS = 100  # characters of a row
+_ROWS = 60  # rows of a picture
+_HIGHEST = 12.0  # bits; anything more surprising has the same colour
+
+Token = tuple[bytes, float]
+
+
+def draw_surprise(parts: Sequence[tuple[str, Sequence[Sequence[Token]]]], path: Path) -> None:
+    """Draws texts with each token on a background that is the stronger the more it surprises, and writes a PNG.
+
+    Args:
+        parts: Headings, and under each texts: the tokens of a text with their surprise in bits.
+        path: Where the PNG goes. What does not fit on a page is left out.
+    """
+    rows: list[str | list[tuple[str, float]]] = []
+    for heading, texts in parts:
+        rows.append(heading)
+        for text in texts:
+            rows += [*_wrapped(text), ""]
+    rows = rows[:_ROWS]
+    colours = matplotlib.colormaps["YlOrRd"]
+    scale = matplotlib.colors.Normalize(0, _HIGHEST)
+    with matplotlib.rc_context(STYLE):
+        height = 0.24 * len(rows) + 0.9
+        figure = matplotlib.figure.Figure(figsize=(10, height), layout="constrained")
+        axes, bar = figure.subplots(2, 1, height_ratios=[height - 0.6, 0.12])
+        axes.set_xlim(0, _COLUMNS)
+        axes.set_ylim(len(rows), 0)
+        axes.axis("off")
+        for number, row in enumerate(rows):
+            if isinstance(row, str):
+                axes.text(0, number + 0.5, row, weight="bold", color=INK, va="center")
+                continue
+            place = 0
+            for text, bits in row:
+                colour = colours(scale(bits) * 0.75)
+                box = matplotlib.patches.Rectangle((place, number), len(text), 0.95, color=colour, linewidth=0)
+                axes.add_patch(box)
+                for offset, character in enumerate(text):
+                    axes.text(
+                        place + offset + 0.5, number + 0.5, character,
+                        family=["monospace"], size=8.5, color=INK, ha="center", va="center", parse_math=False,
+                    )  # fmt: skip
+                place += len(text)
+        shown = matplotlib.colors.ListedColormap(colours(np.linspace(0, 0.75, 256)))
+        mappable = matplotlib.cm.ScalarMappable(scale, shown)
+        figure.colorbar(mappable, cax=bar, orientation="horizontal", label="surprise of a token in bits")
+        save(figure, path)
+
+
+def _wrapped(text: Sequence[Token]) -> list[list[tuple[str, float]]]:
+    """The rows of a text; a token of several characters may be on two."""
+    rows: list[list[tuple[str, float]]] = [[]]
+    room = _COLUMNS
+    for piece, bits in text:
+        for character in piece.decode("utf-8", errors="replace").replace("\n", "↵") or "□":
+            shown = character if character.isprintable() else "□"
+            if not room:
+                rows.append([])
+                room = _COLUMNS
+            rows[-1].append((shown, bits))
+            room -= 1
+    return rows

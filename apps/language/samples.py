@@ -1,0 +1,43 @@
+"""Texts that the model writes after each epoch, one below the other in a file: how it learns to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from rnnapps.apps.language.cli import Generation
+from rnnapps.apps.language.generation import generate
+
+_LENGTH = {"char": 400, "word": 80, "subword": 100}
+_TEMPERATURES = (0.5, 0.8)
+
+
+class SampleTexts(keras.callbacks.Callback):
+    """Adds samples to a text file after each epoch. The same seed draws the same numbers each time.
+
+    Args:
+        path: The file.
+        seed: An integer.
+    """
+
+    def __init__(self, path: Path, seed: int = 0) -> None:
+        super().__init__()
+        self.path, self.seed = path, seed
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        length = _LENGTH[self.model.options.level]
+        count = len(_TEMPERATURES)
+        texts = generate(
+            self.model,
+            tf.constant([""] * count),
+            tf.constant([length] * count),
+            tf.constant(_TEMPERATURES),
+            tf.constant([self.seed] * count),
+            Generation(),
+        )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a" if epoch else "w", encoding="utf-8") as file:
+            for temperature, text in zip(_TEMPERATURES, texts.numpy(), strict=True):
+                file.write(f"==== epoch {epoch + 1}, temperature {temperature:g} ====\n{text.decode()}\n\n")

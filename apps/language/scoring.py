@@ -1,0 +1,90 @@
+"""How probable a text is, token by token."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rnnapps.apps.language.model import LanguageModel
+from rnnapps.apps.language.tokens import END, PAD
+
+READ = 512  # tokens of each stream at a time
+_BURN_IN = 8192  # tokens of a stream, at least: each begins without what stands before it
+_AT_ONCE = 2048  # tokens of a text whose logits are computed at once
+
+
+def log_probabilities(model: LanguageModel, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The log-probability of each token of texts, given those before it.
+
+    Args:
+        model: The model.
+        text: String `(batch,)`.
+
+    Returns:
+        The tokens, int32 `(batch, time)` padded with `PAD`, and their log-probabilities in nats, float32
+        `(batch, time)`, 0 for padding.
+    """
+    ids = model.tokens.encode(text).to_tensor()
+    batch, time = tf.shape(ids)[0], tf.shape(ids)[1]
+    inputs = tf.concat([tf.fill([batch, 1], END), ids], axis=1)[:, :-1]
+
+    def body(begin: tf.Tensor, scores: tf.Tensor, states: list[tf.Tensor]) -> tuple:
+        end = tf.minimum(begin + _AT_ONCE, time)
+        outputs, states = model.read(inputs[:, begin:end], states)
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(ids[:, begin:end], model.logits(outputs))
+        return end, tf.concat([scores, -nats], axis=1), states
+
+    states = model.initial_states(batch)
+    _, scores, _ = tf.while_loop(
+        lambda begin, scores, states: begin < time,
+        body,
+        (tf.constant(0), tf.zeros([batch, 0]), states),
+        shape_invariants=(
+            tf.TensorShape([]),
+            tf.TensorShape([None, None]),
+            [tf.TensorShape([None]).concatenate(state.shape[1:]) for state in states],
+        ),
+    )
+    return ids, tf.where(ids == PAD, 0.0, scores)
+
+
+class Scores(NamedTuple):
+    """What a model says of a text.
+
+    Attributes:
+        nats: Float32 (tokens - 1,): how surprising each token but the first is.
+    """
+
+    nats: np.ndarray
+
+    @property
+    def total(self) -> float:
+        """Nats of the whole text."""
+        return float(self.nats.sum(dtype=np.float64))
+
+
+def score_ids(model: LanguageModel, ids: np.ndarray, streams: int) -> Scores:
+    """The surprise of each token of a long text, which is read in some streams side by side.
+
+    Args:
+        model: The model.
+        ids: Integers (tokens,), at least two.
+        streams: How many at most; each has 8,192 tokens or more, so that what is unknown at its beginning is little.
+    """
+    from rnnapps.apps.language.streams import Streams
+
+    segments = Streams(ids, max(1, min(streams, len(ids) // _BURN_IN)), READ)
+    states = model.initial_states(segments.streams)
+
+    def nats(tokens: tf.Tensor, targets: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        outputs, states = model.read(tokens, states)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, model.logits(outputs)), states
+
+    read = tf.function(nats, reduce_retracing=True, autograph=False)
+    found = []
+    for (tokens, _), targets in segments.epoch(0):
+        values, states = read(tokens, targets, states)
+        found.append(values.numpy())
+    return Scores(np.concatenate(found, axis=1).reshape(-1)[: len(ids) - 1])

@@ -1,0 +1,187 @@
+"""Text to tokens and back, in the graph: characters, words or subwords, each a piece of text.
+
+A text is the pieces of its tokens joined, so one way back serves all levels. The ids 0 to 3 are those of
+`rnnapps.text`: `PAD`, `UNKNOWN`, `NEWLINE` (a line break) and `END` (of a document; also what stands before its
+beginning).
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rnnapps.datasets import Corpus, DataError
+from rnnapps.text import END, PAD, START, UNKNOWN, Subwords, train_subwords
+
+NEWLINE = START  # a subword model has the id and no use for it here
+LEVELS = {"char": 4096, "word": 20_000, "subword": 4000}  # and the size of a vocabulary by default
+_BYTES = 256
+_LEARNT = 64 << 20  # bytes of text that a vocabulary is learnt from
+_SPECIAL = (b"", "\ufffd".encode(), b"\n", b"")
+# A word or a number or one mark, with the space before it; a line break; other white space.
+_WORD = r"( ?\pL[\pL\pM'’]*| ?\pN+| ?[^\s\pL\pN\x1f]|\n|[^\S\n\x1f]+)"
+_BORDER = "\x1f"
+_LETTER = r"^ ?[\pL\pN'’-].*"
+
+
+class Tokens(tf.Module):
+    """The vocabulary of a level.
+
+    Args:
+        level: "char", "word" or "subword".
+        vocabulary: What `learn` returned.
+
+    Attributes:
+        pieces: The text of each id, bytes.
+        size: Their number.
+    """
+
+    def __init__(self, level: str, vocabulary: Sequence[str]) -> None:
+        super().__init__()
+        self.level, self.vocabulary = level, tuple(vocabulary)
+        self.subwords = Subwords.from_text(self.vocabulary[0]) if level == "subword" else None
+        self.pieces = self._pieces()
+        self.size = len(self.pieces)
+        with tf.init_scope():
+            numbers = tf.constant([NEWLINE, *range(self.first, self.size)])
+            names = tf.constant(["\n", *self.vocabulary]) if level != "subword" else tf.as_string(numbers)
+            entries = tf.lookup.KeyValueTensorInitializer(names, numbers)
+            self._ids = tf.lookup.StaticHashTable(entries, UNKNOWN)
+
+    def _pieces(self) -> list[bytes]:
+        if self.subwords is not None:
+            with tf.init_scope():
+                ids = tf.range(len(_SPECIAL), self.subwords.size)
+                return [*_SPECIAL, *map(_plain, self.subwords.pieces(ids).numpy())]
+        own = [piece.encode() for piece in self.vocabulary]
+        return [*_SPECIAL, *([bytes([number]) for number in range(_BYTES)] if self.level == "char" else []), *own]
+
+    @property
+    def first(self) -> int:
+        """The id of the first piece of the vocabulary."""
+        return len(_SPECIAL) + (_BYTES if self.level == "char" else 0)
+
+    def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Token ids, without `END`.
+
+        Args:
+            texts: String `(batch,)`, UTF-8.
+
+        Returns:
+            Ragged int32 `(batch, None)`.
+        """
+        if self.level == "char":
+            return self._characters(texts)
+        return self._words(texts) if self.level == "word" else self._subwords(texts)
+
+    def decode(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        """The texts that ids spell, string `(batch,)`, always valid UTF-8.
+
+        Args:
+            ids: Int32, ragged or dense `(batch, time)`; `PAD` and `END` spell nothing.
+        """
+        pieces = tf.gather(tf.constant(self.pieces), ids)
+        if isinstance(pieces, tf.RaggedTensor):
+            pieces = pieces.to_tensor(default_value="")
+        return self.readable(tf.strings.reduce_join(pieces, axis=-1))
+
+    def readable(self, text: tf.Tensor) -> tf.Tensor:
+        """Joined pieces as text: bytes that spell no character become U+FFFD, a line loses its first space."""
+        if self.level == "subword":
+            text = tf.strings.regex_replace(text, "(^|\n) ", r"\1")
+        return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+
+    def _characters(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        characters = tf.strings.unicode_split(texts, "UTF-8", errors="replace")
+        known = self._ids.lookup(characters.values)
+        spelt = tf.strings.bytes_split(characters.values)  # (characters, bytes)
+        of = spelt.value_rowids()
+        byte_ids = tf.cast(tf.reshape(tf.io.decode_raw(spelt.values, tf.uint8), [-1]), tf.int32) + len(_SPECIAL)
+        first = tf.gather(spelt.row_starts(), of) == tf.range(tf.size(of, tf.int64), dtype=tf.int64)
+        whole = tf.gather(known, of) != UNKNOWN
+        ids = tf.where(whole, tf.gather(known, of), byte_ids)
+        kept = tf.ensure_shape(first | ~whole, [None])
+        rows = tf.gather(characters.value_rowids(), of)
+        return tf.RaggedTensor.from_value_rowids(
+            tf.boolean_mask(ids, kept), tf.boolean_mask(rows, kept), nrows=characters.nrows(), validate=False
+        )
+
+    def _words(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        words = split_words(texts)
+        return words.with_values(self._ids.lookup(words.values))
+
+    def _subwords(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        assert self.subwords is not None
+        lines = tf.strings.split(tf.strings.regex_replace(texts, "\n", f"{_BORDER}\n"), _BORDER)
+        begins = tf.strings.substr(lines.values, 0, 1) == "\n"
+        ids = self.subwords.encode(tf.strings.regex_replace(lines.values, "^\n", ""))
+        breaks = tf.ragged.boolean_mask(tf.fill([tf.size(begins), 1], NEWLINE), begins[:, None])
+        return lines.with_values(tf.concat([breaks, ids], axis=1)).merge_dims(1, 2)
+
+    def continues_word(self) -> np.ndarray:
+        """For each id whether it can stand within a word: it has letters or digits and no space before them."""
+        with tf.init_scope():
+            return tf.strings.regex_full_match(tf.constant(self.pieces), r"[\pL\pM\pN'’-]+").numpy()
+
+
+def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
+    """Words, numbers, marks and line breaks, each with the space before it: ragged strings `(batch, None)`.
+
+    Example:
+        >>> split_words(tf.constant(["It's 9 o'clock, sir!"])).to_list()
+        [[b"It's", b' 9', b" o'clock", b',', b' sir', b'!']]
+    """
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+    texts = tf.strings.regex_replace(texts, _BORDER, " ")
+    parts = tf.strings.split(tf.strings.regex_replace(texts, _WORD, rf"\1{_BORDER}"), _BORDER)
+    return tf.ragged.boolean_mask(parts, parts != "")
+
+
+def learn(level: str, corpus: Corpus, size: int | None = None) -> list[str]:
+    """The vocabulary of a level: the most frequent characters or words of a text, or a subword model.
+
+    Args:
+        level: "char", "word" or "subword".
+        corpus: The training text. Of a large one every so many blocks are read.
+        size: The largest number of ids; None for the level's default.
+
+    Returns:
+        Characters or words, the most frequent first; for subwords the model as one string.
+
+    Raises:
+        DataError: The text has no characters.
+        UserError: Packages for subwords are missing, or `size` is too small for them.
+    """
+    size = size or LEVELS[level]
+    step = max(1, corpus.bytes // _LEARNT)
+    blocks = (block.text for number, block in enumerate(corpus.read()) if number % step == 0)
+    if level == "subword":
+        lines = (line for text in blocks for line in text.splitlines())
+        return [Subwords(train_subwords(lines, size)).to_text()]
+    counts: collections.Counter[str] = collections.Counter()
+    for text in blocks:
+        if level == "char":
+            counts.update(text.decode("utf-8", errors="ignore"))
+        else:
+            words = split_words(tf.constant([text])).values.numpy()
+            counts.update(word.decode() for word in words.tolist())
+    for special in ("\n", "\ufffd", "\0"):
+        counts.pop(special, None)
+    if not counts:
+        raise DataError(f"{corpus.name}: has no characters in UTF-8; name a file of text")
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    own = len(_SPECIAL) + (_BYTES if level == "char" else 0)
+    return [piece for piece, _ in ranked[: max(1, size - own)]]
+
+
+def _plain(piece: bytes) -> bytes:
+    """The text of a subword: ▁ stands for a space, <0x41> for a byte."""
+    if len(piece) == 6 and piece.startswith(b"<0x"):
+        return bytes([int(piece[3:5], 16)])
+    return piece.replace("▁".encode(), b" ")
+
+
+__all__ = ["END", "LEVELS", "NEWLINE", "PAD", "UNKNOWN", "Tokens", "learn", "split_words"]

@@ -1,0 +1,32 @@
+"""DropConnect on the recurrent kernel: in each batch some of the weights from state to state are zero.
+
+Reference:
+    Merity et al., Regularizing and optimizing LSTM language models, ICLR 2018, section 2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+from rnnapps.layers.recurrent_cell import RecurrentCell
+
+
+@contextlib.contextmanager
+def dropped_weights(cell: RecurrentCell, rate: float, seed: keras.random.SeedGenerator) -> Iterator[None]:
+    """Within the block the cell's recurrent kernel is what a dropout leaves of it, the same at all steps.
+
+    Args:
+        cell: A built cell.
+        rate: Share of the weights that are zero; the others are scaled up by 1 / (1 - rate).
+        seed: Draws them.
+    """
+    kernel = cell.recurrent_kernel
+    # Not through Keras's attribute tracking: the variable stays the cell's.
+    vars(cell)["recurrent_kernel"] = keras.random.dropout(kernel, rate, seed=seed)
+    try:
+        yield
+    finally:
+        vars(cell)["recurrent_kernel"] = kernel

@@ -1,0 +1,119 @@
+"""The command line from end to end, on an invented text: the contract, and what only this application does."""
+
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from rnnapps.apps.language.cli import TASK, main
+from tests.apps.contract import Contract
+
+SMALL = ["--units", "16", "--embedding-units", "8", "--epochs", "3", "--learning-rate", "0.02", "--batch-size", "8"]
+SMALL += ["--sequence-length", "16", "--dropout", "0.1"]
+NOUNS, VERBS = ["cat", "dog", "actor", "plot"], ["sees", "likes", "hates", "knows"]
+
+
+def write_text(path: Path, sentences: int) -> Path:
+    choose = random.Random(str(path.name))
+    lines = (f"the {choose.choice(NOUNS)} {choose.choice(VERBS)} the {choose.choice(NOUNS)}." for _ in range(sentences))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+class TestLanguage(Contract):
+    main, task, small = main, TASK, SMALL
+    inputs = ("the cat ", "", "🎉", "这部电影", "the dog\n")
+    pictures = ("curves.png", "samples.txt", "surprise.png")
+    resumed = ("--weight-drop", "0.2", "--word-dropout", "0.1", "--random-length", "--layers", "2")
+
+    def write(self, folder):
+        for name, sentences in (("train", 300), ("validation", 40), ("test", 40)):
+            write_text(folder / f"{name}.txt", sentences)
+        return ["--dataset", folder]
+
+    def answers(self, *where):
+        lines = self.run("predict", *where, "--json", "--length", 20, "--", *self.inputs).stdout.split("\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def test_the_model_learns_the_words(self, trained):
+        metrics = json.loads((trained[0] / "metrics.json").read_text())["test"]
+        assert metrics["bits_per_character"] < 1.5  # of letters drawn by their frequency, 4
+        assert metrics["characters"] + 1 == metrics["tokens"] + 1 > 500
+
+    def test_predict_writes_on_and_repeats_a_seed(self, trained):
+        folder, _ = trained
+        first, again = (self.run("predict", folder, "the ", "--length", 30, "--seed", 5).stdout for _ in range(2))
+        assert first == again and first.startswith("the ")
+        assert first != self.run("predict", folder, "the ", "--length", 30, "--seed", 6).stdout
+        best = self.run("predict", folder, "the ", "--length", 30, "--temperature", 0).stdout
+        assert best == self.run("predict", folder, "the ", "--length", 30, "--top-k", 1).stdout
+        assert best == self.run("predict", folder, "the ", "--length", 30, "--top-p", 1e-6).stdout
+        stopped = self.run("predict", folder, "the ", "--length", 200, "--stop", ".", "--json").stdout
+        assert "." not in json.loads(stopped)["text"]
+        several = self.run("predict", folder, "the ", "--length", 9, "--samples", 3, "--json").stdout
+        assert len(set(json.loads(several)["text"])) == 3
+
+    def test_complete_finds_the_words_of_the_text(self, trained):
+        answer = json.loads(self.run("complete", trained[0], "the cat sees the d", "--json").stdout)
+        assert answer["completions"][0]["word"] == "dog" and answer["completions"][0]["probability"] > 0.5
+        answer = json.loads(self.run("complete", trained[0], "the cat ", "--json", "--count", 4).stdout)
+        assert {one["word"] for one in answer["completions"]} == set(VERBS)
+        assert sum(one["probability"] for one in answer["completions"]) == pytest.approx(1, abs=0.2)
+        assert "--interactive" in self.refused("complete", trained[0], "--interactive")
+
+    def test_score_tells_likely_from_unlikely_text(self, trained, tmp_path):
+        likely, unlikely = (
+            json.loads(self.run("score", trained[0], text, "--json").stdout)
+            for text in ("the cat sees", "tca het sees")
+        )
+        assert likely["bits"] < unlikely["bits"]
+        assert likely["bits"] == pytest.approx(sum(token["bits"] for token in likely["tokens"]), abs=1e-3)
+        file = write_text(tmp_path / "some.txt", 3)
+        output = self.run("score", trained[0], file, "--plot", tmp_path / "text.png").stdout
+        assert "bits a character" in output and (tmp_path / "text.png").stat().st_size > 1000
+        assert ".png" in self.refused("score", trained[0], "x", "--plot", "text.pdf")
+        assert "no tokens" in self.refused("score", trained[0], "")
+
+    def test_evaluate_goes_on_learning_and_leaves_the_model_alone(self, trained, tmp_path):
+        strange = tmp_path / "strange.txt"
+        strange.write_text("zebras quiver. " * 100)
+        options = ["evaluate", trained[0], "--dataset", strange, "--split", "all", "--json"]
+        still, dynamic, again = (
+            json.loads(self.run(*options, *more).stdout)["nats_per_character"] for more in ([], ["--dynamic"], [])
+        )
+        assert dynamic < still and again == still
+
+    def test_files_of_any_kind_are_read_or_refused_in_one_line(self, trained, tmp_path):
+        text = write_text(tmp_path / "one.txt", 50)
+        packed = tmp_path / "two.txt.gz"
+        packed.write_bytes(gzip.compress(text.read_bytes()))
+        options = ["evaluate", trained[0], "--split", "all", "--json", "--dataset"]
+        one, two, both = (json.loads(self.run(*options, which).stdout) for which in (text, packed, f"{text},{packed}"))
+        assert one == two and both["characters"] == 2 * one["characters"]
+        strange = tmp_path / "strange.txt"
+        strange.write_bytes(b"\xff\xfe caf\xe9 " * 9 + "never seen: 电影 🎉 ".encode() * 9)
+        assert json.loads(self.run(*options, strange).stdout)["nats_per_character"] > 1
+        binary = tmp_path / "binary.bin"
+        binary.write_bytes(bytes(range(256)) * 9)
+        empty = tmp_path / "empty.txt"
+        empty.write_text("")
+        start = ["train", "--run-dir", tmp_path / "run", "--dataset"]
+        for file, reason in ((binary, "binary"), (empty, "no text"), (tmp_path / "gone.txt", "gone.txt")):
+            error = self.refused(*start, file)
+            assert reason in error and file.name in error
+        assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize("level", ["word", "subword"])
+    def test_every_level_and_option_trains_and_is_exported(self, data, tmp_path, level):
+        options = "--cell gru --layers 2 --recurrent-dropout 0.1 --l2 1e-5 --untied --activation-penalty 2 "
+        options += f"--slowness-penalty 1 --epochs 1 --level {level} --vocabulary 512"
+        run, export = tmp_path / "run", tmp_path / "export"
+        self.run("train", *data, "--run-dir", run, *SMALL, *options.split())
+        answers = [self.run("predict", run, "--json", "the cat", "", "--length", 5).stdout]
+        self.run("export", run, "--output", export)
+        answers.append(self.run("predict", export, "--json", "the cat", "", "--length", 5).stdout)
+        assert answers[0] == answers[1]
+        words = json.loads(self.run("complete", run, "the cat sees the d", "--json").stdout)["completions"]
+        assert words[0]["word"] == "dog"

@@ -1,0 +1,69 @@
+"""Characters, words and subwords: nothing is lost on the way to ids and back."""
+
+import pytest
+import tensorflow as tf
+
+from rnnapps.apps.language.tokens import END, NEWLINE, UNKNOWN, Tokens, learn, split_words
+from rnnapps.datasets import Corpus
+from rnnapps.datasets.corpora import of_documents
+
+TEXT = "The cat's 2 dogs — été!\n\nA dog, two  dogs; film noir.\n" * 20
+STRANGE = ["", " ", "\n", "été", "é", "🎉 电影", "a\x00b", "\x1f", "tabs\tand\n\nbreaks\n", "The dogs!"]
+
+
+def corpus(*documents: str) -> Corpus:
+    contents = [document.encode() for document in documents]
+    return Corpus(of_documents(lambda: contents), sum(map(len, contents)), "some", "some", "train")
+
+
+def ids(tokens: Tokens, text: str | bytes) -> list[int]:
+    return tokens.encode(tf.constant([text])).to_list()[0]
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_characters_come_back_as_they_were(text):
+    tokens = Tokens("char", learn("char", corpus(TEXT)))
+    assert tokens.decode(tokens.encode(tf.constant([text, "dog"])))[0].numpy().decode() == text
+
+
+def test_a_known_character_is_one_token_and_an_unknown_one_its_bytes():
+    tokens = Tokens("char", learn("char", corpus(TEXT)))
+    assert len(ids(tokens, "été")) == 3
+    assert [tokens.pieces[number] for number in ids(tokens, "a电")] == [b"a", b"\xe7", b"\x94", b"\xb5"]
+    assert ids(tokens, "\n") == [NEWLINE]
+    assert tokens.pieces[ids(tokens, "o")[0]] == b"o"
+
+
+def test_bytes_that_are_no_text_become_replacement_characters():
+    tokens = Tokens("char", learn("char", corpus(TEXT)))
+    assert tokens.decode(tf.constant([ids(tokens, b"a\xffb")])).numpy()[0].decode() == "a\ufffdb"
+
+
+def test_the_most_frequent_characters_and_words_are_known():
+    assert learn("char", corpus("aaabbc"), 261) == ["a"]
+    assert learn("word", corpus("a dog, a dog, a cat. a"), 7) == [" a", " dog", ","]
+
+
+def test_words_come_back_where_they_are_known():
+    tokens = Tokens("word", learn("word", corpus(TEXT)))
+    assert tokens.decode(tokens.encode(tf.constant([TEXT])))[0].numpy().decode() == TEXT
+    assert ids(tokens, "The zebra") == [*ids(tokens, "The"), UNKNOWN]
+
+
+def test_words_take_the_space_before_them():
+    assert b"".join(split_words(tf.constant(["It's  9\to'clock, sir!\n"])).to_list()[0]).decode() == (
+        "It's  9\to'clock, sir!\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["A dog, two dogs;\nfilm\n\nnoir.", "é", "\n", "two\n"])
+def test_subwords_come_back_with_their_line_breaks(text):
+    pytest.importorskip("sentencepiece")
+    pytest.importorskip("tensorflow_text")
+    tokens = Tokens("subword", learn("subword", corpus(TEXT), 512))
+    assert tokens.decode(tokens.encode(tf.constant([text])))[0].numpy().decode() == text
+
+
+def test_an_end_spells_nothing():
+    tokens = Tokens("char", learn("char", corpus(TEXT)))
+    assert tokens.decode(tf.constant([[END, *ids(tokens, "dog"), END, 0]])).numpy().tolist() == [b"dog"]
