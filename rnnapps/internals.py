@@ -151,7 +151,7 @@ def refuse_to_be_saved(message: str) -> None:
 
 @functools.cache
 def _never_saved(message: str) -> _NeverSaved:
-    with tf.init_scope(), tf.device("CPU:0"):
+    with tf.init_scope():
         return _NeverSaved(message)
 
 
