@@ -20,6 +20,7 @@ import tensorflow as tf
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 from keras.src.saving.serialization_lib import ObjectSharingScope
 from tensorflow.python.eager import context, forwardprop_util, record
+from tensorflow.python.framework import kernels
 from tensorflow.python.framework.func_graph import FuncGraph
 from tensorflow.python.ops import control_flow_util
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
@@ -30,7 +31,9 @@ from rnnapps.errors import UserError
 __all__ = [
     "DropoutRNNCell",
     "device_scope",
+    "has_gpu_kernel",
     "have_tangents",
+    "in_dataset",
     "in_function",
     "in_save_context",
     "in_xla",
@@ -59,8 +62,38 @@ def in_save_context() -> bool:
 
 
 def device_scope() -> str:
-    """The device of the innermost `tf.device`, as "/job:localhost/.../device:CPU:0"; empty where nothing says."""
-    return (context.context().device_name or "") if tf.executing_eagerly() else tf.no_op().device
+    """The device of the innermost `tf.device`, as "/job:localhost/.../device:CPU:0"; empty where nothing says.
+
+    A function that is traced begins with no device of its own, and runs on the one it is called on.
+    """
+    if tf.executing_eagerly():
+        return context.context().device_name or ""
+    graph = tf.compat.v1.get_default_graph()
+    scopes = [tf.no_op().device]
+    while isinstance(graph, FuncGraph):
+        graph = graph.outer_graph
+        scopes += [scope.raw_string for scope in graph._device_function_stack.peek_objs()]
+    return next(filter(None, scopes), context.context().device_name or "")
+
+
+def in_dataset() -> bool:
+    """Whether `tf.data` traces what is traced at this moment. It runs its functions on the CPU."""
+    return not tf.executing_eagerly() and any(
+        frame.f_globals["__name__"].startswith("tensorflow.python.data.") for frame in _stack()
+    )
+
+
+@functools.cache
+def has_gpu_kernel(operation: str, dtype: str) -> bool:
+    """Whether this build of TensorFlow has a kernel for GPUs of an operation whose type `T` is `dtype`."""
+    wanted = tf.as_dtype(dtype).as_datatype_enum
+    return any(
+        wanted in constraint.allowed_values.list.type
+        for kernel in kernels.get_registered_kernels_for_op(operation).kernel
+        if kernel.device_type == "GPU"
+        for constraint in kernel.constraint
+        if constraint.name == "T"
+    )
 
 
 def tape_may_record() -> bool:

@@ -153,6 +153,39 @@ def test_device_scope_names_the_innermost_device():
     assert "CPU" not in internals.device_scope()
 
 
+def test_device_scope_of_a_function_is_that_of_its_call():
+    seen = []
+    inner = tf.function(lambda: seen.append(internals.device_scope()), autograph=False)
+
+    def outer():
+        with tf.device("CPU:0"):
+            inner()
+
+    with tf.device("CPU:0"):
+        tf.function(lambda: seen.append(internals.device_scope()), autograph=False)()
+    tf.function(outer, autograph=False)()
+    assert len(seen) == 2
+    assert all("CPU:0" in scope for scope in seen)
+
+
+def test_in_dataset_is_true_in_the_functions_of_tf_data_only():
+    seen = []
+    tf.data.Dataset.range(2).map(lambda x: seen.append(internals.in_dataset()) or x)
+    assert seen
+    assert all(seen)
+    seen.clear()
+    tf.function(lambda x: seen.append(internals.in_dataset()) or x, autograph=False)(tf.constant(0.0))
+    assert seen == [False]
+
+
+def test_has_gpu_kernel_knows_operations_and_dtypes():
+    if not tf.sysconfig.get_build_info()["is_cuda_build"]:
+        pytest.skip("this build of TensorFlow is for CPUs")
+    assert internals.has_gpu_kernel("CudnnRNNV3", "float32")
+    assert not internals.has_gpu_kernel("CudnnRNNV3", "int32")
+    assert not internals.has_gpu_kernel("NoSuchOperation", "float32")
+
+
 def test_traced_without_a_call_is_true_for_get_concrete_function_only():
     seen = []
 

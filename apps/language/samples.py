@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -25,11 +26,22 @@ class SampleTexts(keras.callbacks.Callback):
     def __init__(self, path: Path, seed: int = 0) -> None:
         super().__init__()
         self.path, self.seed = path, seed
+        self.write: Callable[[], tf.Tensor] | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.write is None:
+            self.write = tf.function(self._texts, autograph=False)
+        texts = self.write()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a" if epoch else "w", encoding="utf-8") as file:
+            for temperature, text in zip(_TEMPERATURES, texts.numpy(), strict=True):
+                file.write(f"==== epoch {epoch + 1}, temperature {temperature:g} ====\n{text.decode()}\n\n")
+
+    def _texts(self) -> tf.Tensor:
+        """A text of each temperature, string (temperatures,)."""
         length = _LENGTH[self.model.options.level]
         count = len(_TEMPERATURES)
-        texts = generate(
+        return generate(
             self.model,
             tf.constant([""] * count),
             tf.constant([length] * count),
@@ -37,7 +49,3 @@ class SampleTexts(keras.callbacks.Callback):
             tf.constant([self.seed] * count),
             Generation(),
         )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a" if epoch else "w", encoding="utf-8") as file:
-            for temperature, text in zip(_TEMPERATURES, texts.numpy(), strict=True):
-                file.write(f"==== epoch {epoch + 1}, temperature {temperature:g} ====\n{text.decode()}\n\n")

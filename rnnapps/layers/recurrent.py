@@ -218,7 +218,10 @@ class Recurrent(keras.layers.RNN):
     def _check_use_cudnn(self) -> None:
         if self.use_cudnn is True:
             obstacle = self._obstacle()
-            reason = recurrences.why_not_cudnn(self._no_cudnn()) if obstacle is None else obstacle
+            if obstacle is None:
+                reason = recurrences.why_not_cudnn(self.cell.compute_dtype, self._no_cudnn())
+            else:
+                reason = obstacle
             if reason is not None:
                 raise ValueError(f"use_cudnn=True, but {reason}: use_cudnn='auto' lets another engine run")
 

@@ -17,6 +17,7 @@ from rnnapps.recurrences.weights import Weights
 
 States = tuple[tf.Tensor, ...]
 
+OPERATIONS = ("CudnnRNNV3", "CudnnRNNBackpropV3")
 MODES = {"lstm": "lstm", "gru_reset_after": "gru"}
 # The gates in the order of cuDNN (and of AMD's MIOpen), by their place in Keras's: i, f, g, o and z, r, n.
 ORDERS = {"lstm": (0, 1, 2, 3), "gru_reset_after": (1, 0, 2)}
@@ -260,12 +261,14 @@ def _kernel_backward(
         any_step = tf.reduce_any(mask, axis=1, keepdims=True)
         # The gradients of the outputs at padding belong to the state that was held there: the last, or reading
         # backwards the first. In a sequence without a step the last state is the first.
-        at_padding = tf.reduce_sum(tf.where(real, 0, d_outputs), axis=1)
+        at_padding = tf.reduce_sum(tf.where(real, tf.zeros_like(d_outputs), d_outputs), axis=1)
         if reverse:
             d_held[0] = at_padding
         else:
             d_last[0] = d_last[0] + at_padding
-        d_held = [held + tf.where(any_step, 0, last) for held, last in zip(d_held, d_last, strict=True)]
+        d_held = [
+            held + tf.where(any_step, tf.zeros_like(last), last) for held, last in zip(d_held, d_last, strict=True)
+        ]
         d_last = [tf.where(any_step, last, 0) for last in d_last]
         outputs, d_outputs = tf.where(real, outputs, 0), tf.where(real, d_outputs, 0)
     if reverse:

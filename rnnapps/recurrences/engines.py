@@ -16,10 +16,14 @@ from rnnapps.recurrences import native as native_engine
 ENGINES = ("auto", "cudnn", "graph", "native")
 _for_now: contextvars.ContextVar[str] = contextvars.ContextVar("rnnapps_engine", default="auto")
 
-_NEVER_SAVED = (
-    "this function runs on the native engine of rnnapps, whose operations no file can hold: trace it inside "
-    '`with rnnapps.recurrences.use_engine("graph"):` (a tf.function that has not been called yet) and save that'
+_INSTEAD = (
+    'trace it inside `with rnnapps.recurrences.use_engine("graph"):` (a tf.function that has not been called yet) and '
+    "save that"
 )
+_NEVER_SAVED = {
+    "cudnn": f"this function runs on the cuDNN engine of rnnapps, whose operations need a GPU: {_INSTEAD}",
+    "native": f"this function runs on the native engine of rnnapps, whose operations no file can hold: {_INSTEAD}",
+}
 
 
 @contextlib.contextmanager
@@ -59,15 +63,21 @@ def engine_in_use(dtype: str, no_cudnn: str | None = None) -> tuple[str, str]:
     return ("graph", f"under XLA: {why}") if name == "xla" else (name, why)
 
 
-def why_not_cudnn(no_cudnn: str | None) -> str | None:
+def why_not_cudnn(dtype: str, no_cudnn: str | None) -> str | None:
     """Why cuDNN cannot run a recurrence here, None if it can; whatever engine is asked for.
 
     Args:
+        dtype: Of the computation, as "float32".
         no_cudnn: What keeps the recurrence itself from cuDNN, or None.
     """
     if not _on_gpu():
         return "there is no GPU for cuDNN"
-    return no_cudnn and f"cuDNN does not serve {no_cudnn}"
+    if no_cudnn is not None:
+        return f"cuDNN does not serve {no_cudnn}"
+    # GPUs of other makers, and builds of TensorFlow for them, have no such kernel.
+    if not all(internals.has_gpu_kernel(operation, dtype) for operation in cudnn.OPERATIONS):
+        return f"TensorFlow has no cuDNN kernel for {dtype}"
+    return None
 
 
 def choose(engine: str, dtype: tf.DType, no_cudnn: str | None) -> ModuleType:
@@ -98,8 +108,8 @@ def choose(engine: str, dtype: tf.DType, no_cudnn: str | None) -> ModuleType:
         name, why = _fastest(dtype.name, no_cudnn)
     if engine not in ("auto", name):
         raise RuntimeError(f"engine={engine!r} cannot run here: {why}")
-    if name == "native" and not tf.executing_eagerly():
-        internals.refuse_to_be_saved(_NEVER_SAVED)
+    if name in _NEVER_SAVED and not tf.executing_eagerly():
+        internals.refuse_to_be_saved(_NEVER_SAVED[name])
     return {"cudnn": cudnn, "graph": graph, "native": native_engine, "xla": xla}[name]
 
 
@@ -111,10 +121,10 @@ def _fastest(dtype: str, no_cudnn: str | None) -> tuple[str, str]:
     if _on_gpu():
         if asked == "native":
             return "xla", "there is a GPU, the native engine is for CPUs"
-        if asked == "cudnn" and no_cudnn is None:
-            return "cudnn", f"{source} says so"
-        # Not chosen by itself before its gradients have been checked on a GPU.
-        return "xla", "there is a GPU" if no_cudnn is None else f"there is a GPU, and cuDNN does not serve {no_cudnn}"
+        obstacle = why_not_cudnn(dtype, no_cudnn)
+        if obstacle is None:
+            return "cudnn", "on a GPU, as in Keras; masks with holes take the graph engine"
+        return "xla", f"there is a GPU, and {obstacle}"
     if asked == "cudnn":
         return "graph", "there is no GPU for cuDNN"
     if dtype != "float32":
@@ -131,8 +141,10 @@ def _asked() -> tuple[str, str]:
 
 
 def _on_gpu() -> bool:
-    """Whether operations go to a GPU at this moment: there is one, and no `tf.device` says "CPU"."""
-    return bool(tf.config.list_logical_devices("GPU")) and "CPU" not in internals.device_scope()
+    """Whether operations go to a GPU at this moment: there is one, and neither `tf.device` nor `tf.data` says "CPU"."""
+    if not tf.config.list_logical_devices("GPU"):
+        return False
+    return "CPU" not in internals.device_scope().upper() and not internals.in_dataset()
 
 
 def _check(engine: str) -> None:

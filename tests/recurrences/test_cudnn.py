@@ -1,4 +1,4 @@
-"""The cuDNN engine where there is no GPU: when it is chosen, the call it makes, and all around the kernel."""
+"""The cuDNN engine where there is no GPU: the calls it makes, and all around the kernels."""
 
 from __future__ import annotations
 
@@ -7,30 +7,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnapps.layers import GRU, LSTM, Bidirectional, SimpleRNN
-from rnnapps.recurrences import Weights, cudnn, engine_in_use, recur, use_engine
+from rnnapps.layers import LSTM
+from rnnapps.recurrences import Weights, cudnn, recur
 from tests.recurrences.cudnn_in_python import cudnn_rnn_backprop_v3, cudnn_rnn_v3
 from tests.recurrences.test_against_keras import BATCH, STEPS, Case, assert_equal, holed_mask
 
-pytest.skip("the stand-in for cuDNN's gradient is unfinished; layers do not choose cuDNN yet", allow_module_level=True)
-
 KERAS_CELLS = {"lstm": keras.layers.LSTM, "gru_reset_after": keras.layers.GRU}
+pytestmark = pytest.mark.usefixtures("calls")
 CUDNN_RNN_V3, CUDNN_RNN_BACKPROP_V3 = tf.raw_ops.CudnnRNNV3, tf.raw_ops.CudnnRNNBackpropV3
 
 
-@pytest.fixture(autouse=True)
-def calls(monkeypatch):
-    """As if there were a GPU. Gives the arguments of all calls of cuDNN, which Python answers."""
-    real, made = tf.config.list_logical_devices, []
-
-    def call(**arguments):
-        made.append(arguments)
-        return cudnn_rnn_v3(**arguments)
-
-    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: ["a GPU"] if kind == "GPU" else real(kind))
-    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", call)
-    monkeypatch.setattr(tf.raw_ops, "CudnnRNNBackpropV3", cudnn_rnn_backprop_v3)
-    return made
+@pytest.fixture
+def real_operations(monkeypatch):
+    """TensorFlow's own operations, which can be traced here but not run."""
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", CUDNN_RNN_V3)
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNNBackpropV3", CUDNN_RNN_BACKPROP_V3)
 
 
 def right_padded() -> tf.Tensor:
@@ -126,69 +117,10 @@ def test_no_rows_and_no_steps_are_not_given_to_cudnn(calls):
     assert not calls
 
 
-@pytest.mark.parametrize(
-    "layer, reason",
-    (
-        (lambda: SimpleRNN(3), "SimpleRNN"),
-        (lambda: GRU(3, reset_after=False), "reset_after=False"),
-        (lambda: LSTM(3, use_bias=False), "use_bias=False"),
-        (lambda: LSTM(3, recurrent_dropout=0.1), "recurrent_dropout"),
-        (lambda: GRU(3, gradient_clip=1.0), "gradient_clip"),
-        (lambda: GRU(3, use_cudnn=False), "use_cudnn=False"),
-    ),
-)
-def test_what_cudnn_does_not_serve_runs_on_the_graph_engine_under_xla(layer, reason, calls):
-    layer = layer()
-    assert layer.engine == f"graph: under XLA: there is a GPU, and cuDNN does not serve {reason}"
-    assert layer.supports_jit
-    x = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 4)), tf.float32)
-    outputs = layer(x)
-    assert not calls
-    with use_engine("graph"):
-        np.testing.assert_allclose(outputs, layer(x), atol=1e-6)
-
-
-def test_layers_say_that_cudnn_runs_them_and_keras_must_not_compile_them(calls):
-    for layer in (LSTM(3), GRU(3, truncate=4, checkpoint_every=2), LSTM(3, dropout=0.5, dtype="mixed_float16")):
-        assert layer.engine == "cudnn: on a GPU, as in Keras; masks with holes take the graph engine"
-        assert not layer.supports_jit
-    Bidirectional(LSTM(3))(tf.zeros((1, 4, 2)))
-    assert len(calls) == 2
-    assert LSTM(3, "relu").engine == "keras loop: activation is relu"
-    assert engine_in_use("float32")[0] == "cudnn"
-
-
-def test_use_cudnn_means_what_it_means_in_keras(calls, monkeypatch):
-    x = tf.ones((1, 4, 2))
-    LSTM(3, use_cudnn=True)(x)
-    assert calls
-    for layer in (GRU(3, use_cudnn=True, reset_after=False), LSTM(3, "relu", use_cudnn=True)):
-        with pytest.raises(ValueError, match="use_cudnn=True, but"):
-            layer(x)
-    monkeypatch.undo()
-    with pytest.raises(ValueError, match="use_cudnn=True, but there is no GPU"):
-        LSTM(3, use_cudnn=True)(x)
-
-
-def test_exports_functions_under_xla_and_functions_on_the_cpu_are_without_cudnn(calls):
-    layer, x = LSTM(3), tf.ones((1, 4, 2))
-    layer.build(x.shape)
-    tf.function(layer, jit_compile=True)(x)
-    tf.function(layer).get_concrete_function(x)
-    with use_engine("graph"):
-        layer(x)
-    with tf.device("CPU:0"):
-        layer(x)
-        tf.function(layer)(x)
-    assert not calls
-
-
 @pytest.mark.parametrize("dtype", ("float16", "bfloat16", "float64"))
 @pytest.mark.parametrize("cell", KERAS_CELLS)
-def test_tensorflow_takes_the_operations_as_we_make_them(cell, dtype, monkeypatch):
-    """TensorFlow's own operations, which cannot run here, traced with sizes that are not known."""
-    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", CUDNN_RNN_V3)
-    monkeypatch.setattr(tf.raw_ops, "CudnnRNNBackpropV3", CUDNN_RNN_BACKPROP_V3)
+def test_tensorflow_takes_the_operations_as_we_make_them(cell, dtype, real_operations):
+    """With sizes that are not known."""
     case = Case(cell)
     weights = [tf.cast(variable.value, dtype) for variable in case.layer.weights]
     states = [tf.cast(state, dtype) for state in case.states]
@@ -205,3 +137,63 @@ def test_tensorflow_takes_the_operations_as_we_make_them(cell, dtype, monkeypatc
     found = {node.op for one in function.graph.as_graph_def().library.function for node in one.node_def}
     assert {"CudnnRNNV3", "CudnnRNNBackpropV3"} <= found
     assert [shape.as_list() for shape in function.output_shapes][1:] == [weight.shape.as_list() for weight in weights]
+
+
+@pytest.mark.parametrize("go_backwards", (False, True))
+@pytest.mark.parametrize("cell", KERAS_CELLS)
+def test_the_backward_call_is_that_of_tensorflows_own_gradient(cell, go_backwards, real_operations):
+    """Keras leaves the gradient to TensorFlow, which registers one for the operation."""
+    case = Case(cell, go_backwards=go_backwards)
+
+    def theirs():
+        outputs, *states = case.layer(case.inputs, initial_state=list(case.states))
+        return tf.gradients([outputs, *states], [case.inputs], [case.d_outputs, *case.d_states])
+
+    def ours():
+        return case.ours(case.inputs, case.states, engine="cudnn")
+
+    attributes = []
+    for function in (theirs, ours):
+        graph = tf.function(function, autograph=False).get_concrete_function().graph
+        (node,) = (one for one in graph.as_graph_def().node if one.op == "CudnnRNNBackpropV3")
+        attributes.append({name: value for name, value in node.attr.items() if not name.startswith("_")})
+    assert attributes[0] == attributes[1]
+
+
+@pytest.mark.parametrize("cell", KERAS_CELLS)
+def test_the_stand_in_for_the_backward_kernel_is_the_derivative_of_the_one_for_the_forward(cell):
+    case = Case(cell)
+    weights = Weights(*(variable.value for variable in case.layer.weights))
+    states = [state[:, tf.newaxis] for state in case.states]
+    given = {
+        "input": case.inputs,
+        "input_h": states[0],
+        "input_c": states[1] if cell == "lstm" else tf.zeros([], tf.float64),
+        "params": cudnn.to_parameters(cell, weights),
+    }
+    fixed = {
+        "sequence_lengths": tf.constant([STEPS, 1, 7]),
+        "rnn_mode": cudnn.MODES[cell],
+        "time_major": False,
+    }
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        output, h, c, reserve, host_reserve = cudnn_rnn_v3(**given, **fixed, is_training=True)
+        d_output, d_h, d_c = (tf.random.stateless_normal(one.shape, (1, 2), dtype=tf.float64) for one in (output, h, c))
+        loss = sum(tf.reduce_sum(a * b) for a, b in ((output, d_output), (h, d_h), (c, d_c)))
+    expected = tape.gradient(loss, given, unconnected_gradients="zero")
+    found = cudnn_rnn_backprop_v3(
+        **given,
+        **fixed,
+        output=output,
+        output_h=h,
+        output_c=c,
+        output_backprop=d_output,
+        output_h_backprop=d_h,
+        output_c_backprop=d_c,
+        reserve_space=reserve,
+        host_reserved=host_reserve,
+    )
+    assert_equal(found, [expected[name] for name in given])
+    assert not np.any(output[1, 1:]), "padding gets zeros"
+    np.testing.assert_array_equal(h[:, 0], [output[0, -1], output[1, 0], output[2, 6]])

@@ -1,4 +1,4 @@
-"""Our layers against Keras's on a GPU, where both take cuDNN: `pytest -n 0 -m gpu tests/recurrences`."""
+"""Our layers against Keras's on a GPU, where both take cuDNN: `pytest -n 0 -rs -m gpu tests/recurrences`."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def assert_near(ours, theirs, tolerance):
 @pytest.mark.parametrize("name", ("GRU", "LSTM"))
 def test_values_and_gradients_are_those_of_keras(name, bidirectional, dtype, in_function):
     theirs, ours = pair(name, dtype, bidirectional)
+    assert ours.engine.startswith("cudnn")
     run = tf.function(passes, autograph=False) if in_function else passes
     assert_near(run(ours, draw(), None), passes(theirs, draw(), None), TOLERANCES[dtype])
 
