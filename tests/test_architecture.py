@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# From the top floor down; a room imports from its own floor's name and from the floors below, never from above or from
+# From the top floor down; a package imports from itself and from the floors below, never from above or from
 # a neighbour on its floor. Modules at the root of the library belong to no floor: they import nothing above errors.
 FLOORS = (
     ("apps",),
@@ -21,9 +21,9 @@ FLOORS = (
     ("recurrences",),
     ("native",),
 )
-HEIGHT = {room: len(FLOORS) - number for number, floor in enumerate(FLOORS) for room in floor}
-# What each room on the floor of five may use of its neighbours.
-NEIGHBOURS = {("datasets", "audio"): "recordings are read from files by the audio room"}
+HEIGHT = {package: len(FLOORS) - number for number, floor in enumerate(FLOORS) for package in floor}
+# What each package on the floor of five may use of its neighbours.
+NEIGHBOURS = {("datasets", "audio"): "recordings are read from files by the audio package"}
 # What a command line needs for --help or for asking a server.
 WITHOUT_TENSORFLOW = (
     "apps/*/cli.py",
@@ -84,8 +84,8 @@ def _at_import_time(body: Iterable[ast.stmt]) -> Iterator[ast.AST]:
             yield from _at_import_time(handler.body)
 
 
-def room(module: str) -> str | None:
-    """The room of a module of ours; None for the modules at the root."""
+def package_of(module: str) -> str | None:
+    """The package of a module of ours; None for the modules at the root."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[1] in HEIGHT else None
 
@@ -134,9 +134,9 @@ def test_every_package_is_a_room_with_a_floor():
 def test_every_room_uses_only_the_floors_below():
     wrong = []
     for name in MODULES:
-        own = room(name)
+        own = package_of(name)
         for other in ours(imports(name)):
-            used = room(other)
+            used = package_of(other)
             if used in (None, own):
                 continue
             if own is None:
@@ -173,8 +173,8 @@ def test_no_circle_of_files():
 def test_no_circle_of_rooms():
     graph: dict[str, set[str]] = {name: set() for name in HEIGHT}
     for name in MODULES:
-        if own := room(name):
-            graph[own] |= {used for other in ours(imports(name)) if (used := room(other)) not in (None, own)}
+        if own := package_of(name):
+            graph[own] |= {used for other in ours(imports(name)) if (used := package_of(other)) not in (None, own)}
     assert circles(graph) == []
 
 

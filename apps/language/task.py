@@ -8,7 +8,9 @@ from typing import Any
 import keras
 
 from rnnapps.apps.language.cli import Generation
+from rnnapps.apps.language.completing import complete_text
 from rnnapps.apps.language.generation import stream as stream_text
+from rnnapps.apps.language.measuring import score_text
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.report import assess, table
 from rnnapps.apps.language.samples import SampleTexts
@@ -69,11 +71,13 @@ __all__ = [
     "assess",
     "batches",
     "callbacks",
+    "complete_text",
     "endpoints",
     "load",
     "make",
     "objective",
     "samples",
+    "score_text",
     "stream",
     "summary",
     "table",

@@ -25,8 +25,8 @@ def dropped_weights(cell: RecurrentCell, rate: float, seed: keras.random.SeedGen
     """
     kernel = cell.recurrent_kernel
     # Not through Keras's attribute tracking: the variable stays the cell's.
-    vars(cell)["recurrent_kernel"] = keras.random.dropout(kernel, rate, seed=seed)
+    cell.__dict__["recurrent_kernel"] = keras.random.dropout(kernel, rate, seed=seed)
     try:
         yield
     finally:
-        vars(cell)["recurrent_kernel"] = kernel
+        cell.__dict__["recurrent_kernel"] = kernel

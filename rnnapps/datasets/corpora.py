@@ -13,7 +13,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import CorpusSource, paths_of
@@ -214,7 +214,7 @@ def _size(file: Path) -> int:
 
 
 def _opened(file: Path) -> IO[bytes]:
-    return gzip.open(file) if file.suffix == ".gz" else open(file, "rb")
+    return cast("IO[bytes]", gzip.open(file)) if file.suffix == ".gz" else open(file, "rb")
 
 
 def _blocks(content: IO[bytes]) -> Iterator[Block]:
