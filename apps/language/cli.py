@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
-from rnnapps.cli.app import Command
-from rnnapps.cli.options import COUNT, PATH
+from rnnapps.cli.options import COUNT, PATH, run_argument
 from rnnapps.datasets.sources import CorpusSource
 from rnnapps.options import inherited, option
 
@@ -101,9 +100,7 @@ TASK = Task(
 main = command_group(TASK)
 
 
-@main.command(cls=Command)
-@click.argument("run", type=PATH)
-@click.argument("text", required=False)
+@main.command(params=[run_argument(), click.Argument(["text"], required=False)])
 @click.option("--count", type=COUNT, default=5, show_default=True, help="Number of completions.")
 @click.option("--interactive", is_flag=True, help="Complete while you type; Tab takes the first completion.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -112,9 +109,7 @@ def complete(run: Path, text: str | None, count: int, interactive: bool, as_json
     TASK.code().complete_text(TASK, run, text, count, interactive, as_json)
 
 
-@main.command(cls=Command)
-@click.argument("run", type=PATH)
-@click.argument("text", required=False)
+@main.command(params=[run_argument(), click.Argument(["text"], required=False)])
 @click.option("--plot", type=PATH, metavar="PNG", help="Draw the text, coloured by surprise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the surprise of each token.")
 def score(run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:

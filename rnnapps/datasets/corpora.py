@@ -114,7 +114,8 @@ def chosen(parts: dict[str, Corpus], splits: Sequence[str] | None, source: Corpu
         note = "there is no test text: the figures on the test split are those on the validation text"
         parts["test"] = dataclasses.replace(parts["validation"], split="test", notes=(note,))
     if source.megabytes is not None:
-        parts["train"] = parts["train"].beginning(int(source.megabytes * 1e6))
+        sizes = {"train": 1e6, "validation": 1e5, "test": 1e5}
+        parts = {split: part.beginning(int(source.megabytes * sizes[split])) for split, part in parts.items()}
     return {split: parts[split] for split in (SPLITS if splits is None else splits)}
 
 

@@ -145,8 +145,9 @@ class CorpusSource:
             such as `tiny_shakespeare` or `wiki40b/en`.
         validation: A file or folder to validate on. None: the last tenth of the text, unless the data say.
         test: A file or folder to test on. None: what validates, unless the data say.
-        megabytes: How much of the training text to use, from its beginning; None for all of it.
-        data_dir, seed, strict: As in `TextSource`.
+        megabytes: How much of the training text to use, from its beginning, and a tenth as much of the text to validate
+            and of that to test on; None for all.
+        data_dir, seed: As in `TextSource`.
         text_column: The feature of a TFDS set.
     """
 
@@ -163,11 +164,14 @@ class CorpusSource:
         None, "Text to test on.", metavar="PATH", missing="that of the data set, or what validates", located=True
     )
     megabytes: float | None = option(
-        None, "How much of the training text to use.", above=0, missing="all of it", fixed=True
+        None,
+        "How much training text to use, and a tenth as much for validation and for test.",
+        above=0,
+        missing="all of it",
+        located=True,
     )
     data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
     seed: int = option(0, "Seed of all random choices.", minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
     text_column: str = option("text", "Feature of a TensorFlow Datasets set that holds the text.")
 
 

@@ -74,6 +74,7 @@ def test_the_training_text_may_be_limited(tmp_path):
     splits = load_splits(CorpusSource(str(write(tmp_path / "a.txt")), megabytes=0.001))
     assert len(text_of(splits["train"])) == pytest.approx(1000, abs=30)
     assert LINES.encode().startswith(text_of(splits["train"]))
+    assert len(text_of(splits["test"])) == pytest.approx(100, abs=30)
 
 
 def test_bytes_are_kept_and_a_byte_order_mark_is_not(tmp_path):

@@ -109,14 +109,16 @@ def test_a_model_trains_as_that_of_keras_with_cudnn_and_exports_a_plain_graph(ca
     np.testing.assert_allclose(served, models[1].predict(x, verbose=0), atol=1e-5)
 
 
-@pytest.mark.xfail(reason="the function is written, with cuDNN's operations or without: not known yet")
-def test_a_function_that_ran_on_cudnn_is_refused_with_the_remedy(tmp_path):
+def test_a_trace_of_cudnn_is_refused_with_the_remedy(calls, tmp_path):
     module = tf.Module()
     module.layer = LSTM(3)
+    module.layer.build((2, 5, 4))
     module.serve = tf.function(module.layer, input_signature=[tf.TensorSpec((2, 5, 4))], autograph=False)
     module.serve(tf.zeros((2, 5, 4)))
+    assert calls
+    (traced,) = module.serve._list_all_concrete_functions()
     with pytest.raises(UserError, match=r"on the cuDNN engine.*need a GPU.*use_engine\(\"graph\"\)"):
-        tf.saved_model.save(module, tmp_path / "saved")
+        tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"any": traced})
 
 
 def test_without_a_kernel_of_this_dtype_the_graph_engine_runs(calls, monkeypatch):
