@@ -40,7 +40,7 @@ class TestLanguage(Contract):
     def test_the_model_learns_the_words(self, trained):
         metrics = json.loads((trained[0] / "metrics.json").read_text())["test"]
         assert metrics["bits_per_character"] < 1.5  # of letters drawn by their frequency, 4
-        assert metrics["characters"] + 1 == metrics["tokens"] + 1 > 500
+        assert metrics["characters"] == metrics["tokens"] > 500  # an end of the document for the first character
 
     def test_predict_writes_on_and_repeats_a_seed(self, trained):
         folder, _ = trained
@@ -106,14 +106,34 @@ class TestLanguage(Contract):
         assert not (tmp_path / "run").exists()
 
     @pytest.mark.parametrize("level", ["word", "subword"])
-    def test_every_level_and_option_trains_and_is_exported(self, data, tmp_path, level):
+    def test_every_level_and_option_trains(self, data, tmp_path, level):
         options = "--cell gru --layers 2 --recurrent-dropout 0.1 --l2 1e-5 --untied --activation-penalty 2 "
         options += f"--slowness-penalty 1 --epochs 1 --level {level} --vocabulary 512"
         run, export = tmp_path / "run", tmp_path / "export"
         self.run("train", *data, "--run-dir", run, *SMALL, *options.split())
-        answers = [self.run("predict", run, "--json", "the cat", "", "--length", 5).stdout]
-        self.run("export", run, "--output", export)
-        answers.append(self.run("predict", export, "--json", "the cat", "", "--length", 5).stdout)
-        assert answers[0] == answers[1]
         words = json.loads(self.run("complete", run, "the cat sees the d", "--json").stdout)["completions"]
         assert words and all(word["word"].startswith("d") for word in words)
+        if level == "subword":  # whose operations are those of TensorFlow Text
+            answers = [self.run("predict", run, "--json", "the cat", "", "--length", 5).stdout]
+            self.run("export", run, "--output", export)
+            answers.append(self.run("predict", export, "--json", "the cat", "", "--length", 5).stdout)
+            assert answers[0] == answers[1]
+
+    def test_a_table_of_prompts_is_answered(self, trained, tmp_path):
+        (tmp_path / "prompts.csv").write_text('prompt\nthe cat\n""\n"the dog\nsees"\n')
+        options = [
+            "--input",
+            tmp_path / "prompts.csv",
+            "--output",
+            tmp_path / "texts.jsonl",
+            "--length",
+            12,
+            "--seed",
+            4,
+        ]
+        self.run("predict", trained[0], *options)
+        rows = [json.loads(line) for line in (tmp_path / "texts.jsonl").read_text().splitlines()]
+        assert [row["prompt"] for row in rows] == ["the cat", "", "the dog\nsees"]
+        alone = json.loads(self.run("predict", trained[0], "--json", "the cat", "--length", 12, "--seed", 4).stdout)
+        assert rows[0]["text"] == alone["text"]
+        assert "--samples" in self.refused("predict", trained[0], *options[:4], "--samples", 2)
