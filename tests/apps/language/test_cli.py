@@ -135,5 +135,5 @@ class TestLanguage(Contract):
         rows = [json.loads(line) for line in (tmp_path / "texts.jsonl").read_text().splitlines()]
         assert [row["prompt"] for row in rows] == ["the cat", "", "the dog\nsees"]
         alone = json.loads(self.run("predict", trained[0], "--json", "the cat", "--length", 12, "--seed", 4).stdout)
-        assert rows[0]["text"] == alone["text"]
+        assert rows[0]["predicted_text"] == alone["text"]
         assert "--samples" in self.refused("predict", trained[0], *options[:4], "--samples", 2)
