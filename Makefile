@@ -50,6 +50,12 @@ bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/gradient_flow.py --picture docs/gradient_flow.png
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/streaming_audio.py
+	$(BIN)/python benchmarks/language.py serve
+ifneq ($(SHAKESPEARE),)
+	$(BIN)/python benchmarks/language.py train --dataset $(SHAKESPEARE) -- --config apps/language/shakespeare.toml
+else
+	@echo "left out: make bench SHAKESPEARE=FILE trains a language model beside PyTorch"
+endif
 ifneq ($(DIGITS),)
 	$(BIN)/python benchmarks/spoken_digits.py $(DIGITS)
 	$(BIN)/python benchmarks/spoken_digits.py $(DIGITS) --leave-out

@@ -10,7 +10,7 @@ from rnnapps.cli.options import COUNT, PATH, run_argument
 from rnnapps.datasets.sources import CorpusSource
 from rnnapps.options import inherited, option
 
-_PART = 3.0  # megabytes
+_PART = 1.0  # megabytes
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Options(RecurrentOptions):
 class Training(TrainingOptions):
     """How to train a language model."""
 
-    batch_size: int = inherited(TrainingOptions, "batch_size", 64, help="Streams of text read side by side.")
-    sequence_length: int = option(128, "Tokens of each stream in a training step.", minimum=1)
+    batch_size: int = inherited(TrainingOptions, "batch_size", 32, help="Streams of text read side by side.")
+    sequence_length: int = option(64, "Tokens of each stream in a training step.", minimum=1)
     random_length: bool = option(False, "Vary where streams are cut by up to a quarter of that.")
     vocabulary: int | None = option(
         None, "Most tokens of the vocabulary.", minimum=260, missing="4096 characters, 20000 words or 4000 subwords"
@@ -86,7 +86,7 @@ TASK = Task(
     summary="Language models: train on text, generate, complete, score, export for TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=2, learning_rate=3e-3, schedule="cosine", patience=3),
+    training=Training(epochs=3, learning_rate=4e-3, schedule="cosine", patience=3),
     implementation="rnnapps.apps.language.task",
     requests="rnnapps.apps.language.requests",
     columns=("prompt",),

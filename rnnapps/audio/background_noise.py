@@ -32,7 +32,7 @@ class BackgroundNoise:
     Example:
         >>> hum = np.sin(np.arange(100, dtype="float32")) * 2**14
         >>> mix = BackgroundNoise([hum.astype("int16")], loudest=0.0)
-        >>> mix(tf.ones((1, 6)), tf.constant([4]), tf.constant([0, 1])).numpy()[0, 4:].tolist()
+        >>> mix(tf.constant([[1.0, 1, 1, 1, 0, 0]]), tf.constant([4]), tf.constant([0, 1])).numpy()[0, 4:].tolist()
         [0.0, 0.0]
 
     Reference:

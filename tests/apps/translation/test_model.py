@@ -14,7 +14,7 @@ TEXTS = ["a small dog runs", "the big cat sleeps", "two dogs and a cat", "ein kl
 KINDS = [
     {"layers": 2},
     {"attention": "additive", "cell": "lstm", "layers": 1},
-    {"attention": None, "cell": "rnn", "layers": 3},
+    {"attention": "none", "cell": "rnn", "layers": 3},
 ]
 
 
