@@ -52,7 +52,7 @@ bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/streaming_audio.py
 	$(BIN)/python benchmarks/language.py serve
 ifneq ($(SHAKESPEARE),)
-	$(BIN)/python benchmarks/language.py train --dataset $(SHAKESPEARE) -- --config apps/language/shakespeare.toml
+	$(BIN)/python benchmarks/language.py train --dataset $(SHAKESPEARE) --config apps/language/shakespeare.toml
 else
 	@echo "left out: make bench SHAKESPEARE=FILE trains a language model beside PyTorch"
 endif

@@ -1,9 +1,9 @@
 """Language models: a text learnt beside a PyTorch twin, and how quickly an export writes, completes and follows.
 
-    python benchmarks/language.py train --dataset input.txt -- --config apps/language/shakespeare.toml
+    python benchmarks/language.py train --dataset input.txt --config apps/language/shakespeare.toml
     python benchmarks/language.py serve
 
-`train` runs `rnn-language train` with the options after `--`, and then a network of the same shape in PyTorch on the
+`train` runs `rnn-language train` with the options of a TOML file, and then a network of the same shape in PyTorch on the
 same batches for the same number of steps, with the same optimiser and schedule; each in a process of its own. `serve`
 exports an untrained model of the size of `--units` and `--layers` and asks it on one core; the peers that write are
 Keras's layers with the same weights, once on the whole text at each character and once step by step with kept states.
@@ -122,7 +122,9 @@ def in_torch(config: dict) -> dict[str, float]:
 
 
 def train(options: argparse.Namespace) -> None:
-    arguments = ["--dataset", options.dataset, *options.arguments]
+    arguments = ["--dataset", options.dataset]
+    arguments += ["--config", options.config] if options.config else []
+    arguments += ["--epochs", str(options.epochs)] if options.epochs else []
     own = in_a_process(__file__, "contender", "ours", json.dumps(arguments))
     contenders = {"rnn-language train": own}
     if not options.no_torch:
@@ -255,7 +257,8 @@ def main() -> None:
     learn = commands.add_parser("train")
     learn.add_argument("--dataset", required=True, help="a file of text")
     learn.add_argument("--no-torch", action="store_true", help="leave out PyTorch")
-    learn.add_argument("arguments", nargs="*", help="options of rnn-language train, after --")
+    learn.add_argument("--config", help="TOML file with options of rnn-language train; its defaults otherwise")
+    learn.add_argument("--epochs", type=int, help="epochs of both, in place of those of --config")
     ask = commands.add_parser("serve")
     ask.add_argument("--units", type=int, default=512)
     ask.add_argument("--layers", type=int, default=2)

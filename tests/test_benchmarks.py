@@ -153,8 +153,9 @@ def test_serving_of_a_translation(run, tmp_path):
 def test_language(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat.\n" * 100)
-    options = ["--units", 8, "--embedding-units", 4, "--untied", "--epochs", 1]
-    output = in_a_process("language", "train", "--dataset", text, "--no-torch", "--", *options)
+    (tmp_path / "small.toml").write_text("units = 8\nembedding_units = 4\ntied = false\n")
+    options = ["--config", tmp_path / "small.toml", "--epochs", 1]
+    output = in_a_process("language", "train", "--dataset", text, "--no-torch", *options)
     assert len(rows(output)) == 1
     output = in_a_process("language", "serve", "--units", 8, "--layers", 1, "--characters", 5, "--rounds", 1)
     assert len(rows(output)) == 5
