@@ -3,7 +3,7 @@
     python benchmarks/language.py train --dataset input.txt --config apps/language/shakespeare.toml
     python benchmarks/language.py serve
 
-`train` runs `rnn-language train` with the options of a TOML file, and then a network of the same shape in PyTorch on the
+`train` runs `rnn-language train` with the options of a TOML file, and then the same network in PyTorch on the
 same batches for the same number of steps, with the same optimiser and schedule; each in a process of its own. `serve`
 exports an untrained model of the size of `--units` and `--layers` and asks it on one core; the peers that write are
 Keras's layers with the same weights, once on the whole text at each character and once step by step with kept states.
