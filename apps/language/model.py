@@ -72,12 +72,7 @@ class LanguageModel(keras.Model):
         )
         self.recurrent = [
             recurrent_layer(
-                chosen.cell,
-                chosen.units,
-                l2=chosen.l2,
-                dropout=chosen.dropout,
-                recurrent_dropout=chosen.recurrent_dropout,
-                truncate=chosen.truncate,
+                **chosen.layer_arguments(),
                 return_sequences=True,
                 return_state=True,
                 name=f"{chosen.cell}_{number}",

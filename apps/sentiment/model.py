@@ -66,12 +66,7 @@ class SentimentClassifier(keras.Model):
     def _recurrent_layer(self, number: int) -> keras.layers.Layer:
         options = self.options
         layer = recurrent_layer(
-            options.cell,
-            options.units,
-            l2=options.l2,
-            dropout=options.dropout,
-            recurrent_dropout=options.recurrent_dropout,
-            truncate=options.truncate,
+            **options.layer_arguments(),
             return_sequences=True,
             name=f"{options.cell}_{number}",
         )

@@ -101,11 +101,7 @@ class Translator(keras.Model):
     def _recurrent_layer(self, width: int, name: str) -> keras.layers.Layer:
         options = self.options
         return recurrent_layer(
-            options.cell,
-            width,
-            l2=options.l2,
-            recurrent_dropout=options.recurrent_dropout,
-            truncate=options.truncate,
+            **(options.layer_arguments() | {"units": width, "dropout": 0.0}),  # `Stacked` and `_decode` drop
             return_sequences=True,
             return_state=True,
             name=name,

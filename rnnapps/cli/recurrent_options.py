@@ -1,6 +1,7 @@
 """The options of a model with recurrent layers. An application subclasses them, with defaults of its own."""
 
 import dataclasses
+from typing import Any
 
 from rnnapps.cells import CELL_NAMES
 from rnnapps.options import option
@@ -23,3 +24,8 @@ class RecurrentOptions:
     truncate: int | None = option(
         None, "Stop the gradient every so many steps (truncated backpropagation).", minimum=1, missing="never"
     )
+
+    def layer_arguments(self) -> dict[str, Any]:
+        """What `rnnapps.layers.recurrent_layer` takes of these options: all but the number of layers."""
+        names = ("cell", "units", "l2", "dropout", "recurrent_dropout", "truncate")
+        return {name: getattr(self, name) for name in names}
