@@ -14,13 +14,12 @@ import rich.live
 import rich.text
 import tensorflow as tf
 
-from rnnapps import training
 from rnnapps.apps.language.completion import complete
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.cli import Task
 from rnnapps.cli.inputs import input_texts
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import read_config
+from rnnapps.cli.run_config import read_run
 from rnnapps.errors import UserError
 from rnnapps.terminal import printable
 
@@ -37,9 +36,8 @@ def complete_text(task: Task, run: Path, text: str | None, count: int, interacti
     """
     if interactive and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError("--interactive needs a terminal; leave it out, and give the text as an argument")
-    folder = training.open_run(run)
-    read_config(run, task)
-    ask = asker(training.load_model(folder, LanguageModel), count)
+    _, _, model = read_run(run, task)
+    ask = asker(model, count)
     if interactive:
         _while_typing(text or "", ask)
         return

@@ -10,13 +10,11 @@ from pathlib import Path
 import click
 import tensorflow as tf
 
-from rnnapps import training
-from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.pictures import draw_surprise
 from rnnapps.apps.language.scoring import log_probabilities
 from rnnapps.cli import Task
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import read_config
+from rnnapps.cli.run_config import read_run
 from rnnapps.datasets import CorpusSource, load_splits
 from rnnapps.errors import UserError
 
@@ -29,28 +27,27 @@ def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_js
     """
     if plot is not None and plot.suffix.lower() != ".png":
         raise UserError(f"--plot must end in .png, got {plot}")
-    folder = training.open_run(run)
-    read_config(run, task)
     content = _content(text)
-    model = training.load_model(folder, LanguageModel)
+    _, _, model = read_run(run, task)
     ids, scores = log_probabilities(model, tf.constant([content]))
     pieces = [model.tokens.pieces[token] for token in ids.numpy()[0]]
     if not pieces:
         raise UserError("the text has no tokens; give one with characters")
     bits = [-float(score) / math.log(2) for score in scores.numpy()[0]]
     total, characters = sum(bits), len(content.decode("utf-8", errors="replace"))
+    perplexity = 2 ** min(total / len(bits), 1000)
     if as_json:
         tokens = [
             {"token": piece.decode("utf-8", errors="replace"), "bits": round(surprise, 6)}
             for piece, surprise in zip(pieces, bits, strict=True)
         ]
-        figures = {"bits": round(total, 6), "characters": characters, "perplexity": 2 ** (total / len(bits))}
+        figures = {"bits": round(total, 6), "characters": characters, "perplexity": perplexity}
         click.echo(json.dumps({**figures, "tokens": tokens}))
     else:
         say(f"bits              {total:,.1f}")
         say(f"bits a character  {total / characters:.4f}")
         say(f"bits a token      {total / len(bits):.4f}")
-        say(f"perplexity        {2 ** min(total / len(bits), 1000):,.2f}  ({len(bits):,} tokens)")
+        say(f"perplexity        {perplexity:,.2f}  ({len(bits):,} tokens)")
     if plot is not None:
         draw_surprise([("", [list(zip(pieces, bits, strict=True))])], plot)
         say(f"picture: {plot}", err=as_json)

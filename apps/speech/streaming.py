@@ -8,12 +8,12 @@ import click
 import numpy as np
 import tensorflow as tf
 
-from rnnapps import serving, training
+from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.apps.speech.report import plot_stream
 from rnnapps.audio import read_audio
 from rnnapps.cli import Task
-from rnnapps.cli.run_config import read_config
+from rnnapps.cli.run_config import read_run
 from rnnapps.errors import UserError
 from rnnapps.terminal import printable
 
@@ -63,9 +63,7 @@ def follow(task: Task, run: Path, file: Path, every: float, plot: Path | None, a
     Raises:
         UserError: The run cannot stream, or the file is not a recording.
     """
-    folder = training.open_run(run)
-    read_config(run, task)
-    model = training.load_model(folder, SpeechClassifier)
+    folder, _, model = read_run(run, task)
     if not model.options.causal:
         raise UserError(f"{run}: reads in both directions, so it cannot stream; train a run with --causal")
     recording = read_audio(file, model.sample_rate)

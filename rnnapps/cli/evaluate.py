@@ -12,33 +12,27 @@ from rnnapps import options
 from rnnapps.cli.app import Command
 from rnnapps.cli.options import PATH, batch_size_option, click_options, collected, run_argument
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import read_config
+from rnnapps.cli.run_config import read_run
 from rnnapps.cli.task import Task
 
 
 def evaluate_command(task: Task) -> click.Command:
     """The command `evaluate` of a task."""
 
-    kind = task.evaluation or task.decoding
-
     def evaluate(
         run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any
     ) -> None:
-        from rnnapps import training
-
-        folder = training.open_run(run)
-        config = read_config(run, task)
+        _, config, model = read_run(run, task)
         given = {name: values[name] for name in options.names(task.source) if name in values}
         source = options.redirected(config.source, given)
         app = task.code()
-        model = training.load_model(folder, app.Model)
         chosen = split or getattr(source, "default_split", "test")
         examples = app.load(source, [chosen])[chosen]
         for line in app.summary([examples]):
             say(line, err=as_json)
         if report is not None:
             report.mkdir(parents=True, exist_ok=True)
-        metrics = app.assess(model, examples, batch_size, collected(kind, values), report)
+        metrics = app.assess(model, examples, batch_size, collected(task.evaluation, values), report)
         say(json.dumps(metrics) if as_json else app.table(metrics))
 
     return Command(
@@ -52,7 +46,7 @@ def evaluate_command(task: Task) -> click.Command:
                 type=click.Choice(["train", "validation", "test", "all"]),
                 help="Part of the data to evaluate on; all is for your own data.  [default: test]",
             ),
-            *click_options(kind, shown=False),
+            *click_options(task.evaluation, shown=False),
             click.Option(["--report"], type=PATH, metavar="FOLDER", help="Write the pictures of the evaluation here."),
             batch_size_option(task.batch_size),
             click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object."),

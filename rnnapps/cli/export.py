@@ -10,7 +10,7 @@ import click
 from rnnapps.cli.app import Command
 from rnnapps.cli.options import COUNT, click_options, collected, run_argument
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import read_config
+from rnnapps.cli.run_config import read_run
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
 
@@ -47,14 +47,12 @@ def export_command(task: Task) -> click.Command:
 
 
 def _export(task: Task, run: Path, output: Path, version: int | None, quantize: bool, decoding: Any) -> None:
-    from rnnapps import serving, training
+    from rnnapps import serving
 
-    folder = training.open_run(run)
-    config = read_config(run, task)
     app, asking = task.code(), task.asking()
     if hasattr(asking, "check"):
         asking.check(decoding, "run", None)
-    model = training.load_model(folder, app.Model)
+    folder, config, model = read_run(run, task)
     split = _held_out(app, config.source)
     measured: list[Any] = []
     if quantize and split is None:

@@ -16,7 +16,7 @@ from rnnapps.cli.app import Command
 from rnnapps.cli.inputs import input_files, input_texts
 from rnnapps.cli.options import COUNT, PATH, SECONDS, batch_size_option, click_options, collected, given, spelled
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import read_config
+from rnnapps.cli.run_config import read_run
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
@@ -194,18 +194,8 @@ def _predictor(task: Task, asked: _Asked, decoding: Any) -> Any:
     assert asked.path is not None
     if asked.kind == "export":
         return predictor.of_export(asked.path, task.signature)
-    app, model = task.code(), _model(task, asked)
+    app, (_, _, model) = task.code(), read_run(asked.path, task)
     return predictor.of_endpoint(app.endpoints(model, decoding)[task.signature], app.about(model), model)
-
-
-def _model(task: Task, asked: _Asked) -> Any:
-    """The model of a run."""
-    from rnnapps import training
-
-    assert asked.path is not None
-    folder = training.open_run(asked.path)
-    read_config(asked.path, task)
-    return training.load_model(folder, task.code().Model)
 
 
 def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
@@ -289,7 +279,8 @@ def _answer_file(
 
 def _stream(task: Task, asked: _Asked, decoding: Any, rows: Iterable[Row]) -> None:
     """Shows each answer of a run while it is being found."""
-    app, model = task.code(), _model(task, asked)
+    assert asked.path is not None
+    app, (_, _, model) = task.code(), read_run(asked.path, task)
     for row in rows:
         for piece in app.stream(model, row, decoding):
             say(piece, newline=False)

@@ -67,6 +67,19 @@ def read_config(run: Path, task: Task) -> RunConfig:
     return RunConfig(**{name: options.from_json(kind, content[name], str(path)) for name, kind in groups.items()})
 
 
+def read_run(run: Path, task: Task) -> tuple[RunFolder, RunConfig, Any]:
+    """A trained run: its folder, what it was started with, and its model.
+
+    Raises:
+        UserError: There is no run with a model, it is one of another task, or a file of it is damaged.
+    """
+    from rnnapps import training
+
+    folder = training.open_run(run)
+    config = read_config(run, task)
+    return folder, config, training.load_model(folder, task.code().Model)
+
+
 def check_unchanged(run: Path, before: RunConfig, now: RunConfig) -> None:
     """Refuses to resume a run with options that would change its result.
 

@@ -70,7 +70,7 @@ class Task:
         outputs: The answers that a table gets a column for.
         decoding: Dataclass of options that say how answers are found and shown: of `evaluate`, `predict` and `export`.
             An export fixes them, but for those that are declared `free` or `shown`.
-        evaluation: Dataclass of options of `evaluate` alone, in place of those of `decoding`.
+        evaluation: Dataclass of options of `evaluate`; those of `decoding` where it is not given.
         signature: The signature that `predict` asks.
         batch_size: How many inputs `evaluate` and `predict` answer at once.
         batch_sizes: The sizes of batches that a server is prepared for.
@@ -89,12 +89,16 @@ class Task:
     suffixes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("label", "score")
     decoding: type = NoOptions
-    evaluation: type | None = None
+    evaluation: type = NoOptions
     signature: str = "serving_default"
     batch_size: int = 64
     batch_sizes: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
     resources: tuple[str, ...] = ()
     litert_input: str = ""
+
+    def __post_init__(self) -> None:
+        if self.evaluation is NoOptions:
+            object.__setattr__(self, "evaluation", self.decoding)
 
     def code(self) -> ModuleType:
         """The module of the functions that need TensorFlow."""

@@ -99,7 +99,7 @@ def train_run(
     history = _fit(task, model, batches, validation, run_dir, config, objective, resume, overwrite)
     run = history.run
     held_out = splits["test"] if "test" in splits else splits["validation"]
-    metrics = app.assess(model, held_out, config.training.batch_size, (task.evaluation or task.decoding)(), run.report)
+    metrics = app.assess(model, held_out, config.training.batch_size, task.evaluation(), run.report)
     if held_out.split == "test":
         run.add_metrics(test=metrics)
     if hasattr(app, "finish"):
