@@ -10,6 +10,7 @@ from rnnapps.cli.options import COUNT, PATH, run_argument
 from rnnapps.datasets.sources import CorpusSource
 from rnnapps.options import inherited, option
 
+LONGEST = 20_000  # tokens written at once
 _PART = 1.0  # megabytes
 
 
@@ -59,7 +60,7 @@ class Training(TrainingOptions):
 class Generation:
     """How text is generated."""
 
-    length: int = option(400, "Most tokens to write; a text may end before.", minimum=0, maximum=20_000, free=True)
+    length: int = option(400, "Most tokens to write; a text may end before.", minimum=0, maximum=LONGEST, free=True)
     temperature: float = option(0.8, "Below 1, probable tokens gain; 0 takes the best.", minimum=0, free=True)
     seed: int = option(0, "Seed: the same one writes the same text.", minimum=0, maximum=2**31 - 1, free=True)
     top_k: int | None = option(None, "Draw from so many of the most probable tokens.", minimum=1, missing="all")

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from rnnapps.apps.language.cli import Generation
+from rnnapps.apps.language.cli import LONGEST, Generation
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
+from rnnapps.decoding import candidates
 
-LONGEST = 20_000  # tokens written
 READ = 4096  # tokens of a prompt that are read, the last ones
 _STREAMED = 8  # tokens between two pieces of a streamed text
 
@@ -100,16 +100,8 @@ def draw(
     numbers = tf.range(tf.shape(logits)[1])
     logits = tf.where((numbers == PAD) | (numbers == UNKNOWN), -1e30, logits)
     best = tf.argmax(logits, axis=1, output_type=tf.int32)
-    logits /= tf.maximum(temperature, 1e-4)[:, None]
-    tokens = None
-    if top_k is not None or top_p is not None:
-        size = tf.shape(logits)[1]
-        logits, tokens = tf.math.top_k(logits, size if top_k is None else tf.minimum(top_k, size))
-    probabilities = tf.nn.softmax(logits)
-    if top_p is not None:
-        before = tf.cumsum(probabilities, axis=1, exclusive=True)
-        probabilities = tf.where(before < top_p, probabilities, 0.0)
-    total = tf.cumsum(probabilities, axis=1)
+    logits, tokens = candidates(logits, tf.maximum(temperature, 1e-4)[:, None], top_k, top_p)
+    total = tf.cumsum(tf.nn.softmax(logits), axis=1)
     chosen = tf.searchsorted(total, (tf.maximum(randoms, 0.0) * total[:, -1])[:, None], side="right")
     chosen = tf.minimum(chosen, tf.shape(total)[1] - 1)
     if tokens is not None:

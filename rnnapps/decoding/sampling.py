@@ -121,15 +121,7 @@ def sample(
 
     def drawn(logits: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(logits)
-        logits = tf.reshape(logits, [-1, shape[2]])
-        tokens = None
-        if top_k is not None or top_p is not None:
-            count = shape[2] if top_k is None else tf.minimum(top_k, shape[2])
-            logits, tokens = tf.math.top_k(logits, count)
-        logits = logits / temperature
-        if top_p is not None:
-            before = tf.cumsum(tf.nn.softmax(logits), axis=-1, exclusive=True)
-            logits = tf.where(before < top_p, logits, -float("inf"))
+        logits, tokens = candidates(tf.reshape(logits, [-1, shape[2]]), temperature, top_k, top_p)
         seeds = tf.stack([tf.cast(seed, tf.int32), position])
         index = tf.random.stateless_categorical(logits, 1, seeds, dtype=tf.int32)
         index = tf.minimum(index, tf.shape(logits)[1] - 1)  # NaN logits draw one past the last
@@ -138,6 +130,31 @@ def sample(
         return tf.reshape(index, shape[:2])
 
     return _decode(step, states, constants, drawn, start, end, max_length, samples, 0.0, pad)
+
+
+def candidates(
+    logits: tf.Tensor, temperature: float | tf.Tensor, top_k: int | None, top_p: float | None
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """The tokens to draw from.
+
+    Args:
+        logits: `(rows, tokens)`.
+        temperature: Their divisor, a number or `(rows, 1)`.
+        top_k, top_p: See `sample`.
+
+    Returns:
+        Logits `(rows, candidates)`, those that are left out -inf, and the tokens that they are of, int32
+        `(rows, candidates)`, the most probable first; None where all tokens are candidates, in their order.
+    """
+    tokens = None
+    if top_k is not None or top_p is not None:
+        size = tf.shape(logits)[1]
+        logits, tokens = tf.math.top_k(logits, size if top_k is None else tf.minimum(top_k, size))
+    logits = logits / temperature
+    if top_p is not None:
+        before = tf.cumsum(tf.nn.softmax(logits), axis=-1, exclusive=True)
+        logits = tf.where(before < top_p, logits, -float("inf"))
+    return logits, tokens
 
 
 class _Sequences(NamedTuple):
