@@ -66,9 +66,10 @@ class LanguageModel(keras.Model):
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
         self.tokens = Tokens(chosen.level, vocabulary)
         self.seed_generator = keras.random.SeedGenerator()
-        scale = keras.initializers.RandomNormal(stddev=chosen.embedding_units**-0.5)
+        # The layers read unit variance; tied embeddings begin smaller, as the softmax needs, and are scaled when read.
+        start = keras.initializers.RandomNormal(stddev=chosen.embedding_units**-0.5 if chosen.tied else 1.0)
         self.embedding = keras.layers.Embedding(
-            self.tokens.size, chosen.embedding_units, embeddings_initializer=scale, name="embedding"
+            self.tokens.size, chosen.embedding_units, embeddings_initializer=start, name="embedding"
         )
         self.recurrent = [
             recurrent_layer(
@@ -160,7 +161,7 @@ class LanguageModel(keras.Model):
         # The end of a document is read as that of a line: one document alone has taught nothing about its beginning.
         tokens = tf.where(tokens == END, NEWLINE, tokens)
         embedded = self.embedding(tokens)
-        if self.options.tied:  # about unit variance, from a table whose rows suit the softmax
+        if self.options.tied:
             embedded *= self.options.embedding_units**0.5
         if training and self.options.word_dropout:
             kept = tf.ones([self.tokens.size, 1], embedded.dtype)
