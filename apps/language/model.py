@@ -64,7 +64,7 @@ class LanguageModel(keras.Model):
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
-        self.tokens = Tokens(chosen.level, vocabulary)
+        self.tokens = Tokens(chosen.level, vocabulary, chosen.normalised)
         self.seed_generator = keras.random.SeedGenerator()
         # The layers read unit variance; tied embeddings begin smaller, as the softmax needs, and are scaled when read.
         start = keras.initializers.RandomNormal(stddev=chosen.embedding_units**-0.5 if chosen.tied else 1.0)
@@ -171,19 +171,20 @@ class LanguageModel(keras.Model):
 
     def _read_on(self, inputs: Any, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Outputs of the last layer under this batch's dropout mask, and without it."""
-        if not isinstance(inputs, tuple | list):
-            outputs, _ = self.read(inputs, self.initial_states(tf.shape(inputs)[0]))
-            return outputs, outputs
-        tokens, reset = inputs
-        if self.carried is None:
+        tokens, reset = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        if reset is None:
+            states = self.initial_states(tf.shape(tokens)[0])
+        elif self.carried is not None:
+            states = [tf.cast(state, self.compute_dtype) for state in self.carried.after_reset(reset)]
+        else:
             raise ValueError("calls with `reset` need room for the states: call carry(streams) before build()")
-        states = [tf.cast(state, self.compute_dtype) for state in self.carried.after_reset(reset)]
         with contextlib.ExitStack() as dropped:
             if training and self.options.weight_drop:
                 for layer in self.recurrent:
                     dropped.enter_context(dropped_weights(layer.cell, self.options.weight_drop, self.seed_generator))
             outputs, states = self.read(tokens, states, training=training)
-        self.carried.keep(states)
+        if reset is not None and self.carried is not None:
+            self.carried.keep(states)
         masked = outputs
         if training and self.options.dropout:
             kept = tf.ones([tf.shape(outputs)[0], 1, self.options.units], outputs.dtype)

@@ -56,9 +56,6 @@ class Corpus:
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        return self.bytes
-
     def beginning(self, size: int) -> Corpus:
         """The first `size` bytes, or a few less."""
         if size >= self.bytes:

@@ -121,7 +121,7 @@ def test_scores_of_a_text_do_not_depend_on_how_it_is_read():
     logits = tf.nn.log_softmax(model(tokens[None, :-1]))[0].numpy()
     expected = logits[np.arange(len(tokens) - 1), tokens[1:]]
     np.testing.assert_allclose(scores[0], expected, atol=1e-4)
-    np.testing.assert_allclose(score_ids(model, tokens, 4).nats, -expected, atol=1e-4)
+    np.testing.assert_allclose(score_ids(model, tokens, 4), -expected, atol=1e-4)
     np.testing.assert_array_equal(scores[1, 2:], 0)
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from rnnapps.apps.language.tokens import END, NEWLINE, UNKNOWN, Tokens, learn, split_words
 from rnnapps.datasets import Corpus
 from rnnapps.datasets.corpora import of_documents
+from rnnapps.text import normalise
 
 TEXT = "The cat's 2 dogs — été!\n\nA dog, two  dogs; film noir.\n" * 20
 STRANGE = ["", " ", "\n", "été", "é", "🎉 电影", "a\x00b", "\x1f", "tabs\tand\n\nbreaks\n", "The dogs!"]
@@ -58,10 +59,18 @@ def test_words_take_the_space_before_them():
 
 @pytest.mark.parametrize("text", ["A dog, two dogs;\nfilm\n\nnoir.", "é", "\n", "two\n"])
 def test_subwords_come_back_with_their_line_breaks(text):
-    pytest.importorskip("sentencepiece")
-    pytest.importorskip("tensorflow_text")
     tokens = Tokens("subword", learn("subword", corpus(TEXT), 512))
     assert tokens.decode(tokens.encode(tf.constant([text])))[0].numpy().decode() == text
+
+
+def test_normalised_words_are_those_of_the_word_models():
+    text = "It's a self-made FILM!<br />\nGreat (really)"
+    tokens = Tokens("word", learn("word", corpus(text), normalised=True), normalised=True)
+    words = [tokens.pieces[number].decode().strip() for number in ids(tokens, text)]
+    assert [word for word in words if word] == normalise(tf.constant(text)).numpy().decode().split()
+    assert tokens.decode(tokens.encode(tf.constant([text])))[0].numpy().decode() == (
+        "it's a self-made film !\ngreat ( really )"
+    )
 
 
 def test_an_end_spells_nothing():
