@@ -123,7 +123,7 @@ def _fit(
     """Compiles a model and trains it as the training options say; the `rnnapps.training.History`."""
     from rnnapps import training
 
-    how = config.training
+    code, how = task.code(), config.training
     steps = how.epochs * batches.steps
     model.compile(
         training.optimizer(
@@ -133,13 +133,14 @@ def _fit(
             warmup_steps=steps // 20 if how.schedule == "cosine" else 0,
             clip_norm=how.clip_norm,
             weight_averaging=how.averaging or None,
+            layer_rates=code.layer_rates(model, config, batches.steps) if hasattr(code, "layer_rates") else (),
         ),
         loss=objective.loss,
         metrics=list(objective.metrics) or None,
         jit_compile=objective.jit_compile,
     )
     run = training.RunFolder(run_dir)
-    callbacks = list(task.code().callbacks(model, config, run)) if hasattr(task.code(), "callbacks") else []
+    callbacks = list(code.callbacks(model, config, run)) if hasattr(code, "callbacks") else []
     if how.gradient_flow:
         one_batch = next(iter(validation.epoch(0)))
         callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))
