@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.language.tokens import END, Tokens
-from rnnapps.datasets import Block, Corpus, DataError
+from rnnapps.datasets import Block, Corpus, DataError, batched
 from rnnapps.errors import UserError
 from rnnapps.files import replacing, write_json
 from rnnapps.native.cache import kept_folder
@@ -65,19 +65,17 @@ def tokenized(tokens: Tokens, corpus: Corpus) -> TokenFile:
 
 def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
     dtype = np.dtype(np.uint16 if tokens.size <= 2**16 else np.uint32)
-    encode = tf.function(
-        lambda text: tokens.encode(text[None]).values, input_signature=[tf.TensorSpec([], tf.string)], autograph=False
-    )
+    encode = tf.function(tokens.encode, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     count = characters = words = 0
     with open(folder / "ids", "wb") as file:
-        for block in _shown(corpus):
-            ids = encode(tf.constant(block.text)).numpy().astype(dtype)
-            if block.last:
-                ids = np.append(ids, dtype.type(END))
+        for blocks in batched(_shown(corpus)):
+            encoded = encode(tf.constant([block.text for block in blocks]))
+            ends = encoded.row_splits.numpy()[1:][[block.last for block in blocks]]
+            ids = np.insert(encoded.values.numpy().astype(dtype), ends, END)
             ids.tofile(file)
             count += len(ids)
-            characters += len(block.text.decode("utf-8", errors="replace"))
-            words += len(block.text.split())
+            characters += sum(len(block.text.decode("utf-8", errors="replace")) for block in blocks)
+            words += sum(len(block.text.split()) for block in blocks)
     write_json(
         folder / "description.json",
         {"tokens": count, "characters": characters, "words": words, "dtype": dtype.name, "text": corpus.name},

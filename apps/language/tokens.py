@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.datasets import Corpus, DataError
+from rnnapps.datasets import Corpus, DataError, batched
 from rnnapps.text import END, PAD, START, UNKNOWN, Subwords, normalise, train_subwords
 
 NEWLINE = START  # a subword model has the id and no use for it here
@@ -165,7 +165,7 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
 
     Args:
         level: "char", "word" or "subword".
-        corpus: The training text. Of a large one every so many blocks are read.
+        corpus: The training text. Of a large one only every so many blocks count.
         size: The largest number of ids; None for the level's default.
         normalised: See `Tokens`.
 
@@ -178,18 +178,20 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
     """
     size = size or LEVELS[level]
     step = max(1, corpus.bytes // _LEARNT)
-    blocks: Iterable[bytes] = (block.text for number, block in enumerate(corpus.read()) if number % step == 0)
+    batches: Iterable[list[bytes]] = (
+        [block.text for block in blocks] for number, blocks in enumerate(batched(corpus.read())) if number % step == 0
+    )
     if normalised:
-        blocks = (normalised_lines(tf.constant([text])).numpy()[0] for text in blocks)
+        batches = (normalised_lines(tf.constant(texts)).numpy().tolist() for texts in batches)
     if level == "subword":
-        lines = (line for text in blocks for line in text.splitlines())
+        lines = (line for texts in batches for text in texts for line in text.splitlines())
         return [Subwords(train_subwords(lines, size)).to_text()]
     counts: collections.Counter[str] = collections.Counter()
-    for text in blocks:
+    for texts in batches:
         if level == "char":
-            counts.update(text.decode("utf-8", errors="ignore"))
+            counts.update(b"".join(texts).decode("utf-8", errors="ignore"))
         else:
-            words = split_words(tf.constant([text]), normalised).values.numpy()
+            words = split_words(tf.constant(texts), normalised).values.numpy()
             counts.update(word.decode() for word in words.tolist())
     for special in ("\n", "\ufffd", "\0"):
         counts.pop(special, None)

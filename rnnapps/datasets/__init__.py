@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnapps.datasets.bucketing import BucketedBatches, boundaries_for, bucket
-    from rnnapps.datasets.corpora import Block, Corpus
+    from rnnapps.datasets.corpora import Block, Corpus, batched
     from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
     from rnnapps.datasets.loading import load_splits, summary
     from rnnapps.datasets.named_sets import NAMED_SETS
@@ -39,6 +39,7 @@ __all__ = [
     "Split",
     "TextSource",
     "absolute",
+    "batched",
     "boundaries_for",
     "bucket",
     "load_splits",
@@ -47,7 +48,7 @@ __all__ = [
 
 _MODULES = {
     "bucketing": ("BucketedBatches", "boundaries_for", "bucket"),
-    "corpora": ("Block", "Corpus"),
+    "corpora": ("Block", "Corpus", "batched"),
     "examples": ("LabelledTexts", "Pairs", "Recordings", "Split"),
     "loading": ("load_splits", "summary"),
     "named_sets": ("NAMED_SETS",),

@@ -158,6 +158,20 @@ def _cut(text: bytes, at: int) -> int:
     return at
 
 
+def batched(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Blocks in lists of about `BLOCK` bytes, so that short documents are worked on together."""
+    batch: list[Block] = []
+    size = 0
+    for block in blocks:
+        batch.append(block)
+        size += len(block.text)
+        if size >= BLOCK:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 def _of_files(paths: Sequence[Path], name: str, split: str) -> Corpus:
     files = [file for path in paths for file in _files(path)]
     sizes = [_size(file) for file in files]

@@ -1,8 +1,10 @@
 """Characters, words and subwords: nothing is lost on the way to ids and back."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnnapps.apps.language.token_file import tokenized
 from rnnapps.apps.language.tokens import END, NEWLINE, UNKNOWN, Tokens, learn, split_words
 from rnnapps.datasets import Corpus
 from rnnapps.datasets.corpora import of_documents
@@ -71,6 +73,15 @@ def test_normalised_words_are_those_of_the_word_models():
     assert tokens.decode(tokens.encode(tf.constant([text])))[0].numpy().decode() == (
         "it's a self-made film !\ngreat ( really )"
     )
+
+
+def test_a_token_file_has_an_end_after_each_document():
+    documents = ["The dog", "two\n" * 400_000, "é"]  # the second is more than a block
+    tokens = Tokens("char", learn("char", corpus(TEXT)))
+    file = tokenized(tokens, corpus(*documents))
+    expected = [number for document in documents for number in (*ids(tokens, document), END)]
+    np.testing.assert_array_equal(file.ids, expected)
+    assert (file.characters, file.words) == (sum(map(len, documents)), 2 + 400_000 + 1)
 
 
 def test_an_end_spells_nothing():
