@@ -18,7 +18,7 @@ from rnnapps.options import as_json, from_keywords
 from rnnapps.training import apply_gradients
 
 SAMPLED_ABOVE = 20_000  # larger vocabularies are trained with a sampled softmax
-_SAMPLES = 8192
+_SAMPLES = 2048
 
 Tensors = Sequence[tf.Tensor]
 
