@@ -20,6 +20,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from rnnapps.serving.clients.client import connect
 from rnnapps.serving.clients.errors import BadRequest, ServerError, reason
+from rnnapps.serving.clients.tensors import to_proto
 from tests.serving.model_server import serve
 
 REQUESTS = int(os.environ.get("RNNAPPS_TEST_REQUESTS", "800"))  # 10,000 for the whole proof
