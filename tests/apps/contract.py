@@ -162,7 +162,7 @@ class Contract:
                 assert found.returncode == 0, found.stderr
                 assert found.stdout.count("\n") >= len(inputs)  # a text may have several lines
 
-    @pytest.mark.parametrize("verb", ["", "train", "evaluate", "predict", "export"])
+    @pytest.mark.parametrize("verb", ["", "train", "tune", "evaluate", "predict", "export"])
     def test_help_imports_neither_tensorflow_nor_numpy(self, verb):
         code = f"import sys, {self.task.implementation.rpartition('.')[0]}.cli; "
         code += "sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
