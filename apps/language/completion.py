@@ -64,10 +64,13 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         spelt = rest == ""
 
         def fitting() -> tf.Tensor:
-            spells = _begins(pieces[None], rest[:, None]) | _begins(rest[:, None], pieces[None])
+            spells = _begins(pieces[None], rest[:, None])
+            if model.tokens.level != "word":  # where a word has several tokens, one may spell a part of it
+                spells |= _begins(rest[:, None], pieces[None])
             return tf.where(spells & (pieces != "") | spelt[:, None], logits, _IMPOSSIBLE)
 
         logits = tf.cond(tf.reduce_all(spelt), lambda: logits, fitting)
+        stuck = tf.reduce_max(logits, axis=1) <= _IMPOSSIBLE  # nothing spells what is there; such a word is not shown
         # A word that stands ends with any token that does not go on with it, all of them taken together.
         over = tf.constant(~within)
         ending = tf.reduce_logsumexp(tf.where(over, logits, _IMPOSSIBLE), axis=1)
@@ -75,7 +78,7 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         logits = tf.where(free[:, None] & over, _IMPOSSIBLE, logits)
         # Before the first letter, only a space may stand.
         logits = tf.where((spelt & empty)[:, None] & tf.constant(~(letters | space)), _IMPOSSIBLE, logits)
-        ending = tf.where(free, ending, _IMPOSSIBLE)
+        ending = tf.where(free, ending, tf.where(stuck, 0.0, _IMPOSSIBLE))
         logits = tf.concat([logits[:, :END], ending[:, None], logits[:, END + 1 :]], axis=1)
 
         def back(value: tf.Tensor) -> tf.Tensor:
@@ -90,8 +93,8 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         step, states, start=position.last, end=END, max_length=_LONGEST, beam_width=width, n_best=count, alpha=0.0
     )
     words = tf.strings.reduce_join(tf.gather(pieces, found.ids), axis=-1)
+    likely = (found.scores > _IMPOSSIBLE / 10) & _begins(words, begun[:, None])
     words = tf.strings.strip(valid_utf8(words))
-    likely = found.scores > _IMPOSSIBLE / 10
     return {
         "completions": tf.where(likely, words, ""),
         "probabilities": tf.where(likely, tf.exp(found.scores), 0.0),

@@ -77,25 +77,30 @@ class Tokens(tf.Module):
             return self._characters(texts)
         return self._words(texts) if self.level == "word" else self._subwords(texts)
 
-    def decode(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    def decode(self, ids: tf.Tensor | tf.RaggedTensor, after: tf.Tensor | None = None) -> tf.Tensor:
         """The texts that ids spell, string `(batch,)`, always valid UTF-8.
 
         Args:
             ids: Int32, ragged or dense `(batch, time)`; `PAD` and `END` spell nothing.
+            after: What stands before them, string `(batch,)`; None for nothing.
         """
         pieces = tf.gather(tf.constant(self.pieces), ids)
         if isinstance(pieces, tf.RaggedTensor):
             pieces = pieces.to_tensor(default_value="")
-        return self.readable(tf.strings.reduce_join(pieces, axis=-1))
+        return self.readable(tf.strings.reduce_join(pieces, axis=-1), after)
 
     def shown(self, ids: tf.Tensor) -> tf.Tensor:
         """The text of each id, string of the shape of `ids`, valid UTF-8."""
         return valid_utf8(tf.gather(tf.constant(self.pieces), ids))
 
-    def readable(self, text: tf.Tensor) -> tf.Tensor:
+    def readable(self, text: tf.Tensor, after: tf.Tensor | None = None) -> tf.Tensor:
         """Joined pieces as text: bytes that spell no character become U+FFFD, a line loses its first space."""
         if self.spaced_lines:
-            text = tf.strings.regex_replace(text, "(^|\n) ", r"\1")
+            text = tf.strings.regex_replace(text, "\n ", "\n")
+            begun = tf.strings.regex_replace(text, "^ ", "")
+            space = r"\s" if self.normalised else r"\n"  # a normalised text has lost the space at its end
+            within_line = False if after is None else tf.strings.regex_full_match(after, f"(?s).*[^{space}]")
+            text = tf.where(within_line, text, begun)
         return valid_utf8(text)
 
     def _characters(self, texts: tf.Tensor) -> tf.RaggedTensor:

@@ -190,3 +190,15 @@ def test_completions_are_the_words_of_highest_probability():
     expected = sorted(probability, key=probability.get, reverse=True)[:3]
     assert [word.decode() for word in found["completions"].numpy()[0]] == expected
     np.testing.assert_allclose(found["probabilities"][0], [probability[word] for word in expected], rtol=1e-3)
+
+
+def test_a_word_is_completed_by_words_that_begin_with_it_or_not_at_all():
+    keras.utils.set_random_seed(0)
+    vocabulary = [" film", " films", " a", " fil"]
+    model = LanguageModel(vocabulary, level="word", units=4, embedding_units=4, dropout=0.0)
+    model.build()
+    found = complete(model, tf.constant(["a film", "a xylo"]), 3)
+    words = found["completions"].numpy()[0].tolist()
+    assert set(words[:2]) == {b"film", b"films"} and words[2] == b""
+    assert found["completions"].numpy()[1].tolist() == [b"", b"", b""]
+    assert not found["probabilities"][1].numpy().any()

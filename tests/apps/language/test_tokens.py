@@ -75,6 +75,13 @@ def test_normalised_words_are_those_of_the_word_models():
     )
 
 
+def test_a_text_keeps_its_first_space_within_a_line():
+    tokens = Tokens("word", learn("word", corpus("a good film"), normalised=True), normalised=True)
+    encoded = tokens.encode(tf.constant(["film"] * 4))
+    texts = tokens.decode(encoded, after=tf.constant(["A good", "A good ", "", "Good\n"])).numpy().tolist()
+    assert texts == [b" film", b"film", b"film", b"film"]
+
+
 def test_a_token_file_has_an_end_after_each_document():
     documents = ["The dog", "two\n" * 400_000, "é"]  # the second is more than a block
     tokens = Tokens("char", learn("char", corpus(TEXT)))
