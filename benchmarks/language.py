@@ -264,7 +264,7 @@ def main() -> None:
     ask = commands.add_parser("serve")
     ask.add_argument("--units", type=int, default=512)
     ask.add_argument("--layers", type=int, default=2)
-    ask.add_argument("--characters", type=int, default=400)
+    ask.add_argument("--characters", type=int, default=200)
     ask.add_argument("--rounds", type=int, default=3)
     for command in (learn, ask):
         command.add_argument("--json", metavar="FILE", help="write all figures")
