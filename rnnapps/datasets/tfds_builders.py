@@ -21,6 +21,7 @@ KINDS: Mapping[Kind, str] = {
     "pairs": "translation",
     "recordings": "audio classification",
     "corpora": "text",
+    "series": "time series",
 }
 
 
