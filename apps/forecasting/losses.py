@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,12 +13,16 @@ from rnnapps.apps.forecasting.heads import log_density
 from rnnapps.datasets.time_series import TimeSeries, seasonal_error
 
 
+@keras.saving.register_keras_serializable("rnnapps")
 class QuantileLoss(keras.losses.Loss):
     """Twice the mean quantile loss of all networks, an estimate of the CRPS; missing values do not count."""
 
     def __init__(self, levels: Sequence[float]):
         super().__init__(name="quantile_loss")
         self.levels = tuple(levels)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"levels": list(self.levels)}
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """From values `(batch, horizon)` and quantiles `(batch, networks, horizon, levels)` to `(batch,)`."""
@@ -28,12 +33,16 @@ class QuantileLoss(keras.losses.Loss):
         return _mean_of(losses, present)
 
 
+@keras.saving.register_keras_serializable("rnnapps")
 class DensityLoss(keras.losses.Loss):
     """Mean negative log density, in the units in which the network forecasts; missing values do not count."""
 
     def __init__(self, head: str):
         super().__init__(name="density_loss")
         self.head = head
+
+    def get_config(self) -> dict[str, Any]:
+        return {"head": self.head}
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """From values `(batch, horizon)` and parameters `(batch, networks, horizon, parameters)` to `(batch,)`."""
