@@ -14,6 +14,7 @@ import numpy as np
 from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.apps.forecasting.metrics import interval_places
 from rnnapps.apps.forecasting.model import Forecaster
+from rnnapps.apps.forecasting.requests import times
 from rnnapps.datasets import TimeSeries
 from rnnapps.files import replacing
 from rnnapps.training.plots import INK, STYLE, TRAIN, VALIDATION
@@ -64,10 +65,10 @@ def _draw_windows(
         first = max(0, origin - 2 * max(split.horizon, split.season))
         title = one.id + (f", {titles[number]}" if titles else "")
         if split.frequency is None:
-            times: np.ndarray = np.arange(first, origin + split.horizon)
+            places: np.ndarray = np.arange(first, origin + split.horizon)
         else:
-            times = split.frequency.after(one.start, np.arange(first, origin + split.horizon))
-        panels.append((title, times, one.values[first : origin + split.horizon], quantiles[number]))
+            places = split.frequency.after(one.start, np.arange(first, origin + split.horizon))
+        panels.append((title, places, one.values[first : origin + split.horizon], quantiles[number]))
     draw_bands(panels, levels, path)
 
 
@@ -111,7 +112,8 @@ def draw_bands(
                 axes.xaxis.set_major_locator(locator)
                 axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(locator))
             if place == 0:
-                axes.legend(fontsize=8, loc="upper left", ncols=3)
+                handles, labels = axes.get_legend_handles_labels()
+                figure.legend(handles, labels, fontsize=8, loc="outside upper right", ncols=len(labels))
         with replacing(path) as partial:
             figure.savefig(partial, dpi=110)
 
@@ -160,11 +162,10 @@ def draw(model: Forecaster, answered: Sequence[tuple[Mapping[str, Any], Mapping[
     for row, answer in answered[:_PANELS]:
         history = np.asarray(row["history"], np.float64)[-3 * max(model.horizon, model.season) :]
         quantiles = np.stack([np.array(values) for values in answer["quantiles"].values()], axis=-1)
-        times: np.ndarray = np.arange(len(history) + model.horizon) - len(history) + 1
-        if "times" in row:
-            ahead = np.array(row["times"], "datetime64[s]")
-            step = ahead[1] - ahead[0] if len(ahead) > 1 else np.timedelta64(1, "D")
-            times = np.concatenate([ahead[0] - step * np.arange(len(history), 0, -1), ahead])
-        panels.append((str(row["series"]), times, history, quantiles))
+        if "first" in row:
+            places = np.concatenate([times(row, -len(history)), times(row, model.horizon)])
+        else:
+            places = np.arange(1 - len(history), model.horizon + 1)
+        panels.append((str(row["series"]), places, history, quantiles))
     decoding.plot.parent.mkdir(parents=True, exist_ok=True)
     draw_bands(panels, model.options.levels, decoding.plot)

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.cli import RunConfig
+from rnnapps.datasets.frequency import parsed
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
 from rnnapps.options import redirected
@@ -59,8 +60,8 @@ def _rows_of(series: Any, source: SeriesSource) -> Iterator[dict[str, Any]]:
         row: dict[str, Any] = {"series": one.id, "history": one.values}
         if series.frequency is not None:
             row["start"] = str(one.start)
-            steps = np.arange(len(one), len(one) + series.horizon)
-            row["times"] = [str(time) for time in series.frequency.after(one.start, steps)]
+            row["first"] = str(series.frequency.after(one.start, np.asarray(len(one))))
+            row["step"] = str(series.frequency)
         if series.known:
             row["known"] = one.known
         if series.past:
@@ -102,11 +103,17 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
     """A line for each step: series, time or number of the step, mean and quantiles, below a header."""
     quantiles = answer["quantiles"]
     if number == 1:
-        yield "series", "time" if "times" in row else "step", "mean", *quantiles
-    steps = row.get("times") or [str(step) for step in range(1, len(answer["mean"]) + 1)]
-    for place, step in enumerate(steps[: len(answer["mean"])]):
+        yield "series", "time" if "first" in row else "step", "mean", *quantiles
+    steps = np.arange(len(answer["mean"]))
+    for place, step in enumerate(times(row, len(steps)) if "first" in row else steps + 1):
         values = [answer["mean"][place], *(values[place] for values in quantiles.values())]
-        yield str(row["series"]), step, *(f"{value:.6g}" for value in values)
+        yield str(row["series"]), str(step), *(f"{value:.6g}" for value in values)
+
+
+def times(row: Mapping[str, Any], steps: int) -> np.ndarray:
+    """The times of the steps that follow a row of `rows`, datetime64[s]; negative `steps` for those before."""
+    numbers = np.arange(steps) if steps >= 0 else np.arange(steps, 0)
+    return parsed(row["step"]).after(np.datetime64(row["first"], "s"), numbers)
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,7 +64,9 @@ def times_of(column: pd.Series, *, utc: bool) -> pd.Series:
     if times.notna().any():
         return times
     # Not ISO 8601, such as 31/12/2024: one format for the whole column, so that days and months are never mixed.
-    return pd.to_datetime(texts, errors="coerce")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the first time tells no format: then there are none
+        return pd.to_datetime(texts, errors="coerce")
 
 
 def on_a_grid(
