@@ -21,7 +21,7 @@ class Options(RecurrentOptions):
 
     cell: str = inherited(RecurrentOptions, "cell", "gru")
     units: int = inherited(RecurrentOptions, "units", 96)
-    dropout: float = inherited(RecurrentOptions, "dropout", 0.0)
+    dropout: float = inherited(RecurrentOptions, "dropout", 0.2)
     head: str = option(
         "quantiles",
         "What is forecast: all quantiles of the whole horizon at once, or one step after the other a distribution.",
@@ -77,7 +77,7 @@ TASK = Task(
     summary="Forecasting: train on time series, evaluate, predict with bands, export for TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=30, batch_size=64, learning_rate=3e-3, schedule="cosine", averaging=0.99, patience=8),
+    training=Training(epochs=20, batch_size=64, learning_rate=3e-3, schedule="cosine", averaging=0.99, patience=5),
     implementation="rnnapps.apps.forecasting.task",
     requests="rnnapps.apps.forecasting.requests",
     columns=("history",),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.colors
 import matplotlib.dates
 import matplotlib.figure
 import numpy as np
@@ -99,8 +100,7 @@ def draw_bands(
                     ahead,
                     quantiles[:, low],
                     quantiles[:, high],
-                    color=VALIDATION,
-                    alpha=0.16,
+                    color=_lighter(VALIDATION, interval / 100),
                     linewidth=0,
                     label=f"{interval} %",
                 )
@@ -116,6 +116,11 @@ def draw_bands(
                 figure.legend(handles, labels, fontsize=8, loc="outside upper right", ncols=len(labels))
         with replacing(path) as partial:
             figure.savefig(partial, dpi=110)
+
+
+def _lighter(colour: str, share: float) -> tuple[float, ...]:
+    """A colour mixed with a share of white."""
+    return tuple(share * 0.9 + (1 - share * 0.9) * part for part in matplotlib.colors.to_rgb(colour))
 
 
 def draw_errors(
