@@ -60,10 +60,11 @@ def in_torch(config: dict) -> dict[str, float]:
     source, model, how = (from_json(kind, config[name], name) for name, kind in kinds.items())
     torch.manual_seed(0)
     splits = load_splits(source)
-    tokens = Tokens(model.level, learn(model.level, splits["train"], how.vocabulary))
+    vocabulary = learn(model.level, splits["train"], how.vocabulary, model.normalised)
+    tokens = Tokens(model.level, vocabulary, model.normalised)
     train = Streams(tokenized(tokens, splits["train"]).ids, how.batch_size, how.sequence_length, seed=source.seed)
     ids = tokenized(tokens, splits["validation"]).ids
-    held_out = Streams(ids, max(1, min(how.batch_size, len(ids) // (64 * how.sequence_length))), how.sequence_length)
+    held_out = Streams.held_out(ids, how.batch_size, how.sequence_length)
     embedding = torch.nn.Embedding(tokens.size, model.embedding_units)
     lstm = torch.nn.LSTM(model.embedding_units, model.units, model.layers, batch_first=True, dropout=model.dropout)
     with torch.no_grad():  # as Keras begins
@@ -224,11 +225,12 @@ def growing(model, count: int):
     twin = keras.Sequential([keras.Input((None,), dtype="int32"), *twin_layers(model)])
     set_weights(twin, model)
 
+    step = tf.function(lambda text: tf.random.categorical(twin(text)[:, -1], 1), reduce_retracing=True)
+
     def write() -> None:
         text = [268, 265]
         for _ in range(count):
-            logits = twin(tf.constant([text]))[:, -1]
-            text.append(int(tf.random.categorical(logits, 1)[0, 0]))
+            text.append(int(step(tf.constant([text]))[0, 0]))
 
     return write
 

@@ -34,6 +34,9 @@ class Options(RecurrentOptions):
     level: str = option(
         "char", "What a token is: a character, a word or a subword.", choices=("char", "word", "subword")
     )
+    normalised: bool = option(
+        False, "Read lower case without markup, words as rnn-sentiment sees them.", flags="--normalised/--as-written"
+    )
     units: int = inherited(RecurrentOptions, "units", 512)
     dropout: float = inherited(RecurrentOptions, "dropout", 0.1)
     embedding_units: int = option(128, "Width of a token's embedding.", minimum=1)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rnnapps.apps.language.generation import Tensors, after
 from rnnapps.apps.language.model import LanguageModel
-from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
+from rnnapps.apps.language.tokens import END, PAD, UNKNOWN, valid_utf8
 from rnnapps.decoding import beam_search
 
 _LONGEST = 24  # tokens of a word
@@ -33,20 +33,21 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         `(batch, count)`: of each, given the text with what is there of the word. Where there are fewer, the words are
         empty, with the probability 0.
     """
-    within = model.tokens.continues_word()
-    spaced = np.array([piece.startswith(b" ") and len(piece) > 1 for piece in model.tokens.pieces])
-    ends_word = tf.constant(~(within | spaced))  # marks, white space, and what is no text
-    begins_word = tf.constant(spaced)
+    within = model.tokens.of_letters()
+    letters = within | model.tokens.of_letters(" ")  # other tokens are marks, white space, and ids without text
     pieces = tf.constant(model.tokens.pieces)
-    space = tf.constant([piece == b" " for piece in model.tokens.pieces])
+    space = np.array([piece == b" " for piece in model.tokens.pieces])
     never = tf.constant([number in (PAD, UNKNOWN) for number in range(model.tokens.size)])
     width = 2 * count
 
     begun = tf.strings.regex_replace(prefix, _LAST_WORD, r"\2")
     context = tf.strings.regex_replace(prefix, _LAST_WORD, r"\1")
-    if model.tokens.level == "subword":  # the first word of a line has a space before it, too
+    if model.tokens.normalised:
+        begun = tf.strings.lower(begun, encoding="utf-8")
+    if model.tokens.spaced_lines:  # the first word of a line has a space before it, too
         at_start = (context == "") | tf.strings.regex_full_match(context, r"(?s).*\n")
-        begun = tf.where(at_start & ~tf.strings.regex_full_match(begun, " .*"), tf.strings.join([" ", begun]), begun)
+        lacks = at_start | model.tokens.normalised
+        begun = tf.where(lacks & ~tf.strings.regex_full_match(begun, " .*"), tf.strings.join([" ", begun]), begun)
     position = after(model, context)
 
     def step(ids: tf.Tensor, states: Any, constants: Tensors) -> tuple[tf.Tensor, Any]:
@@ -57,24 +58,27 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         rest = tf.reshape(rest, [-1])
         spelt_now = tf.minimum(tf.strings.length(piece), tf.strings.length(rest))
         rest = tf.strings.substr(rest, spelt_now, tf.strings.length(rest) - spelt_now)
-        empty = tf.reshape(empty, [-1]) & ~(tf.reshape(started, [-1]) & tf.gather(tf.constant(within | spaced), token))
+        empty = tf.reshape(empty, [-1]) & ~(tf.reshape(started, [-1]) & tf.gather(tf.constant(letters), token))
         outputs, states = model.step(token, [tf.reshape(state, [-1, state.shape[-1]]) for state in states])
         logits = tf.where(never, _IMPOSSIBLE, model.logits(outputs))
         spelt = rest == ""
 
         def fitting() -> tf.Tensor:
-            spells = _begins(pieces[None], rest[:, None]) | _begins(rest[:, None], pieces[None])
+            spells = _begins(pieces[None], rest[:, None])
+            if model.tokens.level != "word":  # where a word has several tokens, one may spell a part of it
+                spells |= _begins(rest[:, None], pieces[None])
             return tf.where(spells & (pieces != "") | spelt[:, None], logits, _IMPOSSIBLE)
 
         logits = tf.cond(tf.reduce_all(spelt), lambda: logits, fitting)
+        stuck = tf.reduce_max(logits, axis=1) <= _IMPOSSIBLE  # nothing spells what is there; such a word is not shown
         # A word that stands ends with any token that does not go on with it, all of them taken together.
-        over = ends_word | begins_word
+        over = tf.constant(~within)
         ending = tf.reduce_logsumexp(tf.where(over, logits, _IMPOSSIBLE), axis=1)
         free = spelt & ~empty
         logits = tf.where(free[:, None] & over, _IMPOSSIBLE, logits)
         # Before the first letter, only a space may stand.
-        logits = tf.where((spelt & empty)[:, None] & ends_word & ~space, _IMPOSSIBLE, logits)
-        ending = tf.where(free, ending, _IMPOSSIBLE)
+        logits = tf.where((spelt & empty)[:, None] & tf.constant(~(letters | space)), _IMPOSSIBLE, logits)
+        ending = tf.where(free, ending, tf.where(stuck, 0.0, _IMPOSSIBLE))
         logits = tf.concat([logits[:, :END], ending[:, None], logits[:, END + 1 :]], axis=1)
 
         def back(value: tf.Tensor) -> tf.Tensor:
@@ -89,8 +93,8 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         step, states, start=position.last, end=END, max_length=_LONGEST, beam_width=width, n_best=count, alpha=0.0
     )
     words = tf.strings.reduce_join(tf.gather(pieces, found.ids), axis=-1)
-    words = tf.strings.strip(tf.strings.unicode_transcode(words, "UTF-8", "UTF-8", errors="replace"))
-    likely = found.scores > _IMPOSSIBLE / 10
+    likely = (found.scores > _IMPOSSIBLE / 10) & _begins(words, begun[:, None])
+    words = tf.strings.strip(valid_utf8(words))
     return {
         "completions": tf.where(likely, words, ""),
         "probabilities": tf.where(likely, tf.exp(found.scores), 0.0),
@@ -101,9 +105,7 @@ def next_tokens(model: LanguageModel, outputs: tf.Tensor, count: int) -> dict[st
     """The most probable next tokens as text, string `(batch, count)`, and their probabilities; the end is ""."""
     probabilities = tf.nn.softmax(model.logits(outputs))
     likeliest = tf.math.top_k(probabilities, min(count, model.tokens.size))
-    texts = tf.gather(tf.constant(model.tokens.pieces), likeliest.indices)
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    return {"next": texts, "probabilities": likeliest.values}
+    return {"next": model.tokens.shown(likeliest.indices), "probabilities": likeliest.values}
 
 
 def _begins(texts: tf.Tensor, beginnings: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.language.model import LanguageModel
-from rnnapps.apps.language.scoring import Scores
 from rnnapps.apps.language.streams import Streams
 
 _SEGMENT = 32  # tokens between two steps
@@ -21,12 +20,15 @@ _MEAN = 0.999  # momentum of the running mean of squared gradients
 _CLIP = 1.0
 
 
-def score_dynamically(model: LanguageModel, ids: np.ndarray) -> Scores:
+def score_dynamically(model: LanguageModel, ids: np.ndarray) -> np.ndarray:
     """The surprise of each token of a text that the model reads in one stream and learns from.
 
     Args:
         model: The model; its weights are as before afterwards.
-        ids: Integers (tokens,), at least two.
+        ids: Integers `(tokens,)`, at least two.
+
+    Returns:
+        Float32 `(tokens - 1,)`: nats of each token but the first.
     """
     weights = [weight.value for weight in model.trainable_weights]
     before = [tf.identity(weight) for weight in weights]
@@ -57,4 +59,4 @@ def score_dynamically(model: LanguageModel, ids: np.ndarray) -> Scores:
     finally:
         for weight, origin in zip(weights, before, strict=True):
             weight.assign(origin)
-    return Scores(np.concatenate(found)[: len(ids) - 1])
+    return np.concatenate(found)[: len(ids) - 1]

@@ -152,7 +152,7 @@ def generate(
     length = tf.clip_by_value(length, 0, LONGEST)
     count = tf.reduce_max(tf.concat([length, [0]], axis=0))
     tokens, _ = write(model, after(model, prompt), uniform(seed, length, count, sample), temperature, how)
-    return until(model.tokens.decode(tokens), how.stop)
+    return until(model.tokens.decode(tokens, after=prompt), how.stop)
 
 
 def until(text: tf.Tensor, stop: str | None) -> tf.Tensor:
@@ -175,7 +175,7 @@ def stream(model: LanguageModel, prompt: str, how: Generation, sample: int = 0) 
     for number in range(0, how.length, _STREAMED):
         tokens, position = go_on(position, randoms[:, number : number + _STREAMED])
         pieces += [model.tokens.pieces[token] for token in tokens.numpy()[0]]
-        text = model.tokens.readable(tf.constant([b"".join(pieces)])).numpy()[0].decode()
+        text = model.tokens.readable(tf.constant([b"".join(pieces)]), tf.constant([prompt])).numpy()[0].decode()
         ended = bool(position.last.numpy()[0] == PAD) or number + _STREAMED >= how.length
         if how.stop and how.stop in text:
             text, ended = text.partition(how.stop)[0], True

@@ -18,7 +18,7 @@ from rnnapps.options import as_json, from_keywords
 from rnnapps.training import apply_gradients
 
 SAMPLED_ABOVE = 20_000  # larger vocabularies are trained with a sampled softmax
-_SAMPLES = 8192
+_SAMPLES = 2048
 
 Tensors = Sequence[tf.Tensor]
 
@@ -64,11 +64,12 @@ class LanguageModel(keras.Model):
     ) -> None:
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
-        self.tokens = Tokens(chosen.level, vocabulary)
+        self.tokens = Tokens(chosen.level, vocabulary, chosen.normalised)
         self.seed_generator = keras.random.SeedGenerator()
-        scale = keras.initializers.RandomNormal(stddev=chosen.embedding_units**-0.5)
+        # The layers read unit variance; tied embeddings begin smaller, as the softmax needs, and are scaled when read.
+        start = keras.initializers.RandomNormal(stddev=chosen.embedding_units**-0.5 if chosen.tied else 1.0)
         self.embedding = keras.layers.Embedding(
-            self.tokens.size, chosen.embedding_units, embeddings_initializer=scale, name="embedding"
+            self.tokens.size, chosen.embedding_units, embeddings_initializer=start, name="embedding"
         )
         self.recurrent = [
             recurrent_layer(
@@ -160,7 +161,7 @@ class LanguageModel(keras.Model):
         # The end of a document is read as that of a line: one document alone has taught nothing about its beginning.
         tokens = tf.where(tokens == END, NEWLINE, tokens)
         embedded = self.embedding(tokens)
-        if self.options.tied:  # about unit variance, from a table whose rows suit the softmax
+        if self.options.tied:
             embedded *= self.options.embedding_units**0.5
         if training and self.options.word_dropout:
             kept = tf.ones([self.tokens.size, 1], embedded.dtype)
@@ -170,19 +171,20 @@ class LanguageModel(keras.Model):
 
     def _read_on(self, inputs: Any, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Outputs of the last layer under this batch's dropout mask, and without it."""
-        if not isinstance(inputs, tuple | list):
-            outputs, _ = self.read(inputs, self.initial_states(tf.shape(inputs)[0]))
-            return outputs, outputs
-        tokens, reset = inputs
-        if self.carried is None:
+        tokens, reset = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        if reset is None:
+            states = self.initial_states(tf.shape(tokens)[0])
+        elif self.carried is not None:
+            states = [tf.cast(state, self.compute_dtype) for state in self.carried.after_reset(reset)]
+        else:
             raise ValueError("calls with `reset` need room for the states: call carry(streams) before build()")
-        states = [tf.cast(state, self.compute_dtype) for state in self.carried.after_reset(reset)]
         with contextlib.ExitStack() as dropped:
             if training and self.options.weight_drop:
                 for layer in self.recurrent:
                     dropped.enter_context(dropped_weights(layer.cell, self.options.weight_drop, self.seed_generator))
             outputs, states = self.read(tokens, states, training=training)
-        self.carried.keep(states)
+        if reset is not None and self.carried is not None:
+            self.carried.keep(states)
         masked = outputs
         if training and self.options.dropout:
             kept = tf.ones([tf.shape(outputs)[0], 1, self.options.units], outputs.dtype)

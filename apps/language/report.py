@@ -44,18 +44,18 @@ def assess(
     """
     file = tokenized(model.tokens, split)
     dynamic = decoding is not None and decoding.dynamic
-    scores = score_dynamically(model, file.ids) if dynamic else score_ids(model, file.ids, batch_size)
+    nats = score_dynamically(model, file.ids) if dynamic else score_ids(model, file.ids, batch_size)
     if report is not None:
-        _draw_lines(model, file.ids, scores.nats, report / "surprise.png")
-    total = scores.total
+        _draw_lines(model, file.ids, nats, report / "surprise.png")
+    total = float(nats.sum(dtype=np.float64))
     return {
         "nats_per_character": total / file.characters,
         "bits_per_character": total / file.characters / math.log(2),
-        "nats_per_token": total / len(scores.nats),
-        "perplexity": _exp(total / len(scores.nats)),
+        "nats_per_token": total / len(nats),
+        "perplexity": _exp(total / len(nats)),
         "word_perplexity": _exp(total / max(1, file.words)),
         "unknown": float(np.mean(np.asarray(file.ids[1:]) == UNKNOWN)),
-        "tokens": len(scores.nats),
+        "tokens": len(nats),
         "characters": file.characters,
         "words": file.words,
     }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.language.model import LanguageModel
+from rnnapps.apps.language.streams import Streams
 from rnnapps.apps.language.tokens import END, PAD
 
 READ = 512  # tokens of each stream at a time
@@ -50,31 +49,17 @@ def log_probabilities(model: LanguageModel, text: tf.Tensor) -> tuple[tf.Tensor,
     return ids, tf.where(ids == PAD, 0.0, scores)
 
 
-class Scores(NamedTuple):
-    """What a model says of a text.
-
-    Attributes:
-        nats: Float32 (tokens - 1,): how surprising each token but the first is.
-    """
-
-    nats: np.ndarray
-
-    @property
-    def total(self) -> float:
-        """Nats of the whole text."""
-        return float(self.nats.sum(dtype=np.float64))
-
-
-def score_ids(model: LanguageModel, ids: np.ndarray, streams: int) -> Scores:
+def score_ids(model: LanguageModel, ids: np.ndarray, streams: int) -> np.ndarray:
     """The surprise of each token of a long text, which is read in some streams side by side.
 
     Args:
         model: The model.
-        ids: Integers (tokens,), at least two.
-        streams: How many at most; each has 8,192 tokens or more, so that what is unknown at its beginning is little.
-    """
-    from rnnapps.apps.language.streams import Streams
+        ids: Integers `(tokens,)`, at least two.
+        streams: Most streams. Each has 8,192 tokens or more, so that little of the text lacks what stands before it.
 
+    Returns:
+        Float32 `(tokens - 1,)`: nats of each token but the first.
+    """
     segments = Streams(ids, max(1, min(streams, len(ids) // _BURN_IN)), READ)
     states = model.initial_states(segments.streams)
 
@@ -87,4 +72,4 @@ def score_ids(model: LanguageModel, ids: np.ndarray, streams: int) -> Scores:
     for (tokens, _), targets in segments.epoch(0):
         values, states = read(tokens, targets, states)
         found.append(values.numpy())
-    return Scores(np.concatenate(found, axis=1).reshape(-1)[: len(ids) - 1])
+    return np.concatenate(found, axis=1).reshape(-1)[: len(ids) - 1]

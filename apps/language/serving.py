@@ -45,10 +45,8 @@ def endpoints(model: LanguageModel, decoding: Generation | None = None) -> dict[
 
     def score(text: tf.Tensor) -> dict[str, tf.Tensor]:
         ids, scores = log_probabilities(model, text)
-        pieces = tf.strings.unicode_transcode(
-            tf.gather(tf.constant(model.tokens.pieces), ids), "UTF-8", "UTF-8", errors="replace"
-        )
-        return {"tokens": pieces, "log_probabilities": scores, "total": tf.reduce_sum(scores, axis=1)}
+        tokens = model.tokens.shown(ids)
+        return {"tokens": tokens, "log_probabilities": scores, "total": tf.reduce_sum(scores, axis=1)}
 
     names = state_names(model)
 

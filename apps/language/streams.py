@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from rnnapps.apps.language.tokens import PAD
 
+_SEGMENTS = 64  # of a held-out stream, at least
+
 
 class Streams:
     """Segments of the streams of a text, see `rnnapps.training.Batches`.
@@ -46,6 +48,11 @@ class Streams:
             self.span = (targets - self.slack) // self.streams
         self.length = min(length, self.span)
         self.steps = self.span // self.length if seed is not None else -(-self.span // self.length)
+
+    @classmethod
+    def held_out(cls, ids: np.ndarray, streams: int, length: int) -> Streams:
+        """Every token once, in so few streams that little of the text lacks what stands before it."""
+        return cls(ids, max(1, min(streams, len(ids) // (_SEGMENTS * length))), length)
 
     def epoch(self, n: int) -> tf.data.Dataset:
         """The batches of epoch `n`."""

@@ -30,7 +30,9 @@ Model = LanguageModel
 
 def make(config: RunConfig, train: Corpus) -> LanguageModel:
     """A model of the characters, words or subwords of the training text."""
-    model = LanguageModel(learn(config.model.level, train, config.training.vocabulary), **as_json(config.model))
+    options = config.model
+    vocabulary = learn(options.level, train, config.training.vocabulary, options.normalised)
+    model = LanguageModel(vocabulary, **as_json(options))
     model.carry(config.training.batch_size)
     model.build()
     say(f"vocabulary: {model.tokens.size:,} tokens; weights: {model.count_params():,}")
@@ -42,8 +44,7 @@ def batches(model: LanguageModel, split: Corpus, config: RunConfig, seed: int | 
     how = config.training
     ids = tokenized(model.tokens, split).ids
     if seed is None:
-        streams = max(1, min(how.batch_size, len(ids) // (64 * how.sequence_length)))
-        return Streams(ids, streams, how.sequence_length)
+        return Streams.held_out(ids, how.batch_size, how.sequence_length)
     return Streams(ids, how.batch_size, how.sequence_length, seed=seed, random_length=how.random_length)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.language.tokens import END, Tokens
-from rnnapps.datasets import Corpus, DataError
+from rnnapps.datasets import Block, Corpus, DataError, batched
+from rnnapps.errors import UserError
 from rnnapps.files import replacing, write_json
-from rnnapps.native.cache import cache_folder
+from rnnapps.native.cache import kept_folder
+
+_LARGE = 8 << 20  # bytes of text
 
 
 class TokenFile(NamedTuple):
@@ -31,25 +35,27 @@ class TokenFile(NamedTuple):
     words: int
 
 
-def tokenized(tokens: Tokens, corpus: Corpus, progress: Callable[[int], None] | None = None) -> TokenFile:
+def tokenized(tokens: Tokens, corpus: Corpus) -> TokenFile:
     """The tokens of a text: from the cache, or written there now.
 
     Args:
         tokens: The vocabulary.
         corpus: The text.
-        progress: Called with the number of bytes of text done, again and again.
 
     Raises:
         DataError: The text has fewer than two tokens.
+        UserError: The cache cannot be written.
     """
-    key = json.dumps([1, corpus.identity, tokens.level, tokens.vocabulary]).encode()
-    folder = cache_folder() / "tokens" / hashlib.sha256(key).hexdigest()[:24]
+    key = json.dumps([2, corpus.identity, tokens.level, tokens.normalised, tokens.vocabulary]).encode()
+    folder = kept_folder("tokens") / hashlib.sha256(key).hexdigest()[:24]
     description = folder / "description.json"
     if not description.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(folder) as partial:
-            partial.mkdir()
-            _write(tokens, corpus, partial, progress or (lambda done: None))
+        try:
+            with replacing(folder) as partial:
+                partial.mkdir()
+                _write(tokens, corpus, partial)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
     about = json.loads(description.read_text(encoding="utf-8"))
     if about["tokens"] < 2:
         raise DataError(f"{corpus.name}: the {corpus.split} text has {about['tokens']} tokens, and two are needed")
@@ -57,27 +63,39 @@ def tokenized(tokens: Tokens, corpus: Corpus, progress: Callable[[int], None] | 
     return TokenFile(ids, about["characters"], about["words"])
 
 
-def _write(tokens: Tokens, corpus: Corpus, folder: Path, progress: Callable[[int], None]) -> None:
+def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
     dtype = np.dtype(np.uint16 if tokens.size <= 2**16 else np.uint32)
-    encode = tf.function(
-        lambda text: tokens.encode(text[None]).values, input_signature=[tf.TensorSpec([], tf.string)], autograph=False
-    )
-    done = count = characters = words = 0
+    encode = tf.function(tokens.encode, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    count = characters = words = 0
     with open(folder / "ids", "wb") as file:
-        for block in corpus.read():
-            ids = encode(tf.constant(block.text)).numpy().astype(dtype)
-            if block.last:
-                ids = np.append(ids, dtype.type(END))
+        for blocks in batched(_shown(corpus)):
+            encoded = encode(tf.constant([block.text for block in blocks]))
+            ends = encoded.row_splits.numpy()[1:][[block.last for block in blocks]]
+            ids = np.insert(encoded.values.numpy().astype(dtype), ends, END)
             ids.tofile(file)
-            done += len(block.text)
             count += len(ids)
-            characters += len(block.text.decode("utf-8", errors="replace"))
-            words += len(block.text.split())
-            progress(done)
+            characters += sum(len(block.text.decode("utf-8", errors="replace")) for block in blocks)
+            words += sum(len(block.text.split()) for block in blocks)
     write_json(
         folder / "description.json",
         {"tokens": count, "characters": characters, "words": words, "dtype": dtype.name, "text": corpus.name},
     )
+
+
+def _shown(corpus: Corpus) -> Iterable[Block]:
+    """The blocks of a text, with a progress bar on a terminal if the text is a large one."""
+    if corpus.bytes < _LARGE or not sys.stderr.isatty():
+        yield from corpus.read()
+        return
+    import rich.console
+    import rich.progress
+
+    console = rich.console.Console(stderr=True)
+    with rich.progress.Progress(console=console, transient=True) as bar:
+        task = bar.add_task(f"tokens of the {corpus.split} text", total=corpus.bytes)
+        for block in corpus.read():
+            yield block
+            bar.advance(task, len(block.text))
 
 
 def lines(ids: np.ndarray, breaks: tuple[int, ...], longest: int) -> Iterator[tuple[int, int]]:

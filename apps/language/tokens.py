@@ -8,13 +8,13 @@ beginning).
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.datasets import Corpus, DataError
-from rnnapps.text import END, PAD, START, UNKNOWN, Subwords, train_subwords
+from rnnapps.datasets import Corpus, DataError, batched
+from rnnapps.text import END, PAD, START, UNKNOWN, Subwords, normalise, train_subwords
 
 NEWLINE = START  # a subword model has the id and no use for it here
 LEVELS = {"char": 4096, "word": 20_000, "subword": 4000}  # and the size of a vocabulary by default
@@ -23,8 +23,8 @@ _LEARNT = 64 << 20  # bytes of text that a vocabulary is learnt from
 _SPECIAL = (b"", "\ufffd".encode(), b"\n", b"")
 # A word or a number or one mark, with the space before it; a line break; other white space.
 _WORD = r"( ?\pL[\pL\pM'’]*| ?\pN+| ?[^\s\pL\pN\x1f]|\n|[^\S\n\x1f]+)"
+_NORMALISED_WORD = r"( ?[^\s\x1f]+|\n)"
 _BORDER = "\x1f"
-_LETTER = r"^ ?[\pL\pN'’-].*"
 
 
 class Tokens(tf.Module):
@@ -33,20 +33,23 @@ class Tokens(tf.Module):
     Args:
         level: "char", "word" or "subword".
         vocabulary: What `learn` returned.
+        normalised: Whether lines are normalised as by `rnnapps.text.normalise` and begin with a space, so that the
+            words of the level "word" are those of the word models of this library.
 
     Attributes:
         pieces: The text of each id, bytes.
         size: Their number.
     """
 
-    def __init__(self, level: str, vocabulary: Sequence[str]) -> None:
+    def __init__(self, level: str, vocabulary: Sequence[str], normalised: bool = False) -> None:
         super().__init__()
-        self.level, self.vocabulary = level, tuple(vocabulary)
+        self.level, self.vocabulary, self.normalised = level, tuple(vocabulary), normalised
+        self.spaced_lines = normalised or level == "subword"  # whether a line begins with a space that is not there
         self.subwords = Subwords.from_text(self.vocabulary[0]) if level == "subword" else None
         self.pieces = self._pieces()
         self.size = len(self.pieces)
         with tf.init_scope():
-            numbers = tf.constant([NEWLINE, *range(self.first, self.size)])
+            numbers = tf.constant([NEWLINE, *range(_first(level), self.size)])
             names = tf.constant(["\n", *self.vocabulary]) if level != "subword" else tf.as_string(numbers)
             entries = tf.lookup.KeyValueTensorInitializer(names, numbers)
             self._ids = tf.lookup.StaticHashTable(entries, UNKNOWN)
@@ -59,11 +62,6 @@ class Tokens(tf.Module):
         own = [piece.encode() for piece in self.vocabulary]
         return [*_SPECIAL, *([bytes([number]) for number in range(_BYTES)] if self.level == "char" else []), *own]
 
-    @property
-    def first(self) -> int:
-        """The id of the first piece of the vocabulary."""
-        return len(_SPECIAL) + (_BYTES if self.level == "char" else 0)
-
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Token ids, without `END`.
 
@@ -73,26 +71,37 @@ class Tokens(tf.Module):
         Returns:
             Ragged int32 `(batch, None)`.
         """
+        if self.normalised:
+            texts = normalised_lines(texts)
         if self.level == "char":
             return self._characters(texts)
         return self._words(texts) if self.level == "word" else self._subwords(texts)
 
-    def decode(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+    def decode(self, ids: tf.Tensor | tf.RaggedTensor, after: tf.Tensor | None = None) -> tf.Tensor:
         """The texts that ids spell, string `(batch,)`, always valid UTF-8.
 
         Args:
             ids: Int32, ragged or dense `(batch, time)`; `PAD` and `END` spell nothing.
+            after: What stands before them, string `(batch,)`; None for nothing.
         """
         pieces = tf.gather(tf.constant(self.pieces), ids)
         if isinstance(pieces, tf.RaggedTensor):
             pieces = pieces.to_tensor(default_value="")
-        return self.readable(tf.strings.reduce_join(pieces, axis=-1))
+        return self.readable(tf.strings.reduce_join(pieces, axis=-1), after)
 
-    def readable(self, text: tf.Tensor) -> tf.Tensor:
+    def shown(self, ids: tf.Tensor) -> tf.Tensor:
+        """The text of each id, string of the shape of `ids`, valid UTF-8."""
+        return valid_utf8(tf.gather(tf.constant(self.pieces), ids))
+
+    def readable(self, text: tf.Tensor, after: tf.Tensor | None = None) -> tf.Tensor:
         """Joined pieces as text: bytes that spell no character become U+FFFD, a line loses its first space."""
-        if self.level == "subword":
-            text = tf.strings.regex_replace(text, "(^|\n) ", r"\1")
-        return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
+        if self.spaced_lines:
+            text = tf.strings.regex_replace(text, "\n ", "\n")
+            begun = tf.strings.regex_replace(text, "^ ", "")
+            space = r"\s" if self.normalised else r"\n"  # a normalised text has lost the space at its end
+            within_line = False if after is None else tf.strings.regex_full_match(after, f"(?s).*[^{space}]")
+            text = tf.where(within_line, text, begun)
+        return valid_utf8(text)
 
     def _characters(self, texts: tf.Tensor) -> tf.RaggedTensor:
         characters = tf.strings.unicode_split(texts, "UTF-8", errors="replace")
@@ -110,7 +119,7 @@ class Tokens(tf.Module):
         )
 
     def _words(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        words = split_words(texts)
+        words = split_words(texts, self.normalised)
         return words.with_values(self._ids.lookup(words.values))
 
     def _subwords(self, texts: tf.Tensor) -> tf.RaggedTensor:
@@ -121,32 +130,49 @@ class Tokens(tf.Module):
         breaks = tf.ragged.boolean_mask(tf.fill([tf.size(begins), 1], NEWLINE), begins[:, None])
         return lines.with_values(tf.concat([breaks, ids], axis=1)).merge_dims(1, 2)
 
-    def continues_word(self) -> np.ndarray:
-        """For each id whether it can stand within a word: it has letters or digits and no space before them."""
+    def of_letters(self, beginning: str = "") -> np.ndarray:
+        """For each id whether it is `beginning` and then letters or digits alone, so that it can be part of a word."""
         with tf.init_scope():
-            return tf.strings.regex_full_match(tf.constant(self.pieces), r"[\pL\pM\pN'’-]+").numpy()
+            return tf.strings.regex_full_match(tf.constant(self.pieces), rf"{beginning}[\pL\pM\pN'’-]+").numpy()
 
 
-def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
+def normalised_lines(texts: tf.Tensor) -> tf.Tensor:
+    """Normalises each line as `rnnapps.text.normalise` does, with a space before it: string, of the same shape.
+
+    Example:
+        >>> normalised_lines(tf.constant(["Great<br />film!\\n\\nYES"])).numpy().tolist()
+        [b' great film !\\n\\n yes']
+    """
+    lines = tf.strings.split(texts, "\n")
+    lines = lines.with_values(tf.strings.regex_replace(normalise(lines.values), r"^(\S)", r" \1"))
+    return tf.strings.reduce_join(lines, axis=-1, separator="\n")
+
+
+def split_words(texts: tf.Tensor, normalised: bool = False) -> tf.RaggedTensor:
     """Words, numbers, marks and line breaks, each with the space before it: ragged strings `(batch, None)`.
+
+    Args:
+        texts: String `(batch,)`.
+        normalised: Whether they are normalised, so that white space alone divides words.
 
     Example:
         >>> split_words(tf.constant(["It's 9 o'clock, sir!"])).to_list()
         [[b"It's", b' 9', b" o'clock", b',', b' sir', b'!']]
     """
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
-    texts = tf.strings.regex_replace(texts, _BORDER, " ")
-    parts = tf.strings.split(tf.strings.regex_replace(texts, _WORD, rf"\1{_BORDER}"), _BORDER)
+    texts = tf.strings.regex_replace(valid_utf8(texts), _BORDER, " ")
+    word = _NORMALISED_WORD if normalised else _WORD
+    parts = tf.strings.split(tf.strings.regex_replace(texts, word, rf"\1{_BORDER}"), _BORDER)
     return tf.ragged.boolean_mask(parts, parts != "")
 
 
-def learn(level: str, corpus: Corpus, size: int | None = None) -> list[str]:
+def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool = False) -> list[str]:
     """The vocabulary of a level: the most frequent characters or words of a text, or a subword model.
 
     Args:
         level: "char", "word" or "subword".
-        corpus: The training text. Of a large one every so many blocks are read.
+        corpus: The training text. Of a large one only every so many blocks count.
         size: The largest number of ids; None for the level's default.
+        normalised: See `Tokens`.
 
     Returns:
         Characters or words, the most frequent first; for subwords the model as one string.
@@ -157,24 +183,37 @@ def learn(level: str, corpus: Corpus, size: int | None = None) -> list[str]:
     """
     size = size or LEVELS[level]
     step = max(1, corpus.bytes // _LEARNT)
-    blocks = (block.text for number, block in enumerate(corpus.read()) if number % step == 0)
+    batches: Iterable[list[bytes]] = (
+        [block.text for block in blocks] for number, blocks in enumerate(batched(corpus.read())) if number % step == 0
+    )
+    if normalised:
+        batches = (normalised_lines(tf.constant(texts)).numpy().tolist() for texts in batches)
     if level == "subword":
-        lines = (line for text in blocks for line in text.splitlines())
+        lines = (line for texts in batches for text in texts for line in text.splitlines())
         return [Subwords(train_subwords(lines, size)).to_text()]
     counts: collections.Counter[str] = collections.Counter()
-    for text in blocks:
+    for texts in batches:
         if level == "char":
-            counts.update(text.decode("utf-8", errors="ignore"))
+            counts.update(b"".join(texts).decode("utf-8", errors="ignore"))
         else:
-            words = split_words(tf.constant([text])).values.numpy()
+            words = split_words(tf.constant(texts), normalised).values.numpy()
             counts.update(word.decode() for word in words.tolist())
     for special in ("\n", "\ufffd", "\0"):
         counts.pop(special, None)
     if not counts:
         raise DataError(f"{corpus.name}: has no characters in UTF-8; name a file of text")
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    own = len(_SPECIAL) + (_BYTES if level == "char" else 0)
-    return [piece for piece, _ in ranked[: max(1, size - own)]]
+    return [piece for piece, _ in ranked[: max(1, size - _first(level))]]
+
+
+def valid_utf8(texts: tf.Tensor) -> tf.Tensor:
+    """Texts in which U+FFFD replaces bytes that are not UTF-8."""
+    return tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+
+
+def _first(level: str) -> int:
+    """The id of the first piece of a vocabulary of characters or words."""
+    return len(_SPECIAL) + (_BYTES if level == "char" else 0)
 
 
 def _plain(piece: bytes) -> bytes:
@@ -184,4 +223,4 @@ def _plain(piece: bytes) -> bytes:
     return piece.replace("▁".encode(), b" ")
 
 
-__all__ = ["END", "LEVELS", "NEWLINE", "PAD", "UNKNOWN", "Tokens", "learn", "split_words"]
+__all__ = ["END", "LEVELS", "NEWLINE", "PAD", "UNKNOWN", "Tokens", "learn", "split_words", "valid_utf8"]

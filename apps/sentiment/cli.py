@@ -1,6 +1,7 @@
 """`rnn-sentiment`: what sentiment analysis declares. Commands import TensorFlow themselves: --help must be quick."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
 from rnnapps.datasets.sources import TextSource
@@ -37,12 +38,36 @@ class Options(RecurrentOptions):
     )
 
 
+@dataclass(frozen=True)
+class Training(TrainingOptions):
+    """How to train a classifier, and what it starts from."""
+
+    start_from: Path | None = option(
+        None, "Run of rnn-language --level word, whose embeddings and layers to start from.", metavar="RUN"
+    )
+    unfreeze_every: float = option(
+        0.0,
+        "--start-from: epochs before the next layer down from the top begins to learn.",
+        minimum=0,
+        metavar="EPOCHS",
+    )
+    layer_rate: float = option(
+        1.0, "--start-from: learning rate of each layer relative to that of the one above.", above=0, maximum=1
+    )
+    embeddings: Path | None = option(
+        None, "File of word vectors to start from: word2vec, GloVe or fastText.", metavar="FILE"
+    )
+    freeze_embeddings: float = option(
+        1.0, "--embeddings: epochs in which they stay as they are.", minimum=0, metavar="EPOCHS"
+    )
+
+
 TASK = Task(
     name="sentiment",
     summary="Sentiment analysis: train on labelled texts, evaluate, predict, export for TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=TrainingOptions(epochs=3, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=2),
+    training=Training(epochs=3, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=2),
     implementation="rnnapps.apps.sentiment.task",
     requests="rnnapps.apps.sentiment.requests",
     litert_input="word ids, int32 (1, words): line numbers of vocabulary.txt beside it, from 0",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rnnapps.errors import UserError
 from rnnapps.prediction.requests import TEXT, as_input
 
 
@@ -23,6 +24,13 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: objec
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: object) -> Iterator[Sequence[str]]:
     """Label, probability and the beginning of the text."""
     yield answer["label"], f"{answer['score']:.3f}", _shortened(row["text"])
+
+
+def check_config(config: Any) -> None:
+    """Refuses options of `train` that do not go together."""
+    how = config.training
+    if how.start_from is not None and how.embeddings is not None:
+        raise UserError("--start-from and --embeddings both bring embeddings: give one of them")
 
 
 def _shortened(text: str, width: int = 80) -> str:

@@ -4,6 +4,8 @@ import keras
 
 from rnnapps.apps.sentiment.data import batches as token_batches
 from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.apps.sentiment.pretrained import layer_rates as pretrained_rates
+from rnnapps.apps.sentiment.pretrained import start_from_language_model, start_from_vectors
 from rnnapps.apps.sentiment.report import assess, table
 from rnnapps.apps.sentiment.serving import about, endpoints, quantize, samples
 from rnnapps.cli import Objective, RunConfig
@@ -11,6 +13,7 @@ from rnnapps.datasets import BucketedBatches, LabelledTexts, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.options import as_json
 from rnnapps.text import vocabulary
+from rnnapps.training import LayerRate
 
 Model = SentimentClassifier
 
@@ -23,6 +26,20 @@ def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:
     if model.ngrams:
         model.ngrams.adapt(token_batches(model, train, config.training.batch_size).epoch(0))
     return model
+
+
+def start(model: SentimentClassifier, config: RunConfig) -> None:
+    """Takes over what a language model or a file of word vectors knows of the words."""
+    how = config.training
+    if how.start_from is not None:
+        start_from_language_model(model, how.start_from)
+    if how.embeddings is not None:
+        start_from_vectors(model, how.embeddings)
+
+
+def layer_rates(model: SentimentClassifier, config: RunConfig, steps: int) -> list[LayerRate]:
+    """The learning rates of pretrained layers."""
+    return pretrained_rates(model, config.training, steps)
 
 
 def batches(

@@ -40,13 +40,20 @@ def set_defaults(context: click.Context, values: Mapping[str, Any], source: str)
     context.default_map = {**(context.default_map or {}), **values}
 
 
-def _read(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
-    if path is None:
-        return
+def read_toml(path: Path, option: str) -> dict[str, Any]:
+    """The content of a TOML file that an option names.
+
+    Raises:
+        UserError: It cannot be read.
+    """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"--config {path}: no such file") from None
+        raise UserError(f"{option} {path}: no such file") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"--config {path}: {error}") from None
-    set_defaults(context, values, f"--config {path}")
+        raise UserError(f"{option} {path}: {error}") from None
+
+
+def _read(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        set_defaults(context, read_toml(path, "--config"), f"--config {path}")

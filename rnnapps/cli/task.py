@@ -19,7 +19,8 @@ The functions behind a task live in two modules, which commands import when they
 | `samples(model, split) -> dict[str, list[Request]]` | requests for the check and the warm-up; `split` may be None |
 
 and, where the task has them, `start(model, config)` (weights that a new run starts from),
-`callbacks(model, config, run) -> list` (Keras callbacks of training; `run` is the `RunFolder`),
+`layer_rates(model, config, steps) -> list[LayerRate]` (weights that learn more slowly or later; `steps` are those of
+an epoch), `callbacks(model, config, run) -> list` (Keras callbacks of training; `run` is the `RunFolder`),
 `finish(model, splits, config, report)` (pictures after training), `stream(model, row, decoding) -> Iterator[str]` (the
 answer of `predict` in a terminal, piece by piece as it is found), `draw(model, answered, decoding)` (a picture after
 `predict`) and `quantize(model, file, split) -> (accuracy before, after, examples)` (`export --quantize`).

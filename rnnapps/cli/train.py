@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -90,13 +91,7 @@ def train_run(
     splits = app.load(config.source)
     for line in app.summary(splits.values()):
         say(line)
-    model = app.make(config, splits["train"])
-    if not resume and hasattr(app, "start"):
-        app.start(model, config)
-    batches = app.batches(model, splits["train"], config, seed=config.source.seed)
-    validation = app.batches(model, splits["validation"], config)
-    objective = app.objective(model, splits["validation"], config)
-    history = _fit(task, model, batches, validation, run_dir, config, objective, resume, overwrite)
+    model, _, history = fit_model(task, config, splits, run_dir, resume=resume, overwrite=overwrite)
     run = history.run
     held_out = splits["test"] if "test" in splits else splits["validation"]
     metrics = app.assess(model, held_out, config.training.batch_size, task.evaluation(), run.report)
@@ -109,21 +104,50 @@ def train_run(
     click.echo(f"model and metrics: {run_dir}   plots: {run.report}")
 
 
-def _fit(
+class Trained(NamedTuple):
+    """What training has left.
+
+    Attributes:
+        model: The model, with the weights of its best epoch.
+        objective: What was minimised.
+        history: The `rnnapps.training.History`.
+    """
+
+    model: Any
+    objective: Objective
+    history: Any
+
+
+def fit_model(
     task: Task,
-    model: Any,
-    batches: Any,
-    validation: Any,
-    run_dir: Path,
     config: RunConfig,
-    objective: Objective,
-    resume: bool,
-    overwrite: bool,
-) -> Any:
-    """Compiles a model and trains it as the training options say; the `rnnapps.training.History`."""
+    splits: Mapping[str, Any],
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    watch: Callable[[Objective], Sequence[Any]] = lambda objective: (),
+) -> Trained:
+    """Makes a model and trains it as the options say.
+
+    Args:
+        task: The task.
+        config: What to train on, and how.
+        splits: The data: "train" and "validation".
+        run_dir: The run folder.
+        resume: Whether the run goes on.
+        overwrite: Whether to replace a run in `run_dir`.
+        watch: Makes Keras callbacks from the objective.
+    """
     from rnnapps import training
 
-    how = config.training
+    code, how = task.code(), config.training
+    model = code.make(config, splits["train"])
+    if not resume and hasattr(code, "start"):
+        code.start(model, config)
+    batches = code.batches(model, splits["train"], config, seed=config.source.seed)
+    validation = code.batches(model, splits["validation"], config)
+    objective = code.objective(model, splits["validation"], config)
     steps = how.epochs * batches.steps
     model.compile(
         training.optimizer(
@@ -133,19 +157,21 @@ def _fit(
             warmup_steps=steps // 20 if how.schedule == "cosine" else 0,
             clip_norm=how.clip_norm,
             weight_averaging=how.averaging or None,
+            layer_rates=code.layer_rates(model, config, batches.steps) if hasattr(code, "layer_rates") else (),
         ),
         loss=objective.loss,
         metrics=list(objective.metrics) or None,
         jit_compile=objective.jit_compile,
     )
     run = training.RunFolder(run_dir)
-    callbacks = list(task.code().callbacks(model, config, run)) if hasattr(task.code(), "callbacks") else []
+    callbacks = list(code.callbacks(model, config, run)) if hasattr(code, "callbacks") else []
+    callbacks += watch(objective)
     if how.gradient_flow:
         one_batch = next(iter(validation.epoch(0)))
         callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))
     if overwrite and not resume:
         training.remove_run(run_dir)  # not before everything else has gone well
-    return training.fit(
+    history = training.fit(
         model,
         batches,
         validation,
@@ -162,3 +188,4 @@ def _fit(
         reduce_on_plateau=training.ReduceOnPlateau() if how.schedule == "plateau" else None,
         callbacks=callbacks,
     )
+    return Trained(model, objective, history)

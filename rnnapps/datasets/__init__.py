@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnapps.datasets.bucketing import BucketedBatches, boundaries_for, bucket
-    from rnnapps.datasets.corpora import Corpus
+    from rnnapps.datasets.corpora import Block, Corpus, batched
     from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
     from rnnapps.datasets.loading import load_splits, summary
     from rnnapps.datasets.named_sets import NAMED_SETS
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAMED_SETS",
+    "Block",
     "BucketedBatches",
     "Corpus",
     "CorpusSource",
@@ -50,6 +51,7 @@ __all__ = [
     "TextSource",
     "TimeSeries",
     "absolute",
+    "batched",
     "boundaries_for",
     "bucket",
     "load_splits",
@@ -58,7 +60,7 @@ __all__ = [
 
 _MODULES = {
     "bucketing": ("BucketedBatches", "boundaries_for", "bucket"),
-    "corpora": ("Corpus",),
+    "corpora": ("Block", "Corpus", "batched"),
     "examples": ("LabelledTexts", "Pairs", "Recordings", "Split"),
     "loading": ("load_splits", "summary"),
     "named_sets": ("NAMED_SETS",),

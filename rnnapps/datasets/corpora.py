@@ -56,9 +56,6 @@ class Corpus:
     rejected: tuple[Rejected, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        return self.bytes
-
     def beginning(self, size: int) -> Corpus:
         """The first `size` bytes, or a few less."""
         if size >= self.bytes:
@@ -159,6 +156,20 @@ def _cut(text: bytes, at: int) -> int:
     while at < len(text) and text[at] & 0xC0 == 0x80:  # within a character
         at += 1
     return at
+
+
+def batched(blocks: Iterable[Block]) -> Iterator[list[Block]]:
+    """Blocks in lists of about `BLOCK` bytes, so that short documents are worked on together."""
+    batch: list[Block] = []
+    size = 0
+    for block in blocks:
+        batch.append(block)
+        size += len(block.text)
+        if size >= BLOCK:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _of_files(paths: Sequence[Path], name: str, split: str) -> Corpus:

@@ -68,7 +68,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     if splits is not None and not splits:
         return {}
     dataset = dataset_of(source)
-    own = bool(paths_of(source)) if isinstance(source, CorpusSource) else _is_own(source, dataset)
+    own = _is_own(source, dataset)
     if not own:
         _check_name(dataset or "")
     if dataset is not None:
@@ -83,6 +83,8 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
 
 
 def _is_own(source: Source, dataset: str | None) -> bool:
+    if isinstance(source, CorpusSource):
+        return bool(paths_of(source))
     return dataset is None or is_path(dataset, kind_of(source))
 
 

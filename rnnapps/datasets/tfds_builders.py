@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import absl.logging
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets.named_sets import NAMED_SETS, Kind, names
@@ -91,6 +92,42 @@ def parts_to_read(
     for split in splits:
         read.setdefault(split if split in present else "train", []).append(split)
     return read, tuple(split for split in SPLITS if split not in present)
+
+
+def feature_named(
+    builder: tfds.core.DatasetBuilder,
+    wanted: str,
+    kind: str,
+    fits: Callable[[tfds.features.FeatureConnector], bool],
+    needed: str,
+) -> str:
+    """The feature called `wanted`; where that is the default, so nobody chose it, also the only one that fits.
+
+    Args:
+        builder: The builder.
+        wanted: What the option `--KIND-column` says.
+        kind: What the feature is for: the default of that option, such as "text".
+        fits: Whether a feature can be used.
+        needed: The sets that have such a feature, for the error where this one has none.
+
+    Raises:
+        DataError: There is no such feature.
+    """
+    name = builder.info.full_name
+    found = [key for key, feature in dict(builder.info.features or {}).items() if fits(feature)]
+    if wanted in found:
+        return wanted
+    if not found:
+        raise DataError(f"{name}: has no {kind} feature; only {needed} can be used")
+    if len(found) == 1 and wanted == kind:
+        return found[0]
+    raise DataError(f"{name}: there is no {kind} feature {wanted!r}; name one with --{kind}-column: {', '.join(found)}")
+
+
+def is_text(feature: tfds.features.FeatureConnector) -> bool:
+    """Whether a feature is one string."""
+    spec = feature.get_tensor_spec()
+    return isinstance(spec, tf.TensorSpec) and spec.shape == () and spec.dtype == tf.string
 
 
 def _not_found(name: str, error: Exception, kind: Kind) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets.corpora import Corpus, chosen, of_documents
 from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.sources import CorpusSource
 from rnnapps.datasets.splits import SPLITS
-from rnnapps.datasets.tfds_builders import prepared
+from rnnapps.datasets.tfds_builders import feature_named, is_text, prepared
 
 
 def read_tfds_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dict[str, Corpus]:
@@ -27,16 +26,7 @@ def read_tfds_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dic
     """
 
     def text(builder: tfds.core.DatasetBuilder) -> str:
-        features = dict(builder.info.features or {})
-        found = [name for name, feature in features.items() if _is_text(feature)]
-        if source.text_column in found:
-            return source.text_column
-        if len(found) == 1 and source.text_column == "text":
-            return found[0]
-        raise DataError(
-            f"{source.dataset}: has no text {source.text_column!r}; "
-            + (f"name one with --text-column: {', '.join(found)}" if found else "take a set with text")
-        )
+        return feature_named(builder, source.text_column, "text", is_text, "sets with text")
 
     builder = prepared(source.dataset, source.data_dir, "corpora", text)
     feature = text(builder)
@@ -44,18 +34,19 @@ def read_tfds_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dic
     if "train" not in present:
         raise DataError(f"{source.dataset}: has no train split, only {', '.join(present)}")
     version = hashlib.sha256(f"{builder.info.full_name} {feature}".encode()).hexdigest()
-    parts = {
-        split: Corpus(
-            of_documents(_documents(builder, split, feature)),
-            _size(builder, split, feature),
-            f"{version} {split}",
-            source.dataset,
-            split,
-        )
-        for split in SPLITS
-        if split in present
-    }
+    parts = {}
+    measured = _measured(present, SPLITS if splits is None else splits)
+    for split in (split for split in SPLITS if split in present):
+        documents = _documents(builder, split, feature)
+        size = sum(map(len, documents())) if split in measured else 0
+        parts[split] = Corpus(of_documents(documents), size, f"{version} {split}", source.dataset, split)
     return chosen(parts, splits, source)
+
+
+def _measured(present: Sequence[str], wanted: Sequence[str]) -> set[str]:
+    """The splits whose size must be known, which takes reading them: those wanted, and those that stand for them."""
+    validates = {"validation"} if "validation" in present else {"train"}
+    return {*wanted, *(validates if not {"validation", "test"} <= set(present) else ())}
 
 
 def _documents(builder: tfds.core.DatasetBuilder, split: str, feature: str) -> Callable[[], Iterator[bytes]]:
@@ -66,12 +57,3 @@ def _documents(builder: tfds.core.DatasetBuilder, split: str, feature: str) -> C
             yield from batch
 
     return documents
-
-
-def _size(builder: tfds.core.DatasetBuilder, split: str, feature: str) -> int:
-    return sum(map(len, _documents(builder, split, feature)()))
-
-
-def _is_text(feature: tfds.features.FeatureConnector) -> bool:
-    spec = feature.get_tensor_spec()
-    return isinstance(spec, tf.TensorSpec) and spec.shape == () and spec.dtype == tf.string

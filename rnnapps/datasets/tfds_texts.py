@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets.examples import LabelledTexts
 from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.sources import TextSource
 from rnnapps.datasets.splits import SPLITS, hold_out
-from rnnapps.datasets.tfds_builders import parts_to_read, prepared
+from rnnapps.datasets.tfds_builders import feature_named, is_text, parts_to_read, prepared
 
 _BATCH = 2048
+_NEEDED = "sets of labelled texts"
 
 
 def read_tfds_texts(source: TextSource, splits: Sequence[str] | None) -> dict[str, LabelledTexts]:
@@ -31,8 +31,8 @@ def read_tfds_texts(source: TextSource, splits: Sequence[str] | None) -> dict[st
     name = source.dataset
 
     def columns(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
-        text = _feature(builder, source.text_column, "text", "--text-column", _is_text)
-        return text, _feature(builder, source.label_column, "label", "--label-column", _is_label)
+        text = feature_named(builder, source.text_column, "text", is_text, _NEEDED)
+        return text, feature_named(builder, source.label_column, "label", _is_label, _NEEDED)
 
     builder = prepared(name, source.data_dir, "texts", columns)
     text, label = columns(builder)
@@ -67,29 +67,5 @@ def _decoded(builder: tfds.core.DatasetBuilder, part: str, text: str, label: str
     return texts, np.concatenate(labels)
 
 
-def _is_text(feature: tfds.features.FeatureConnector) -> bool:
-    spec = feature.get_tensor_spec()
-    return isinstance(spec, tf.TensorSpec) and spec.shape == () and spec.dtype == tf.string
-
-
 def _is_label(feature: tfds.features.FeatureConnector) -> bool:
     return isinstance(feature, tfds.features.ClassLabel)
-
-
-def _feature(
-    builder: tfds.core.DatasetBuilder,
-    wanted: str,
-    kind: str,
-    option: str,
-    fits: Callable[[tfds.features.FeatureConnector], bool],
-) -> str:
-    """The feature called `wanted`; where that is the default, so nobody chose it, also the only one that fits."""
-    name = builder.info.full_name
-    found = [key for key, feature in dict(builder.info.features or {}).items() if fits(feature)]
-    if wanted in found:
-        return wanted
-    if not found:
-        raise DataError(f"{name}: has no {kind} feature; only sets of labelled texts can be used")
-    if len(found) == 1 and wanted == kind:
-        return found[0]
-    raise DataError(f"{name}: there is no {kind} feature {wanted!r}; name one with {option}: {', '.join(found)}")

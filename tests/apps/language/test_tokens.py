@@ -1,11 +1,14 @@
 """Characters, words and subwords: nothing is lost on the way to ids and back."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnnapps.apps.language.token_file import tokenized
 from rnnapps.apps.language.tokens import END, NEWLINE, UNKNOWN, Tokens, learn, split_words
 from rnnapps.datasets import Corpus
 from rnnapps.datasets.corpora import of_documents
+from rnnapps.text import normalise
 
 TEXT = "The cat's 2 dogs — été!\n\nA dog, two  dogs; film noir.\n" * 20
 STRANGE = ["", " ", "\n", "été", "é", "🎉 电影", "a\x00b", "\x1f", "tabs\tand\n\nbreaks\n", "The dogs!"]
@@ -58,10 +61,34 @@ def test_words_take_the_space_before_them():
 
 @pytest.mark.parametrize("text", ["A dog, two dogs;\nfilm\n\nnoir.", "é", "\n", "two\n"])
 def test_subwords_come_back_with_their_line_breaks(text):
-    pytest.importorskip("sentencepiece")
-    pytest.importorskip("tensorflow_text")
     tokens = Tokens("subword", learn("subword", corpus(TEXT), 512))
     assert tokens.decode(tokens.encode(tf.constant([text])))[0].numpy().decode() == text
+
+
+def test_normalised_words_are_those_of_the_word_models():
+    text = "It's a self-made FILM!<br />\nGreat (really)"
+    tokens = Tokens("word", learn("word", corpus(text), normalised=True), normalised=True)
+    words = [tokens.pieces[number].decode().strip() for number in ids(tokens, text)]
+    assert [word for word in words if word] == normalise(tf.constant(text)).numpy().decode().split()
+    assert tokens.decode(tokens.encode(tf.constant([text])))[0].numpy().decode() == (
+        "it's a self-made film !\ngreat ( really )"
+    )
+
+
+def test_a_text_keeps_its_first_space_within_a_line():
+    tokens = Tokens("word", learn("word", corpus("a good film"), normalised=True), normalised=True)
+    encoded = tokens.encode(tf.constant(["film"] * 4))
+    texts = tokens.decode(encoded, after=tf.constant(["A good", "A good ", "", "Good\n"])).numpy().tolist()
+    assert texts == [b" film", b"film", b"film", b"film"]
+
+
+def test_a_token_file_has_an_end_after_each_document():
+    documents = ["The dog", "two\n" * 400_000, "é"]  # the second is more than a block
+    tokens = Tokens("char", learn("char", corpus(TEXT)))
+    file = tokenized(tokens, corpus(*documents))
+    expected = [number for document in documents for number in (*ids(tokens, document), END)]
+    np.testing.assert_array_equal(file.ids, expected)
+    assert (file.characters, file.words) == (sum(map(len, documents)), 2 + 400_000 + 1)
 
 
 def test_an_end_spells_nothing():

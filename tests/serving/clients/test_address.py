@@ -128,3 +128,32 @@ def test_a_model_without_a_proper_name_is_one_line(model):
 def test_a_version_that_no_server_has_is_one_line(version):
     with pytest.raises(ServerError, match=f"--model-version must be from 0 to {2**63 - 1}, got {version}"):
         connect("http://localhost:1", "echo", version=version)
+
+
+@pytest.mark.parametrize(
+    ("url", "fix"),
+    [
+        ("http://localhost", "no port; TensorFlow Serving's is http://localhost:8501"),
+        ("grpc://[::1]:", r"no port; TensorFlow Serving's is grpc://\[::1\]:8500"),
+        (
+            "http://host:1/v1/models/sentiment",
+            "give the address only, http://host:1, and the model's name with --model",
+        ),
+        ("http://host:1/proxy/v1/models/a:predict", "give the address only, http://host:1/proxy, and"),
+        ("grpc://host:1/sentiment", "give the address only, grpc://host:1, and"),
+    ],
+)
+def test_an_address_with_too_little_or_too_much_says_how_to_fix_it(url, fix):
+    with pytest.raises(ServerError, match=fix):
+        connect(url, "echo")
+
+
+def test_a_proxy_may_have_a_path_and_need_no_port():
+    for url in ("https://host", "http://host:1/", "http://host:1/proxy", "grpc://localhost:1/"):
+        connect(url, "echo").close()
+
+
+@pytest.mark.parametrize("url", ["localhost:8500", "ftp://host:1", "http://", "grpc://host:port", "http://[::1", ""])
+def test_an_address_that_is_none_is_named(url):
+    with pytest.raises(ServerError, match="not an address such as grpc://localhost:8500"):
+        connect(url, "echo")

@@ -20,7 +20,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from rnnapps.serving.clients.client import connect
 from rnnapps.serving.clients.errors import BadRequest, ServerError, reason
-from rnnapps.serving.clients.tensors import from_proto, to_proto
+from rnnapps.serving.clients.tensors import to_proto
 from tests.serving.model_server import serve
 
 REQUESTS = int(os.environ.get("RNNAPPS_TEST_REQUESTS", "800"))  # 10,000 for the whole proof
@@ -207,35 +207,6 @@ def test_what_a_server_says_is_fit_for_a_terminal():
     assert len(reason("x" * 10_000_000)) < 400
 
 
-@pytest.mark.parametrize(
-    ("url", "mend"),
-    [
-        ("http://localhost", "no port; TensorFlow Serving's is http://localhost:8501"),
-        ("grpc://[::1]:", r"no port; TensorFlow Serving's is grpc://\[::1\]:8500"),
-        (
-            "http://host:1/v1/models/sentiment",
-            "give the address only, http://host:1, and the model's name with --model",
-        ),
-        ("http://host:1/proxy/v1/models/a:predict", "give the address only, http://host:1/proxy, and"),
-        ("grpc://host:1/sentiment", "give the address only, grpc://host:1, and"),
-    ],
-)
-def test_an_address_with_too_little_or_too_much_gets_its_mend(url, mend):
-    with pytest.raises(ServerError, match=mend):
-        connect(url, "echo")
-
-
-def test_a_proxy_may_have_a_path_and_need_no_port():
-    for url in ("https://host", "http://host:1/", "http://host:1/proxy", "grpc://localhost:1/"):
-        connect(url, "echo").close()
-
-
-@pytest.mark.parametrize("url", ["localhost:8500", "ftp://host:1", "http://", "grpc://host:port", "http://[::1", ""])
-def test_an_address_that_is_none_is_named(url):
-    with pytest.raises(ServerError, match="not an address such as grpc://localhost:8500"):
-        connect(url, "echo")
-
-
 def test_a_connection_that_the_server_closed_is_opened_again(model_folder):
     with serve({"echo": model_folder}) as first:
         port = urlsplit(first.rest).port
@@ -356,34 +327,6 @@ def test_the_server_speaks_rest_as_documented(server):
     assert (found["model_spec"]["version"], inputs["text"]["dtype"]) == ("3", "DT_STRING")
     assert rest(server, "/v1/models/nobody:predict", row)[0] == 404
     assert rest(server, "/v1/models/nobody")[0] == 404
-
-
-ARRAYS = [
-    np.array([[1.5, np.nan], [np.inf, -0.0]], np.float32),
-    np.array(3.25),
-    np.zeros((0, 4), np.float32),
-    np.arange(-4, 4, dtype=np.int8).reshape(2, 2, 2),
-    *(
-        np.array([0, 1, 255], kind)
-        for kind in (np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint32, np.uint64)
-    ),
-    np.array([[True], [False]]),
-    np.array([1.5, 65504, np.nan], np.float16),
-    np.array([b"\xff\x00", b""], object),
-]
-
-
-@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{list(array.shape)}")
-def test_arrays_become_tensorflows_messages_and_come_back(array):
-    np.testing.assert_array_equal(tf.make_ndarray(to_proto(array)), array)
-    np.testing.assert_array_equal(from_proto(tf.make_tensor_proto(array)), array)
-    assert from_proto(to_proto(array)).dtype == array.dtype
-
-
-def test_values_that_stand_for_all_that_follow_are_read():
-    assert from_proto(tf.make_tensor_proto(7.0, shape=[2, 3])).tolist() == [[7] * 3] * 2
-    short = tf.make_tensor_proto(np.array([1, 2], np.int32), shape=[4])
-    np.testing.assert_array_equal(from_proto(short), tf.make_ndarray(short))
 
 
 CLIENT = """

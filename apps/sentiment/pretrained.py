@@ -1,0 +1,118 @@
+"""What a classifier starts from: a language model of the same words, or word vectors that others have trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnapps import training
+from rnnapps.apps.sentiment.cli import Training
+from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.cli.output import say
+from rnnapps.errors import UserError
+from rnnapps.layers import Bidirectional
+from rnnapps.text import END, read_vectors
+
+_WORDS = 2  # ids of the classifier before its first word
+
+
+def start_from_language_model(model: SentimentClassifier, run: Path) -> None:
+    """Takes over a language model's embeddings and the forward layers that read what its layers read.
+
+    Layers that read backwards keep their random weights, and so do the layers above a bidirectional one.
+
+    Args:
+        model: A built classifier.
+        run: A run of `rnn-language train --level word`.
+
+    Raises:
+        UserError: It is no such run, or its layers are not as wide as those of the classifier.
+
+    Reference:
+        Dai and Le, Semi-supervised sequence learning, NIPS 2015.
+    """
+    config, arrays = training.load_arrays(training.open_run(run))
+    if "level" not in config or "vocabulary" not in config:
+        raise UserError(f"--start-from {run}: is not a run of rnn-language")
+    if config["level"] != "word":
+        raise UserError(
+            f"--start-from {run}: its language model reads {config['level']}s; train one with"
+            " rnn-language train --level word --normalised"
+        )
+    _check_shape(model, run, config)
+    scale = config["embedding_units"] ** 0.5 if config["tied"] else 1.0  # as the language model reads them
+    rows: dict[str, int] = {}
+    for number, piece in enumerate(config["vocabulary"]):
+        rows.setdefault(piece.strip(), END + 1 + number)  # the most frequent form of a word comes first
+    found = np.array([rows.get(word, 0) for word in model.vocabulary])
+    _put_embeddings(model, found > 0, arrays["embedding/vars/0"][found] * scale, f"the language model in {run}")
+    for number, layer in enumerate(model.recurrent):
+        name = config["cell"] if config["cell"] != "rnn" else "simple_rnn"
+        path = f"layers/{name}{f'_{number}' if number else ''}/cell/vars/"
+        forward = layer.forward_layer if isinstance(layer, Bidirectional) else layer
+        forward.set_weights([arrays[f"{path}{place}"] for place in range(len(forward.get_weights()))])
+        if forward is not layer:
+            break
+
+
+def start_from_vectors(model: SentimentClassifier, file: Path) -> None:
+    """Takes over word vectors that others have trained.
+
+    Args:
+        model: A built classifier.
+        file: See `rnnapps.text.read_vectors`.
+
+    Raises:
+        UserError: The file cannot be read, or its vectors are not as wide as the embeddings.
+    """
+    found = read_vectors(file, model.vocabulary)
+    width = found.vectors.shape[1]
+    if width != model.options.embedding_units:
+        raise UserError(
+            f"--embeddings {file}: has vectors of {width} numbers; use --embedding-units {width},"
+            f" got {model.options.embedding_units}"
+        )
+    _put_embeddings(model, found.known, found.vectors, str(file))
+
+
+def layer_rates(model: SentimentClassifier, how: Training, steps: int) -> list[training.LayerRate]:
+    """How quickly layers with pretrained weights learn, and from when on.
+
+    Args:
+        model: The classifier.
+        how: The options.
+        steps: Training steps of an epoch.
+
+    Reference:
+        Howard and Ruder, Universal language model fine-tuning for text classification, ACL 2018.
+    """
+    embedding = model.embedding.trainable_weights
+    if how.start_from is None:
+        frozen = round(how.freeze_embeddings * steps) if how.embeddings else 0
+        return [training.LayerRate(embedding, frozen_steps=frozen)] if frozen else []
+    layers = [layer.trainable_weights for layer in reversed(model.recurrent)]
+    return [
+        training.LayerRate(weights, how.layer_rate**depth, round(how.unfreeze_every * depth * steps))
+        for depth, weights in enumerate([*layers, embedding], start=1)
+    ]
+
+
+def _check_shape(model: SentimentClassifier, run: Path, config: dict[str, Any]) -> None:
+    wanted = {name: config[name] for name in ("cell", "units", "embedding_units")}
+    if not model.options.bidirectional:
+        wanted["layers"] = config["layers"]
+    if any(getattr(model.options, name) != value for name, value in wanted.items()):
+        options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in wanted.items())
+        raise UserError(f"--start-from {run}: the classifier must be shaped like the language model: use {options}")
+
+
+def _put_embeddings(model: SentimentClassifier, known: np.ndarray, vectors: np.ndarray, origin: str) -> None:
+    """Puts the vectors of known words into the embeddings and says how many there are."""
+    if not known.any():
+        raise UserError(f"{origin}: has none of the {len(known):,} words of the training texts")
+    table = model.embedding.get_weights()[0]
+    table[_WORDS:][known] = vectors[known]
+    model.embedding.set_weights([table])
+    say(f"embeddings of {known.sum():,} of {len(known):,} words ({known.mean():.1%}) come from {origin}")

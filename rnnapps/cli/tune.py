@@ -1,0 +1,323 @@
+"""`tune`: a search for the options that train the model which is best on the validation split."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rnnapps.cli.app import Command
+from rnnapps.cli.config import config_option
+from rnnapps.cli.options import COUNT, PATH, click_options, collected
+from rnnapps.cli.output import say
+from rnnapps.cli.run_config import RunConfig
+from rnnapps.cli.search_space import Dimension, search_space, with_values
+from rnnapps.cli.study_pictures import draw_study
+from rnnapps.cli.task import Objective, Task
+from rnnapps.cli.train import fit_model
+from rnnapps.errors import Stopped, UserError
+from rnnapps.extras import from_extra
+from rnnapps.files import remove_folder, replacing, write_csv
+
+if TYPE_CHECKING:
+    import optuna
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_HEARTBEAT, _DEAD_AFTER = 10, 60  # seconds: how often a process says that its trial goes on, and when it is given up
+_SHOWN = 5  # trials in the table
+
+
+class _Duration(click.ParamType):
+    """A time such as "90s", "30m" or "2h", in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        number, unit = (value[:-1], value[-1]) if value[-1:] in _SECONDS else (value, "s")
+        try:
+            seconds = float(number) * _SECONDS[unit]
+        except ValueError:
+            seconds = math.nan
+        if not 0 < seconds < math.inf:
+            self.fail(f"expected a time such as 90s, 30m or 2h, got {value!r}", parameter, context)
+        return seconds
+
+
+def tune_command(task: Task) -> click.Command:
+    """The command `tune` of a task."""
+
+    def tune(
+        study: Path,
+        resume: bool,
+        trials: int,
+        budget: float | None,
+        space: Path | None,
+        sampler: str,
+        pruner: str,
+        storage: str | None,
+        **values: Any,
+    ) -> None:
+        config = RunConfig(*(collected(kind, values) for kind in (task.source, task.model, task.training)))
+        if hasattr(task.asking(), "check_config"):
+            task.asking().check_config(config)
+        dimensions = search_space(space, config)
+        found = _study(study, storage, resume, sampler, pruner, dimensions, task, config)
+        _search(found, study, task, config, dimensions, trials, budget)
+
+    return Command(
+        "tune",
+        callback=tune,
+        params=[
+            *click_options(task.source),
+            *click_options(task.model),
+            click.Option(
+                ["--study"],
+                type=PATH,
+                default=Path("studies", task.name),
+                show_default=True,
+                help="Folder for everything that the search leaves; its name is that of the study.",
+            ),
+            click.Option(["--resume"], is_flag=True, help="Go on with a study, or work on it beside other processes."),
+            click.Option(
+                ["--trials"], type=COUNT, default=20, show_default=True, help="Trials of all processes together."
+            ),
+            click.Option(["--budget"], type=_Duration(), metavar="TIME", help="Stop after this time, such as 30m."),
+            click.Option(
+                ["--space"], type=PATH, metavar="FILE", help="TOML file with the options to vary and their values."
+            ),
+            click.Option(
+                ["--sampler"],
+                type=click.Choice(["tpe", "random", "grid"]),
+                default="tpe",
+                show_default=True,
+                help="How values are chosen.",
+            ),
+            click.Option(
+                ["--pruner"],
+                type=click.Choice(["hyperband", "median", "none"]),
+                default="hyperband",
+                show_default=True,
+                help="Which trials are stopped early by their validation curve.",
+            ),
+            click.Option(
+                ["--storage"],
+                metavar="URL",
+                help="Database that processes and machines share.  [default: sqlite, in the folder of the study]",
+            ),
+            config_option(),
+            *click_options(task.training),
+        ],
+        help="Search for the options with the best result on the validation split. The test split is not read.",
+    )
+
+
+def _study(
+    folder: Path,
+    storage: str | None,
+    resume: bool,
+    sampler: str,
+    pruner: str,
+    dimensions: Sequence[Dimension],
+    task: Task,
+    config: RunConfig,
+) -> optuna.Study:
+    """A new study, or one that is there already and about the same."""
+    optuna = from_extra("optuna", extra="tune", purpose="tune")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    samplers: dict[str, Callable[[], Any]] = {
+        "tpe": lambda: optuna.samplers.TPESampler(seed=config.source.seed if not resume else None),
+        "random": lambda: optuna.samplers.RandomSampler(seed=config.source.seed if not resume else None),
+        "grid": lambda: optuna.samplers.GridSampler({axis.name: axis.grid() for axis in dimensions}),
+    }
+    pruners = {
+        "hyperband": lambda: optuna.pruners.HyperbandPruner(max_resource=config.training.epochs),
+        "median": lambda: optuna.pruners.MedianPruner(),
+        "none": lambda: optuna.pruners.NopPruner(),
+    }
+    chosen, pruning = samplers[sampler](), pruners[pruner]()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna calls the heartbeat experimental
+            database = optuna.storages.RDBStorage(
+                storage or f"sqlite:///{folder.absolute()}/study.db",
+                heartbeat_interval=_HEARTBEAT,
+                grace_period=_DEAD_AFTER,
+                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
+            )
+        known = folder.name in optuna.get_all_study_names(database)
+    except OSError as error:
+        raise UserError(f"--study {folder}: cannot be written: {error.strerror}; choose another folder") from None
+    except Exception as error:  # whatever a database and its driver raise
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"--storage {storage or folder / 'study.db'}: cannot be used: {reason}") from None
+    if known and not resume:
+        raise UserError(f"{folder} already holds a study: go on with --resume, or choose another --study")
+    if resume and not known:
+        raise UserError(f"{folder} holds no study to resume: check the path, or start one without --resume")
+    about = json.dumps([config.as_json(task), dimensions, sampler], sort_keys=True, default=str)
+    study = optuna.create_study(
+        storage=database, sampler=chosen, pruner=pruning, study_name=folder.name, load_if_exists=resume
+    )
+    if study.user_attrs.setdefault("about", about) != about:
+        raise UserError(f"{folder}: was started with other options or another --space; give the same ones")
+    study.set_user_attr("about", about)
+    return study
+
+
+def _search(
+    study: optuna.Study,
+    folder: Path,
+    task: Task,
+    config: RunConfig,
+    dimensions: Sequence[Dimension],
+    trials: int,
+    budget: float | None,
+) -> None:
+    optuna = from_extra("optuna", extra="tune", purpose="tune")
+    from rnnapps import datasets, training
+
+    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    began = time.monotonic()
+
+    def done() -> int:
+        return len(study.get_trials(deepcopy=False, states=states))
+
+    if done() >= trials:
+        raise UserError(f"{folder}: has {done()} trials already; give more than that with --trials, got {trials}")
+    config = RunConfig(datasets.absolute(config.source), config.model, config.training)
+    app = task.code()
+    splits = app.load(config.source, ["train", "validation"])
+    for line in app.summary(splits.values()):
+        say(line)
+
+    def objective(trial: optuna.Trial) -> float:
+        values = {dimension.name: dimension.suggested(trial) for dimension in dimensions}
+        say(f"trial {trial.number}: {_listed(values)}{_standing(study, done(), trials, began)}")
+        run_dir = folder / "trials" / f"{trial.number:05}"
+        if run_dir.exists():  # of a process that was killed before the database knew of the trial
+            remove_folder(run_dir)
+        watch = _watch(trial, None if budget is None else began + budget)
+        chosen = with_values(config, values, f"trial {trial.number}")
+        training.set_seed(config.source.seed)
+        try:
+            trained = fit_model(task, chosen, splits, run_dir, watch=watch)
+        except Stopped:
+            study.enqueue_trial(trial.params)
+            say(f"trial {trial.number} was interrupted and is to run again; go on with --resume", err=True)
+            raise
+        remove_folder(trained.history.run.checkpoints)  # a trial is not resumed
+        trial.set_user_attr("monitor", trained.objective.monitor)
+        trial.set_user_attr("value", trained.history.best_value)
+        if trained.history.stopped == "callback":
+            raise optuna.TrialPruned
+        if trained.history.best_value is None:
+            raise training.Diverged("no epoch had a finite result")
+        return _loss(trained.history.best_value, trained.objective)
+
+    try:
+        study.optimize(
+            objective,
+            timeout=budget,
+            catch=(training.Diverged,),
+            callbacks=[optuna.study.MaxTrialsCallback(trials, states=states)],
+        )
+    finally:
+        _leave(study, folder, task, config)
+
+
+def _watch(trial: optuna.Trial, deadline: float | None) -> Callable[[Objective], list[Any]]:
+    """A callback of training that tells the trial of each epoch, and stops it where the pruner or the time says so."""
+    import keras
+
+    def watch(objective: Objective) -> list[Any]:
+        class Watch(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+                trial.report(_loss((logs or {})[objective.monitor], objective), epoch)
+                last = epoch + 1 == self.params["epochs"]
+                late = deadline is not None and time.monotonic() > deadline
+                if not last and (late or trial.should_prune()):
+                    self.model.stop_training = True
+
+        return [Watch()]
+
+    return watch
+
+
+def _loss(value: float, objective: Objective) -> float:
+    """What the study minimises."""
+    return -value if objective.mode == "max" else value
+
+
+def _standing(study: optuna.Study, done: int, trials: int, began: float) -> str:
+    """How far the search is, for the line that begins a trial."""
+    text = f"  ({done} of {trials} done"
+    if best := _best(study):
+        text += f", best {best[0].user_attrs['monitor']} {best[0].user_attrs['value']:.4f} by trial {best[0].number}"
+    own = [trial.duration.total_seconds() for trial in study.get_trials(deepcopy=False) if trial.duration]
+    if own:
+        text += f", about {max(1, round((trials - done) * sum(own) / len(own) / 60))} min left in one process"
+    return text + ")"
+
+
+def _best(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials that trained to their end, the best first."""
+    optuna = from_extra("optuna", extra="tune", purpose="tune")
+    found = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    return sorted(found, key=lambda trial: trial.value)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
+    )
+
+
+def _leave(study: optuna.Study, folder: Path, task: Task, config: RunConfig) -> None:
+    """Writes what the search has found: a table, the best options, and pictures."""
+    rows = [
+        {
+            "trial": trial.number,
+            "state": trial.state.name.lower(),
+            "value": trial.user_attrs.get("value"),
+            "seconds": trial.duration and round(trial.duration.total_seconds(), 1),
+            **trial.params,
+        }
+        for trial in study.get_trials(deepcopy=False)
+    ]
+    write_csv(folder / "trials.csv", rows)
+    best = _best(study)
+    if not best:
+        say(f"no trial was trained to its end; trials: {folder / 'trials.csv'}", err=True)
+        return
+    for trial in best[:_SHOWN]:
+        figure = f"{trial.user_attrs['monitor']} {trial.user_attrs['value']:.4f}"
+        say(f"{figure}  trial {trial.number}  {_listed(trial.params)}")
+    _write_best(best[0], folder, task, config)
+    draw_study(study, folder / "report")
+    say(f"best options: {folder / 'best.toml'}   pictures: {folder / 'report'}   trials: {folder / 'trials.csv'}")
+
+
+def _write_best(trial: optuna.trial.FrozenTrial, folder: Path, task: Task, config: RunConfig) -> None:
+    """The options of the best trial that are not the defaults, as `train --config` takes them."""
+    defaults = RunConfig(task.source(), task.model(), task.training).flat()
+    values = with_values(config, trial.params, f"trial {trial.number}").flat()
+    lines = [
+        f"# rnn-{task.name} train --config {folder / 'best.toml'}",
+        f"# {trial.user_attrs['monitor']} {trial.user_attrs['value']:.6g} in trial {trial.number}",
+    ]
+    lines += [
+        f"{name} = {json.dumps(value)}"
+        for name, value in values.items()
+        if value is not None and value != defaults[name]
+    ]
+    with replacing(folder / "best.toml") as partial:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,97 @@
+"""Word vectors that others have trained: word2vec, GloVe and fastText files."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+import numpy as np
+
+from rnnapps.errors import UserError
+from rnnapps.extras import from_extra
+
+_FASTTEXT = (793712314).to_bytes(4, "little")  # how a fastText model begins
+
+
+class WordVectors(NamedTuple):
+    """The vectors of some words.
+
+    Attributes:
+        vectors: Float32 `(words, width)`, zeros for a word without a vector.
+        known: Bool `(words,)`: which words have one.
+    """
+
+    vectors: np.ndarray
+    known: np.ndarray
+
+
+def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
+    """Reads the vectors of some words: as they are written, else capitalised or in capitals.
+
+    Args:
+        file: word2vec (text or binary), GloVe (text), fastText (`.vec` as text, or a model `.bin`, which also makes
+            vectors for words that it has not seen); compressed with gzip, too, if the name ends in `.gz`.
+        words: The words.
+
+    Raises:
+        UserError: The file is missing or none of these, or gensim is not installed.
+    """
+    found = _opened(file)
+    vectors = np.zeros((len(words), found.vector_size), np.float32)
+    known = np.zeros(len(words), bool)
+    for number, word in enumerate(words):
+        for form in (word, word.capitalize(), word.upper()):
+            if form in found.key_to_index:
+                vectors[number], known[number] = found[form], True
+                break
+        else:
+            if hasattr(found, "vectors_ngrams"):  # fastText: the mean of the vectors of its parts
+                vectors[number] = found[word]
+                known[number] = bool(vectors[number].any())
+    if not np.isfinite(vectors).all():
+        raise UserError(f"{file}: has vectors with numbers that are not finite; take another file")
+    return WordVectors(vectors, known)
+
+
+def _opened(file: Path) -> Any:
+    """The file's vectors as gensim holds them."""
+    if not file.is_file():
+        raise UserError(f"no such file: {file}; name one with vectors of word2vec, GloVe or fastText")
+    gensim = from_extra("gensim.models", extra="embeddings", purpose="--embeddings")
+    logging.getLogger("gensim").setLevel(logging.ERROR)
+    try:
+        with _stream(file) as content:
+            begin = content.readline(1 << 16)
+        if not begin:
+            raise ValueError("it is empty")
+        if begin.startswith(_FASTTEXT):
+            return gensim.fasttext.load_facebook_vectors(str(file))
+        header = begin.split()
+        has_header = len(header) == 2 and all(part.isdigit() for part in header)
+        load = gensim.KeyedVectors.load_word2vec_format
+        if not has_header:
+            return load(str(file), no_header=True)
+        return load(str(file), binary=_is_binary(file, int(header[1])), unicode_errors="replace")
+    except Exception as error:  # whatever gensim raises where a file is damaged or of another kind
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{file}: cannot be read as vectors of word2vec, GloVe or fastText: {reason}; check the file"
+        ) from None
+
+
+def _is_binary(file: Path, width: int) -> bool:
+    """Whether the line after the header is not a word and `width` numbers in text."""
+    with _stream(file) as content:
+        content.readline()
+        parts = content.readline(1 << 20).split()
+    try:
+        return len([float(part) for part in parts[-width:]]) != width
+    except ValueError:
+        return True
+
+
+def _stream(file: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(file)) if file.suffix == ".gz" else open(file, "rb")

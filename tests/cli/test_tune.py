@@ -1,0 +1,142 @@
+"""The search for options: from the space to the best ones, alone and in two processes, one of which is killed."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import optuna
+import pytest
+import tomllib
+
+from rnnapps.apps.sentiment.cli import TASK, main
+from rnnapps.cli.run_config import RunConfig
+from rnnapps.cli.search_space import Dimension, search_space, with_values
+from rnnapps.errors import UserError
+from tests.apps.contract import invoke
+from tests.apps.sentiment.test_cli import SMALL, write_reviews
+
+CONFIG = RunConfig(TASK.source(), TASK.model(), TASK.training)
+SPACE = 'units = [4, 8]\nlearning-rate = {low = 1e-3, high = 1e-1, log = true}\ntruncate = ["none", 4]\n'
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tune")
+    write_reviews(folder / "reviews.csv", 120)
+    (folder / "space.toml").write_text(SPACE)
+    return folder
+
+
+def options(data, study, *more):
+    fixed = ["tune", "--dataset", data / "reviews.csv", "--space", data / "space.toml", "--study", study]
+    return [*map(str, [*fixed, *SMALL, "--epochs", 2, "--pruner", "none", *more])]
+
+
+def trials(study):
+    with open(study / "trials.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_study_finds_options_that_train_takes_and_goes_on(data, tmp_path):
+    study = tmp_path / "study"
+    result = invoke(main, *options(data, study, "--trials", 2))
+    assert "trial 1: units" in result.stdout and "best val_loss" in result.stdout
+    found = trials(study)
+    assert [row["state"] for row in found] == ["complete", "complete"]
+    best = min(found, key=lambda row: float(row["value"]))
+    content = tomllib.loads((study / "best.toml").read_text())
+    assert content["units"] == int(best["units"])
+    history = list(csv.DictReader((study / "trials" / f"{int(best['trial']):05}" / "history.csv").open()))
+    assert min(float(row["val_loss"]) for row in history) == pytest.approx(float(best["value"]))
+    assert {path.name for path in (study / "report").iterdir()} == {
+        "history.png",
+        "importances.png",
+        "parallel_coordinates.png",
+    }
+    config = ["--config", study / "best.toml", "--run-dir", tmp_path / "run", "--epochs", 1]
+    invoke(main, "train", *config)
+    assert "already holds a study" in invoke(main, *options(data, study), code=2).stderr
+    assert "has 2 trials already" in invoke(main, *options(data, study, "--resume", "--trials", 2), code=2).stderr
+    other = options(data, study, "--resume", "--l2", 0.1)
+    assert "was started with other options" in invoke(main, *other, code=2).stderr
+    invoke(main, *options(data, study, "--resume", "--trials", 3))
+    assert len(trials(study)) == 3
+
+
+IN_SECONDS = "import rnnapps.cli.tune as t; t._HEARTBEAT, t._DEAD_AFTER = 1, 3\n"
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_study_and_a_kill_costs_one_trial(data, tmp_path):
+    study = tmp_path / "shared"
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/trials.db")
+
+    def process(*more):
+        code = IN_SECONDS + "from rnnapps.apps.sentiment.cli import main; main()"
+        arguments = options(data, study, "--trials", 4, "--storage", f"sqlite:///{tmp_path}/trials.db", *more)
+        return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True)
+
+    def running():
+        return [
+            trial
+            for summary in optuna.get_all_study_summaries(storage)
+            for trial in storage.get_all_trials(summary._study_id)
+            if trial.state is optuna.trial.TrialState.RUNNING and len(trial.params) == 3
+        ]
+
+    first = process()
+    deadline = time.monotonic() + 300
+    while not running() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    others = [process("--resume"), process("--resume")]
+    assert [other.wait() for other in others] == [0, 0]
+    states = [row["state"] for row in trials(study)]
+    assert states.count("fail") == 1
+    done = [row for row in trials(study) if row["state"] == "complete"]
+    assert len(done) in (4, 5)  # both may be in their last trial when the fourth ends
+    rates = [row["learning_rate"] for row in trials(study)]
+    assert rates.count(rates[0]) == 2  # the killed one's options ran again
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        ("", "names no option to vary"),
+        ("unitz = [1]", "unknown option 'unitz'"),
+        ("units = [0]", "units must be at least 1, got 0"),
+        ("units = 5", "units must be a list of values, or {low = ..., high = ...}, got 5"),
+        ("dropout = {low = 0.5, high = 0.2}", "dropout must have low < high, got 0.5 and 0.2"),
+        ("learning_rate = {low = 0.1, high = 0.2, base = 2}", "must be a list of values"),
+        ("cell = {low = 1, high = 2}", "cell is not a number"),
+        ("dataset = ['a', 'b']", "dataset says which data are used"),
+        ("units = [", "space.toml: "),
+    ],
+)
+def test_a_wrong_space_is_one_line(tmp_path, space, said):
+    (tmp_path / "space.toml").write_text(space)
+    with pytest.raises(UserError, match=said.replace("{", r"\{").replace("(", r"\(")):
+        search_space(tmp_path / "space.toml", CONFIG)
+
+
+def test_the_default_space_fits_every_application():
+    space = search_space(None, CONFIG)
+    assert Dimension("learning_rate", low=1e-3, high=1e-2, log=True) in space
+    assert Dimension("layers", low=2, high=3, whole=True) in space
+    assert with_values(CONFIG, {"truncate": "none"}, "here").model.truncate is None
+
+
+def test_a_grid_needs_lists():
+    assert Dimension("layers", low=2, high=4, whole=True).grid() == [2, 3, 4]
+    with pytest.raises(UserError, match="--sampler grid needs a list of values for dropout"):
+        Dimension("dropout", low=0.1, high=0.5).grid()
+
+
+def test_a_budget_is_a_time(data, tmp_path):
+    error = invoke(main, *options(data, tmp_path / "study", "--budget", "soon"), code=2).stderr
+    assert "expected a time such as 90s, 30m or 2h, got 'soon'" in error
+    assert not (tmp_path / "study").exists()
