@@ -31,7 +31,8 @@ class Forecaster(keras.Model):
         segment: Steps in a segment.
         frequency: The step, such as "3600 seconds"; "" for series without times.
         cycles: Which places in the calendar are inputs; some of `rnnapps.apps.forecasting.calendar.CYCLES`.
-        known, past: The number of covariates that are known ahead, and that are not.
+        known, past, static: Names of the columns beside the values: covariates known ahead, those that are not,
+            and categories of a series.
         categories: The categories of each static column.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.forecasting.cli.Options`.
@@ -60,8 +61,9 @@ class Forecaster(keras.Model):
         *,
         frequency: str = "",
         cycles: Sequence[str] = (),
-        known: int = 0,
-        past: int = 0,
+        known: Sequence[str] = (),
+        past: Sequence[str] = (),
+        static: Sequence[str] = (),
         categories: Sequence[Sequence[str]] = (),
         name: str | None = None,
         trainable: bool = True,
@@ -70,7 +72,8 @@ class Forecaster(keras.Model):
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.horizon, self.season, self.context, self.segment = horizon, season, context, segment
-        self.frequency, self.cycles, self.known, self.past = frequency, tuple(cycles), known, past
+        self.frequency, self.cycles = frequency, tuple(cycles)
+        self.known, self.past, self.static = tuple(known), tuple(past), tuple(static)
         self.categories = tuple(tuple(names) for names in categories)
         self.options = from_keywords(Options, {**options, "context": context, "segment": segment}, type(self).__name__)
         self.embeddings = [
@@ -102,9 +105,9 @@ class Forecaster(keras.Model):
         if self.cycles:
             inputs["cycles"] = tf.zeros((1, whole, 2 * len(self.cycles)))
         if self.known:
-            inputs["known"] = tf.zeros((1, whole, self.known))
+            inputs["known"] = tf.zeros((1, whole, len(self.known)))
         if self.past:
-            inputs["past"] = tf.zeros((1, self.context, self.past))
+            inputs["past"] = tf.zeros((1, self.context, len(self.past)))
         if self.categories:
             inputs["static"] = tf.zeros((1, len(self.categories)), tf.int32)
         if self.options.head != "quantiles":
@@ -168,8 +171,9 @@ class Forecaster(keras.Model):
             "season": self.season,
             "frequency": self.frequency,
             "cycles": list(self.cycles),
-            "known": self.known,
-            "past": self.past,
+            "known": list(self.known),
+            "past": list(self.past),
+            "static": list(self.static),
             "categories": [list(names) for names in self.categories],
             **as_json(self.options),
         }

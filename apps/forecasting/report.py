@@ -95,13 +95,10 @@ def check_fit(model: Forecaster, split: TimeSeries) -> None:
     frequency = "" if split.frequency is None else str(split.frequency)
     if frequency != model.frequency:
         raise DataError(f"{split.name}: the model forecasts steps of {model.frequency or 'no time'}, got {frequency}")
-    for name, has, wanted in (
-        ("known", len(split.known), model.known),
-        ("past", len(split.past), model.past),
-        ("static", len(split.static), len(model.categories)),
-    ):
+    for name in ("known", "past", "static"):
+        has, wanted = getattr(split, name), getattr(model, name)
         if has != wanted:
-            raise DataError(f"{split.name}: the model takes {wanted} columns --{name}, got {has}")
+            raise DataError(f"{split.name}: the model takes --{name} {','.join(wanted) or 0}, got {','.join(has) or 0}")
 
 
 def table(metrics: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from rnnapps.errors import UserError
 from rnnapps.options import redirected
 from rnnapps.prediction.requests import TEXT, as_input
 from rnnapps.serving.clients.signatures import TensorSpec
+
+if TYPE_CHECKING:
+    from rnnapps.datasets import TimeSeries
 
 _SPECS = {
     "history": TensorSpec("float32", (None,)),
@@ -39,7 +42,7 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
     if not arguments and config is not None:
         from rnnapps.datasets import load_splits
 
-        yield from _rows_of(load_splits(config.source, ["test"])["test"], config.source)
+        yield from _rows_of(load_splits(config.source, ["test"])["test"], about)
     for argument in arguments:
         if history := _numbers(argument):
             yield {"series": argument if len(argument) <= 40 else argument[:39] + "…", "history": history}
@@ -47,15 +50,20 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         from rnnapps.datasets.series_tables import read_series
 
         source = SeriesSource() if config is None else config.source
-        columns = {name: about[name] for name in ("known", "past", "static") if name in about and config is None}
+        columns = {name: tuple(about[name]) for name in ("known", "past", "static") if name in about}
         source = redirected(source, {"dataset": argument, **columns})
         path = Path(argument).expanduser()
         if not path.exists():
             raise UserError(f"no such file: {argument!r}; name a table of series, or give numbers: '1 2 3'")
-        yield from _rows_of(read_series(path, source), source)
+        yield from _rows_of(read_series(path, source), about)
 
 
-def _rows_of(series: Any, source: SeriesSource) -> Iterator[dict[str, Any]]:
+def _rows_of(series: TimeSeries, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    frequency = "" if series.frequency is None else str(series.frequency)
+    if about.get("frequency", frequency) != frequency:
+        expected, found = (f"steps of {step}" if step else "no times" for step in (about["frequency"], frequency))
+        raise UserError(f"{series.name}: the model was trained on series with {expected}, got {found}")
+    horizon = about.get("horizon", series.horizon)
     for one in series.series:
         row: dict[str, Any] = {"series": one.id, "history": one.values}
         if series.frequency is not None:
@@ -63,7 +71,7 @@ def _rows_of(series: Any, source: SeriesSource) -> Iterator[dict[str, Any]]:
             row["first"] = str(series.frequency.after(one.start, np.asarray(len(one))))
             row["step"] = str(series.frequency)
         if series.known:
-            row["known"] = one.known
+            row["known"] = one.known[: len(one) + horizon]
         if series.past:
             row["past"] = one.past
         if series.static:

@@ -50,9 +50,9 @@ def _specs(model: Forecaster) -> list[tf.TensorSpec]:
     if model.frequency:
         specs.append(tf.TensorSpec([None], tf.string, name="start"))
     if model.known:
-        specs.append(tf.TensorSpec([None, None, model.known], tf.float32, name="known"))
+        specs.append(tf.TensorSpec([None, None, len(model.known)], tf.float32, name="known"))
     if model.past:
-        specs.append(tf.TensorSpec([None, None, model.past], tf.float32, name="past"))
+        specs.append(tf.TensorSpec([None, None, len(model.past)], tf.float32, name="past"))
     if model.categories:
         specs.append(tf.TensorSpec([None, len(model.categories)], tf.string, name="static"))
     return specs
@@ -127,9 +127,9 @@ def _request(model: Forecaster, history: np.ndarray) -> dict[str, Any]:
     if model.frequency:
         request["start"] = ["2024-02-29T18:00:00"] * batch
     if model.known:
-        request["known"] = np.zeros((batch, time + model.horizon, model.known), np.float32)
+        request["known"] = np.zeros((batch, time + model.horizon, len(model.known)), np.float32)
     if model.past:
-        request["past"] = np.zeros((batch, time, model.past), np.float32)
+        request["past"] = np.zeros((batch, time, len(model.past)), np.float32)
     if model.categories:
         request["static"] = [[names[0] if names else "" for names in model.categories]] * batch
     return request
@@ -143,4 +143,7 @@ def about(model: Forecaster) -> dict[str, Any]:
         "context": model.context,
         "frequency": model.frequency,
         "levels": list(model.options.levels),
+        "known": list(model.known),
+        "past": list(model.past),
+        "static": list(model.static),
     }

@@ -26,6 +26,8 @@ def make(config: RunConfig, train: TimeSeries) -> Forecaster:
     lengths = [one.end for one in train.series]
     if not lengths or max(lengths) <= train.horizon:
         raise DataError(f"{train.name}: no series is longer than the horizon, {train.horizon} steps")
+    if config.model.head == "negative-binomial":
+        _check_counts(train)
     season = train.season
     options = as_json(config.model)
     options["segment"] = segment = config.model.segment or (season if 1 < season <= _LONGEST_SEGMENT else 1)
@@ -42,8 +44,9 @@ def make(config: RunConfig, train: TimeSeries) -> Forecaster:
         season,
         frequency="" if train.frequency is None else str(train.frequency),
         cycles=useful_cycles(train.frequency, max(lengths)),
-        known=len(train.known),
-        past=len(train.past),
+        known=train.known,
+        past=train.past,
+        static=train.static,
         categories=categories,
         **options,
     )
@@ -65,3 +68,12 @@ def objective(model: Forecaster, validation: TimeSeries, config: RunConfig) -> O
     return Objective(
         QuantileLoss(model.options.levels) if head == "quantiles" else DensityLoss(head), jit_compile=False
     )
+
+
+def _check_counts(train: TimeSeries) -> None:
+    """Refuses series whose values are no counts."""
+    for one in train.series:
+        values = one.values[np.isfinite(one.values)]
+        wrong = values[(values < 0) | (values != np.round(values))]
+        if len(wrong):
+            raise DataError(f"{train.name}: --head negative-binomial needs counts, got {wrong[0]:g} in {one.id!r}")

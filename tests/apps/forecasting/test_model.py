@@ -94,7 +94,9 @@ def test_a_window_is_standardised_by_what_is_there():
 
 
 def test_what_is_known_ahead_and_categories_change_a_forecast():
-    model = Forecaster(5, 4, 12, 4, known=1, past=1, categories=[["a", "b"]], units=8, hidden=8)
+    model = Forecaster(
+        5, 4, 12, 4, known=["price"], past=["rain"], static=["town"], categories=[["a", "b"]], units=8, hidden=8
+    )
     model.build()
     endpoint = endpoints(model)["serving_default"]
     function = tf.function(endpoint.function, input_signature=endpoint.inputs, autograph=False)
