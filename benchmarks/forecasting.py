@@ -5,7 +5,7 @@
 
 Runs `rnn-forecasting train`, in a process of its own, and then forecasts the test part with the model, the seasonal
 naive method, and AutoETS and AutoTheta of statsforecast, which are fitted anew to all that is known at each origin.
-OWA is relative to Naive2 of the M4 competition, computed here; with `--naive2 SMAPE MASE` relative to given figures.
+OWA is relative to Naive2 of the M4 competition, whose figures are computed on the same windows.
 """
 
 import argparse
@@ -48,7 +48,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="epochs in place of those of the configuration")
     parser.add_argument("--forecasts", type=int, help="forecasts of each series, the last ones (default: all)")
     parser.add_argument("--no-peers", action="store_true", help="leave out AutoETS and AutoTheta, which take long")
-    parser.add_argument("--naive2", nargs=2, type=float, metavar=("SMAPE", "MASE"), help="what OWA is relative to")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--contender", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -61,11 +60,7 @@ def main() -> None:
     print(f"{options.dataset or 'temperatures'}: {results['forecasts']} forecasts; {cores()} cores")
     print_header(["", "MASE", "sMAPE", "OWA", "WQL", "in 80 %", "in 95 %", "seconds to train", "to forecast"])
     for name, figures in {"this model": results, **results["peers"]}.items():
-        owa = figures["owa"]
-        if options.naive2:
-            smape, mase = options.naive2
-            owa = (figures["smape"] / smape + figures["mase"] / mase) / 2
-        errors = [f"{figures['mase']:.3f}", f"{figures['smape']:.3f}", f"{owa:.3f}", f"{figures['wql']:.5f}"]
+        errors = [f"{figures['mase']:.3f}", f"{figures['smape']:.3f}", f"{figures['owa']:.3f}", f"{figures['wql']:.5f}"]
         covered = [f"{figures[f'coverage_{interval}']:.1%}" for interval in (80, 95)]
         seconds = [f"{figures['training']:.0f}" if "training" in figures else "", f"{figures['seconds']:.1f}"]
         print_row([name, *errors, *covered, *seconds])

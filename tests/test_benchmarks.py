@@ -117,7 +117,7 @@ def test_forecasting(tmp_path):
     rising = ",".join(str(number + number % 4) for number in range(1, 41))
     (tmp_path / "rows.csv").write_text(",".join(["id", *(f"V{n}" for n in range(40))]) + f"\na,{rising}\n")
     options = ["--config", tmp_path / "small.toml", "--dataset", tmp_path / "rows.csv", "--epochs", 1]
-    table = rows(in_a_process("forecasting", *options, "--naive2", 10, 1))
+    table = rows(in_a_process("forecasting", *options))
     assert [row[0] for row in table] == ["this model", "seasonal naive", "AutoETS", "AutoTheta"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rnnapps.apps.forecasting.cli import TASK, main
-from tests.apps.contract import Contract
+from tests.apps.contract import Contract, invoke
 
 SMALL = ["--units", "16", "--hidden", "32", "--context", "48", "--horizon", "12", "--windows", "2", "--epochs", "9"]
 SMALL += ["--windows-per-epoch", "768", "--batch-size", "32", "--learning-rate", "0.01", "--averaging", "0"]
@@ -93,8 +93,33 @@ class TestForecasting(Contract):
             (["--head", "normal", "--past", "rain"], "--past needs --head quantiles"),
             (["--windows", "30"], "no series is long enough"),
             (["--frequency", "fortnight"], "--frequency must be like h, 15min, D, W, MS or B, got 'fortnight'"),
+            (["--head", "negative-binomial"], "--head negative-binomial needs counts"),
             (["--known", "price"], "there is no column 'price'"),
         ],
     )
     def test_mistakes_are_one_line(self, data, tmp_path, options, complaint):
         assert complaint in self.refused("train", *data, "--run-dir", tmp_path / "run", *options)
+
+
+def test_covariates_of_a_table_reach_the_forecast(tmp_path):
+    """A promotion that is known ahead doubles what is sold on its days."""
+    random = np.random.default_rng(0)
+    days = np.datetime64("2023-01-01") + np.arange(300)
+    lines = ["series,time,value,promotion,kind"]
+    for name in ("tea", "coffee"):
+        promotions = random.integers(0, 2, 300)
+        values = (promotions + 1) * 10 + random.normal(size=300)
+        for number, (day, promotion, value) in enumerate(zip(days, promotions, values, strict=True)):
+            lines.append(f"{name},{day},{value if number < 293 else ''},{promotion},drink")
+    (tmp_path / "sales.csv").write_text("\n".join(lines) + "\n")
+    run = tmp_path / "run"
+    options = ["--horizon", 7, "--windows", 2, "--units", 16, "--epochs", 6, "--windows-per-epoch", 1280]
+    options += ["--learning-rate", 0.01, "--known", "promotion", "--static", "kind", "--context", 28]
+    invoke(main, "train", "--dataset", tmp_path / "sales.csv", "--run-dir", run, *options)
+    output = invoke(main, "predict", run).stdout
+    rows = list(csv.DictReader(io.StringIO(output), delimiter="\t"))
+    known = {(line.split(",")[0], line.split(",")[1]): line.split(",")[3] for line in lines[1:]}
+    found = [(known[row["series"], row["time"][:10]], float(row["0.5"])) for row in rows]
+    assert len(found) == 14
+    assert min(value for promotion, value in found if promotion == "1") > 15
+    assert max(value for promotion, value in found if promotion == "0") < 15
