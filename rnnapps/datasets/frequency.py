@@ -55,7 +55,7 @@ class Frequency:
             return 5 if self.count == 1 else 1
         if self.count in _SEASONS:
             return _SEASONS[self.count]
-        return 86_400 // self.count if self.count < 86_400 and 86_400 % self.count == 0 else 1
+        return 86_400 // self.count if 60 < self.count < 86_400 and 86_400 % self.count == 0 else 1
 
     @property
     def horizon(self) -> int:

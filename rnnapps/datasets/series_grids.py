@@ -129,7 +129,7 @@ def on_a_grid(
         grid.columns.append(columns)
         grid.static.append(tuple(str(group[column].iloc[0]) for column in source.static))
     if gaps:
-        notes.append(f"{gaps:,} steps have no row; they count as missing")
+        notes.append(f"{gaps:,} {'step has' if gaps == 1 else 'steps have'} no row and so a missing value")
     return grid
 
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnapps.datasets import frequency as frequencies
+from rnnapps.datasets.json_lines import not_lines
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.series_grids import Grid, on_a_grid, times_of
 from rnnapps.datasets.sources import SeriesSource
+from rnnapps.datasets.tables import DELIMITERS, other_delimiter
 from rnnapps.datasets.time_series import OneSeries, TimeSeries
 from rnnapps.extras import from_extra
 
@@ -105,6 +107,9 @@ def _frame(path: Path) -> pd.DataFrame:
         elif suffix in (".csv", ".tsv"):
             frame = pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", dtype=str, encoding="utf-8-sig")
         else:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if problem := not_lines(file.read(1 << 16)):
+                    raise DataError(f"{path}: {problem}")
             frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
@@ -120,8 +125,12 @@ def _layout(frame: pd.DataFrame, path: Path, source: SeriesSource) -> str:
     first, others = frame.iloc[:, 0], frame.iloc[:, 1:]
     if others.shape[1] and _are_numbers(others) and not _are_numbers(first.to_frame()):
         return "columns" if times_of(first.iloc[:100], utc=True).notna().all() else "rows"
+    wanted = (source.time_column, source.value_column)
+    delimiter = DELIMITERS.get(path.suffix.lower())
+    if delimiter and (hint := other_delimiter(list(frame.columns), wanted, delimiter)):
+        raise DataError(f"{path}: {hint}")
     raise DataError(
-        f"{path}: {_missing(frame, source.time_column, source.value_column)}; name columns with --time-column and"
+        f"{path}: {_missing(frame, *wanted)}; name columns with --time-column and"
         " --value-column, or say how the series lie with --layout"
     )
 

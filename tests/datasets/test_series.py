@@ -62,7 +62,7 @@ def test_rows_are_sorted_gaps_are_missing_and_all_of_it_is_said(tmp_path):
     part = load(write(tmp_path, long_table([*rows, "a,2024-01-01 02:00,99", "a,2024-01-01 09:00,many", "a,soon,1"])))
     np.testing.assert_array_equal(part.series[0].values, [0, 1, 2, 3, np.nan, np.nan, 6, 7, 8, np.nan])
     said = "\n".join(summary([part]))
-    assert "not in the order of time; they were sorted" in said and "2 steps have no row" in said
+    assert "not in the order of time; they were sorted" in said and "2 steps have no row and so a missing value" in said
     assert ":9: a second value of 'a' at 2024-01-01 02:00:00; the first is kept" in said
     assert ":10: 'value' must be a number, got 'many'" in said and ":11: 'time' must be a time, got 'soon'" in said
     with pytest.raises(DataError, match="without --strict it is skipped"):
@@ -108,6 +108,8 @@ def test_times_that_do_not_fit_are_one_line(tmp_path, rows, complaint):
         ("series,time,value\n", "a.csv", "no rows"),
         ("x", "a.xlsx", "must end in"),
         ("one,two\n1,2\n", "a.csv", "there is no column 'time'; the columns are 'one', 'two'"),
+        ("series;time;value\na;2024-01-01;1\n", "a.csv", "the columns are separated by semicolons, not by commas"),
+        ('[{"time": 1}]', "a.json", "the file is a JSON array"),
         ("id,V1,V2\na,1,2\na,1,2\n", "a.csv", "two rows hold the series 'a'"),
     ],
 )
