@@ -30,7 +30,7 @@ _COLUMNS = {"mase": "MASE", "smape": "sMAPE", "owa": "OWA", "wql": "WQL", "crps"
 
 def forecasts(model: Forecaster, split: TimeSeries, origins: Sequence[tuple[int, int]], batch_size: int) -> np.ndarray:
     """Quantiles at each origin, float32 (forecasts, horizon, levels)."""
-    answer = tf.function(lambda inputs: model.forecast(inputs)["quantiles"], reduce_retracing=True)
+    answer = tf.function(lambda inputs: model.forecast(inputs)["quantiles"], reduce_retracing=True, autograph=False)
     batches = Windows(model, split, origins, batch_size=batch_size).epoch(0)
     return np.concatenate([answer(inputs).numpy() for inputs, *_ in batches])
 
