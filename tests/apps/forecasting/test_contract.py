@@ -11,17 +11,28 @@ from rnnapps.apps.forecasting.cli import TASK, main
 from tests.apps.contract import Contract, invoke
 
 SMALL = ["--units", "16", "--hidden", "32", "--context", "48", "--horizon", "12", "--windows", "2", "--epochs", "9"]
-SMALL += ["--windows-per-epoch", "768", "--batch-size", "32", "--learning-rate", "0.01", "--averaging", "0"]
+SMALL += [
+    "--windows-per-epoch",
+    "768",
+    "--batch-size",
+    "32",
+    "--learning-rate",
+    "0.01",
+    "--averaging",
+    "0",
+    "--dropout",
+    "0",
+]
 
 
 def write_series(path, count, hours=240, first=0):
-    """A long table of hourly series of different levels, each a daily wave with noise, with two hours missing."""
+    """A long table of hourly series of different levels, each a daily wave that grows, with noise, and two hours missing."""
     random = np.random.default_rng(first)
     times = np.datetime64("2024-03-01T00:00") + np.arange(hours) * np.timedelta64(1, "h")
     lines = ["series,time,value"]
     for number in range(first, first + count):
         wave = 10.0 ** (number % 3) * (5 + np.sin(2 * np.pi * (np.arange(hours) + number) / 24))
-        values = wave * (1 + 0.01 * random.normal(size=hours))
+        values = wave * (1 + 0.01 * random.normal(size=hours)) * 1.03 ** (np.arange(hours) / 24)
         rows = [f"s{number},{time},{value:.4f}" for time, value in zip(times, values, strict=True)]
         lines += rows[:50] + rows[52:]
     path.write_text("\n".join(lines) + "\n")
