@@ -26,7 +26,7 @@ SMALL += [
 
 
 def write_series(path, count, hours=240, first=0):
-    """A long table of hourly series of different levels, each a daily wave that grows, with noise, and two hours missing."""
+    """A long table of hourly series: daily waves of different levels that grow, with noise, and two hours missing."""
     random = np.random.default_rng(first)
     times = np.datetime64("2024-03-01T00:00") + np.arange(hours) * np.timedelta64(1, "h")
     lines = ["series,time,value"]
