@@ -110,6 +110,17 @@ def test_sentiment(run, reviews):
     assert name.startswith("scikit-learn") and accuracy.endswith("%")
 
 
+def test_forecasting(tmp_path):
+    (tmp_path / "small.toml").write_text(
+        "horizon = 4\nseason = 4\nwindows = 1\nunits = 4\nhidden = 4\nwindows_per_epoch = 32\n"
+    )
+    rising = ",".join(str(number + number % 4) for number in range(1, 41))
+    (tmp_path / "rows.csv").write_text(",".join(["id", *(f"V{n}" for n in range(40))]) + f"\na,{rising}\n")
+    options = ["--config", tmp_path / "small.toml", "--dataset", tmp_path / "rows.csv", "--epochs", 1]
+    table = rows(in_a_process("forecasting", *options))
+    assert [row[0] for row in table] == ["this model", "seasonal naive", "AutoETS", "AutoTheta"]
+
+
 @pytest.mark.slow
 def test_spoken_digits(run, tmp_path):
     source = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from rnnapps.cli.app import Command
 from rnnapps.cli.inputs import input_files, input_texts
 from rnnapps.cli.options import COUNT, PATH, SECONDS, batch_size_option, click_options, collected, given, spelled
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import read_run
+from rnnapps.cli.run_config import read_config, read_run
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
@@ -42,7 +42,7 @@ class _Asked(NamedTuple):
 def predict_command(task: Task) -> click.Command:
     """The command `predict` of a task."""
     name = "FILE" if task.suffixes else "TEXT"
-    columns = [f"{column}_column" for column in task.columns]
+    columns = [f"{column}_column" for column in (*task.columns, *task.optional_columns)]
 
     def predict(
         arguments: tuple[str, ...],
@@ -75,7 +75,8 @@ def predict_command(task: Task) -> click.Command:
             asking.check(decoding, asked.kind, input)
         try:
             if input is not None and output is not None:
-                named = {column: values[option] for column, option in zip(task.columns, columns, strict=True)}
+                every = (*task.columns, *task.optional_columns)
+                named = {column: values[option] for column, option in zip(every, columns, strict=True)}
                 _answer_file(task, asked, decoding, named, input, output, overwrite, quoting, batch_size)
             else:
                 _answer_inputs(task, asked, decoding, inputs, strict, batch_size, as_json)
@@ -136,7 +137,7 @@ def _file_options(task: Task) -> list[click.Option]:
             click.Option(
                 [f"--{column}-column"], default=column, show_default=True, help=f"With --input: column of the {column}."
             )
-            for column in task.columns
+            for column in (*task.columns, *task.optional_columns)
         ),
         click.Option(
             ["--quoting"],
@@ -255,12 +256,14 @@ def _answer_file(
 
     if task.suffixes and columns:
         folder = input if input.is_dir() else input.parent
-    named = {name: f"--{column}-column" for column, name in columns.items()}
+    named = {columns[column]: f"--{column}-column" for column in task.columns}
     rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
+    present = {column: name for column, name in columns.items() if column in task.columns or name in rows.columns}
+    rows = rows._replace(inputs=tuple(present.values()))
     predictor = _predictor(task, asked, decoding)
 
     def answer(found: list[Row]) -> list[Any]:
-        inputs = [{column: row[name] for column, name in columns.items()} for row in found]
+        inputs = [{column: row[name] for column, name in present.items()} for row in found]
         if task.suffixes:
             inputs = [{column: str(folder / value) for column, value in row.items()} for row in inputs]
         return _answer_rows(task, predictor, decoding, inputs)
@@ -298,14 +301,21 @@ def _answer_inputs(
 ) -> None:
     from rnnapps.prediction.answers import Refused
 
-    (column,) = task.columns
-    inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
-    rows: Iterator[Row] = ({column: value} for value in inputs)
     asking = task.asking()
+    predictor = None
+    if hasattr(asking, "rows"):
+        config = read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None
+        predictor = _predictor(task, asked, decoding)
+        rows: Iterator[Row] = asking.rows(arguments, config, predictor.about)
+    else:
+        (column,) = task.columns
+        inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
+        rows = ({column: value} for value in inputs)
     if asked.kind == "run" and not as_json and sys.stdout.isatty() and hasattr(task.code(), "stream"):
         _stream(task, asked, decoding, rows)
         return
-    predictor = _predictor(task, asked, decoding)
+    predictor = predictor or _predictor(task, asked, decoding)
+    shown = getattr(asking, "shown", dict)
     answered = refused = 0
     drawn: list[tuple[Row, Any]] = []
     for batch in iter(lambda: list(islice(rows, batch_size)), []):
@@ -318,7 +328,7 @@ def _answer_inputs(
                 continue
             answered += 1
             if as_json:
-                click.echo(printable_json({**row, **answer}))
+                click.echo(printable_json({**shown(row), **answer}))
             else:
                 for cells in asking.lines(answered + refused, row, answer, decoding):
                     click.echo("\t".join(map(printable, cells)))

@@ -35,7 +35,10 @@ answer of `predict` in a terminal, piece by piece as it is found), `draw(model, 
 
 and, where the task has them, `check(decoding, asked, input)`, which refuses options of `predict` that do not go
 together (`asked` is "run", "export" or "server", and `input` the file of `--input` or None), and
-`check_config(config)`, which refuses those of `train`.
+`check_config(config)`, which refuses those of `train`. Where an argument of `predict` is not one text or file but may
+hold many inputs, `rows(arguments, config, about) -> Iterator[Row]` reads them; `config` is that of a run, None for an
+export or a server, and `about` what an export says of itself. `shown(row) -> dict` is what `predict --json` repeats of
+a row, where that is not all of it.
 """
 
 from __future__ import annotations
@@ -67,6 +70,7 @@ class Task:
         implementation: The module of the functions that need TensorFlow.
         requests: The module of the functions that do not.
         columns: The columns of a table that are inputs.
+        optional_columns: Those that are inputs where a table has them.
         suffixes: Where inputs are files: the suffixes of those to take from a folder.
         outputs: The answers that a table gets a column for.
         decoding: Dataclass of options that say how answers are found and shown: of `evaluate`, `predict` and `export`.
@@ -87,6 +91,7 @@ class Task:
     implementation: str
     requests: str
     columns: tuple[str, ...] = ("text",)
+    optional_columns: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("label", "score")
     decoding: type = NoOptions

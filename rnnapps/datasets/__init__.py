@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from rnnapps.datasets.named_sets import NAMED_SETS
     from rnnapps.datasets.pair_batches import PairBatches
     from rnnapps.datasets.rejected import DataError, Rejected
-    from rnnapps.datasets.sources import CorpusSource, PairSource, RecordingSource, Source, TextSource, absolute
+    from rnnapps.datasets.sources import (
+        CorpusSource,
+        PairSource,
+        RecordingSource,
+        SeriesSource,
+        Source,
+        TextSource,
+        absolute,
+    )
+    from rnnapps.datasets.time_series import OneSeries, TimeSeries
 
 __all__ = [
     "NAMED_SETS",
@@ -29,15 +38,18 @@ __all__ = [
     "CorpusSource",
     "DataError",
     "LabelledTexts",
+    "OneSeries",
     "PairBatches",
     "PairSource",
     "Pairs",
     "RecordingSource",
     "Recordings",
     "Rejected",
+    "SeriesSource",
     "Source",
     "Split",
     "TextSource",
+    "TimeSeries",
     "absolute",
     "batched",
     "boundaries_for",
@@ -54,7 +66,8 @@ _MODULES = {
     "named_sets": ("NAMED_SETS",),
     "pair_batches": ("PairBatches",),
     "rejected": ("DataError", "Rejected"),
-    "sources": ("CorpusSource", "PairSource", "RecordingSource", "Source", "TextSource", "absolute"),
+    "sources": ("CorpusSource", "PairSource", "RecordingSource", "SeriesSource", "Source", "TextSource", "absolute"),
+    "time_series": ("OneSeries", "TimeSeries"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

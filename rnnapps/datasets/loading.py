@@ -14,6 +14,7 @@ from rnnapps.datasets.sources import (
     CorpusSource,
     PairSource,
     RecordingSource,
+    SeriesSource,
     Source,
     TextSource,
     dataset_of,
@@ -23,8 +24,9 @@ from rnnapps.datasets.sources import (
     paths_of,
 )
 from rnnapps.datasets.splits import SPLITS
+from rnnapps.datasets.time_series import TimeSeries, divided
 
-Splits = dict[str, LabelledTexts] | dict[str, Pairs] | dict[str, Recordings] | dict[str, Corpus]
+Splits = dict[str, LabelledTexts] | dict[str, Pairs] | dict[str, Recordings] | dict[str, Corpus] | dict[str, TimeSeries]
 
 
 @overload
@@ -35,16 +37,19 @@ def load_splits(source: PairSource, splits: Sequence[str] | None = None) -> dict
 def load_splits(source: RecordingSource, splits: Sequence[str] | None = None) -> dict[str, Recordings]: ...
 @overload
 def load_splits(source: CorpusSource, splits: Sequence[str] | None = None) -> dict[str, Corpus]: ...
+@overload
+def load_splits(source: SeriesSource, splits: Sequence[str] | None = None) -> dict[str, TimeSeries]: ...
 
 
 def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     """Loads splits of a data set. Every file is read once.
 
     A validation or test split that the data do not name (by a folder, a file, a list or a column `split`) is held out
-    from the rest: a tenth of it, fixed by the seed.
+    from the rest: a tenth of it, fixed by the seed. Of time series it is the end.
 
     Args:
-        source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource` or a `CorpusSource`.
+        source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `CorpusSource` or a
+            `SeriesSource`.
         splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
             split. None: all splits that the data have, which are these three except where one's own sentence pairs
             have a validation part and no test part, or where TFDS keeps the labels of the test split back.
@@ -83,7 +88,7 @@ def _is_own(source: Source, dataset: str | None) -> bool:
     return dataset is None or is_path(dataset, kind_of(source))
 
 
-def summary(splits: Iterable[Split | Corpus]) -> Iterator[str]:
+def summary(splits: Iterable[Split | Corpus | TimeSeries]) -> Iterator[str]:
     """Lines that say what was loaded, which rows or files were skipped, and what else is worth knowing.
 
     Args:
@@ -97,18 +102,23 @@ def summary(splits: Iterable[Split | Corpus]) -> Iterator[str]:
     yield from dict.fromkeys(note for split in splits for note in split.notes)
 
 
-def _size(split: Split | Corpus) -> str:
+def _size(split: Split | Corpus | TimeSeries) -> str:
     if isinstance(split, Corpus):
         return f"{split.split} {split.bytes / 1e6:,.2f} MB"
+    if isinstance(split, TimeSeries):
+        return f"{split.split} {len(split.origins()):,}" if split.split != "train" else f"train {len(split):,} series"
     if isinstance(split, Recordings):
         minutes = sum(map(len, split.waveforms)) / split.sample_rate / 60
         return f"{split.split} {len(split):,} ({minutes:.1f} min)"
     return f"{split.split} {len(split):,}"
 
 
-def _about(split: Split | Corpus) -> str:
+def _about(split: Split | Corpus | TimeSeries) -> str:
     if isinstance(split, Corpus):
         return " of text"
+    if isinstance(split, TimeSeries):
+        step = "steps" if split.frequency is None else f"steps of 1 {split.frequency.name}"
+        return f" forecasts; {split.horizon} {step} each, season {split.season}"
     if not isinstance(split, Pairs):
         return f"; classes {', '.join(split.classes)}"
     return " pairs" + (f"; {split.languages[0]} to {split.languages[1]}" if split.languages else "")
@@ -128,6 +138,10 @@ def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> S
 
         return read_corpora(source, splits)
     path = Path(source.dataset).expanduser()
+    if isinstance(source, SeriesSource):
+        from rnnapps.datasets.series_tables import read_series
+
+        return divided(read_series(path, source), source, SPLITS if splits is None else splits)
     if isinstance(source, TextSource):
         from rnnapps.datasets.labelled_texts import read_texts
 
@@ -151,6 +165,12 @@ def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits
         from rnnapps.datasets.tfds_corpora import read_tfds_corpora
 
         return read_tfds_corpora(source, splits)
+    if isinstance(source, SeriesSource):
+        from rnnapps.datasets.tfds_series import read_tfds_series
+
+        if source.test is not None:
+            raise DataError(f"--test does not go with --dataset {dataset}, which has no values after its own")
+        return divided(read_tfds_series(source), source, SPLITS if splits is None else splits)
     from rnnapps.datasets.tfds_recordings import read_tfds_recordings
 
     for option, value in (("--split-by", source.split_by), ("--test-files", source.test_files)):
@@ -166,6 +186,6 @@ def _check_files(source: PairSource, dataset: str | None) -> None:
 
 def _check_name(dataset: str) -> None:
     """Refuses a name that was meant as a path: no TFDS name has such a beginning or end."""
-    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".gz")
+    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
     if not dataset or dataset.startswith((".", "~", os.sep)) or dataset.lower().endswith(suffixes):
         raise DataError(f"no such file or folder: {dataset!r}")

@@ -175,8 +175,76 @@ class CorpusSource:
     text_column: str = option("text", "Feature of a TensorFlow Datasets set that holds the text.")
 
 
-Source = TextSource | PairSource | RecordingSource | CorpusSource
-AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource, CorpusSource)
+@dataclass(frozen=True)
+class SeriesSource:
+    """Where time series are.
+
+    Attributes:
+        dataset: A named set (`temperatures`), or a file of your own: CSV, TSV, JSON lines or Parquet, see
+            `rnnapps.datasets.series_tables` for the layouts.
+        test: A file of the same layout with the values that follow those of `dataset`, to test on.
+        layout: How the file holds the series: "long" has a row for each value, "rows" a series in each row, "columns" a
+            series in each column. "auto" tells by the columns.
+        series_column, time_column, value_column: The columns of a long table.
+        known: Columns of a long table with numbers that are known ahead, such as a price or a holiday.
+        past: Columns with numbers that are known no earlier than the value.
+        static: Columns with a category of the series, such as a region.
+        frequency: The step, as pandas writes it: "h", "15min", "D", "W", "MS", "B". None: told by the times.
+        season: Steps in a season; None: the usual one of the frequency.
+        horizon: Steps to forecast; None: the usual number of the frequency.
+        windows: How many horizons at the end of each series are tested on; as many before them validate. None: a tenth
+            of the series each.
+        data_dir, seed, strict: As in `TextSource`.
+    """
+
+    dataset: str = option("temperatures", _DATASET, metavar="NAME|PATH", located=True)
+    test: Path | None = option(
+        None,
+        "File with the values that follow those of --dataset, to test on.",
+        metavar="FILE",
+        missing="the last values of --dataset",
+        located=True,
+    )
+    layout: str = option(
+        "auto",
+        "Tables: a row for each value (long), a series in each row, or a series in each column.",
+        choices=("auto", "long", "rows", "columns"),
+        located=True,
+    )
+    series_column: str = option("series", "Long tables: column of the name of the series.")
+    time_column: str = option("time", "Column of the time.")
+    value_column: str = option("value", "Long tables: column of the value.")
+    known: tuple[str, ...] = option(
+        (), "Long tables: columns of numbers known ahead, such as prices.", metavar="COLUMNS", fixed=True
+    )
+    past: tuple[str, ...] = option(
+        (), "Long tables: columns of numbers known as late as the value.", metavar="COLUMNS", fixed=True
+    )
+    static: tuple[str, ...] = option(
+        (), "Long tables: columns of a category of the series, such as a region.", metavar="COLUMNS", fixed=True
+    )
+    frequency: str | None = option(
+        None, "Step of the series: h, 15min, D, W, MS, B, and so on.", missing="told by the times", fixed=True
+    )
+    season: int | None = option(
+        None, "Steps in a season.", minimum=1, missing="24 of hours, 7 of days, 12 of months, ...", fixed=True
+    )
+    horizon: int | None = option(
+        None, "Steps to forecast.", minimum=1, missing="24 hours, 14 days, 12 months, ...", fixed=True
+    )
+    windows: int | None = option(
+        None,
+        "Horizons at the end of each series to test on; as many before them validate.",
+        minimum=1,
+        missing="a tenth of the series",
+    )
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, "Seed of all random choices.", minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+
+
+Source = TextSource | PairSource | RecordingSource | CorpusSource | SeriesSource
+AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource, CorpusSource, SeriesSource)
 
 
 def files_of(source: PairSource) -> dict[str, Path]:
@@ -231,6 +299,8 @@ def kind_of(source: Source) -> named_sets.Kind:
         return "texts"
     if isinstance(source, CorpusSource):
         return "corpora"
+    if isinstance(source, SeriesSource):
+        return "series"
     return "pairs" if isinstance(source, PairSource) else "recordings"
 
 

@@ -22,6 +22,7 @@ KINDS: Mapping[Kind, str] = {
     "pairs": "translation",
     "recordings": "audio classification",
     "corpora": "text",
+    "series": "time series",
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from rnnapps.errors import UserError
 from rnnapps.serving.clients.errors import BadRequest, reason
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def of_endpoint(endpoint: Endpoint, about: Mapping[str, Any], model: keras.Model
     names = [spec.name for spec in endpoint.inputs]
 
     def ask(inputs: Arrays) -> dict[str, tf.Tensor]:
+        if inputs.keys() != set(names):
+            raise UserError(f"the model takes {', '.join(names)}, got {', '.join(inputs)}")
         return function(*(tf.constant(inputs[name]) for name in names))
 
     return Predictor(of_graph(ask), "run", about, model)

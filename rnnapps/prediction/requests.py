@@ -118,7 +118,7 @@ def ask_rows(ask: Callable[[Arrays], Arrays], requests: Sequence[Request]) -> li
     """
     groups: dict[tuple, list[int]] = {}
     for index, request in enumerate(requests):
-        groups.setdefault(tuple(_shape(value) for value in request.values()), []).append(index)
+        groups.setdefault(tuple((name, _shape(value)) for name, value in request.items()), []).append(index)
     answers: list[dict[str, Any]] = [{}] * len(requests)
     for indices in groups.values():
         outputs = ask(stacked([requests[index] for index in indices]))

@@ -1,0 +1,1 @@
+"""Probabilistic forecasts of many time series."""

@@ -1,0 +1,89 @@
+"""`rnn-forecasting`: what forecasting declares. Commands import TensorFlow themselves: --help must be quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.datasets.sources import SeriesSource
+from rnnapps.options import inherited, option
+
+LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+
+
+@dataclass(frozen=True)
+class Source(SeriesSource):
+    """Where the series are."""
+
+
+@dataclass(frozen=True)
+class Options(RecurrentOptions):
+    """The options of `Forecaster`."""
+
+    cell: str = inherited(RecurrentOptions, "cell", "gru")
+    units: int = inherited(RecurrentOptions, "units", 96)
+    dropout: float = inherited(RecurrentOptions, "dropout", 0.2)
+    head: str = option(
+        "quantiles",
+        "What is forecast: all quantiles of the whole horizon at once, or one step after the other a distribution.",
+        choices=("quantiles", "normal", "student", "negative-binomial"),
+    )
+    context: int | None = option(
+        None, "Steps of the history that the model reads.", minimum=1, missing="14 seasons, at most 336 steps"
+    )
+    segment: int | None = option(
+        None,
+        "Steps of the series that the recurrent layers read as one, with --head quantiles.",
+        minimum=1,
+        missing="a season",
+    )
+    hidden: int = option(128, "Width of the layer between the state and the forecast.", minimum=1)
+    levels: tuple[float, ...] = option(
+        LEVELS, "Levels of the quantiles, ascending, with 0.5 among them.", above=0, below=1, metavar="LEVELS"
+    )
+    ensemble: int = option(1, "Number of networks, whose forecasts are averaged.", minimum=1, maximum=100)
+    paths: int = option(200, "Number of paths that the other heads sample for a forecast.", minimum=2)
+
+
+@dataclass(frozen=True)
+class Training(TrainingOptions):
+    """How to train a forecaster."""
+
+    windows_per_epoch: int = option(
+        6400, "Number of windows to draw from all series in an epoch.", minimum=1, metavar="WINDOWS"
+    )
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What `evaluate` forecasts, and beside whom."""
+
+    forecasts: int | None = option(
+        None, "Forecasts of each series, the last ones of the split, each a horizon apart.", minimum=1, missing="all"
+    )
+    peers: bool = option(False, "Forecast with AutoETS and AutoTheta of statsforecast as well, which takes long.")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How `predict` shows forecasts."""
+
+    plot: Path | None = option(
+        None, "Draw history, median and bands of the first series as PNG.", metavar="PNG", shown=True, free=True
+    )
+
+
+TASK = Task(
+    name="forecasting",
+    summary="Forecasting: train on time series, evaluate, predict with bands, export for TensorFlow Serving.",
+    source=Source,
+    model=Options,
+    training=Training(epochs=20, batch_size=64, learning_rate=3e-3, schedule="cosine", averaging=0.99, patience=5),
+    implementation="rnnapps.apps.forecasting.task",
+    requests="rnnapps.apps.forecasting.requests",
+    columns=("history",),
+    optional_columns=("start", "known", "past", "static"),
+    outputs=("mean", "quantiles"),
+    decoding=Shown,
+    evaluation=Backtest,
+)
+main = command_group(TASK)

@@ -1,0 +1,176 @@
+"""The pictures of forecasts: bands around a median, errors by horizon, calibration, and the worst series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.colors
+import matplotlib.dates
+import matplotlib.figure
+import numpy as np
+
+from rnnapps.apps.forecasting.cli import Shown
+from rnnapps.apps.forecasting.metrics import interval_places
+from rnnapps.apps.forecasting.model import Forecaster
+from rnnapps.apps.forecasting.requests import times
+from rnnapps.datasets import TimeSeries
+from rnnapps.files import replacing
+from rnnapps.training.plots import INK, STYLE, TRAIN, VALIDATION
+
+_PANELS = 6
+_COLOURS = (VALIDATION, TRAIN, "#5b8c5a", "#b08900")
+
+
+def draw_forecasts(
+    split: TimeSeries, origins: Sequence[tuple[int, int]], quantiles: np.ndarray, levels: Sequence[float], path: Path
+) -> None:
+    """Draws forecasts of sampled series beside what came."""
+    chosen = np.random.default_rng(0).permutation(len(origins))[:_PANELS]
+    _draw_windows(split, [origins[index] for index in sorted(chosen)], quantiles[sorted(chosen)], levels, path)
+
+
+def draw_worst(
+    split: TimeSeries,
+    origins: Sequence[tuple[int, int]],
+    quantiles: np.ndarray,
+    levels: Sequence[float],
+    scales: np.ndarray,
+    path: Path,
+) -> None:
+    """Draws the forecasts that are the furthest off, of different series where there are as many."""
+    median = quantiles[..., list(levels).index(0.5)]
+    actual = np.stack([split.series[index].values[origin : origin + split.horizon] for index, origin in origins])
+    errors = np.nan_to_num(np.abs(actual - median)).mean(axis=1) / scales
+    chosen: dict[int, int] = {}
+    for place in np.argsort(-errors):
+        chosen.setdefault(origins[place][0], int(place))
+    places = list(chosen.values())[:_PANELS]
+    titles = [f"MASE {errors[place]:.2f}" for place in places]
+    _draw_windows(split, [origins[place] for place in places], quantiles[places], levels, path, titles)
+
+
+def _draw_windows(
+    split: TimeSeries,
+    origins: Sequence[tuple[int, int]],
+    quantiles: np.ndarray,
+    levels: Sequence[float],
+    path: Path,
+    titles: Sequence[str] = (),
+) -> None:
+    panels = []
+    for number, (index, origin) in enumerate(origins):
+        one = split.series[index]
+        first = max(0, origin - 2 * max(split.horizon, split.season))
+        title = one.id + (f", {titles[number]}" if titles else "")
+        if split.frequency is None:
+            places: np.ndarray = np.arange(first, origin + split.horizon)
+        else:
+            places = split.frequency.after(one.start, np.arange(first, origin + split.horizon))
+        panels.append((title, places, one.values[first : origin + split.horizon], quantiles[number]))
+    draw_bands(panels, levels, path)
+
+
+def draw_bands(
+    panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], levels: Sequence[float], path: Path
+) -> None:
+    """Draws a panel for each series and writes a PNG.
+
+    Args:
+        panels: Title, times (time,), values (time,) or only the first of them, and quantiles (horizon, levels) of the
+            last times.
+        levels: Levels of the quantiles.
+        path: Where the PNG goes.
+    """
+    middle, bands = list(levels).index(0.5), interval_places(levels)
+    columns = 2 if len(panels) > 1 else 1
+    lines = -(-len(panels) // columns)
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=(6.2 * columns, 2.7 * lines), layout="constrained")
+        for place, (title, times, values, quantiles) in enumerate(panels):
+            axes = figure.add_subplot(lines, columns, place + 1)
+            axes.set_title(title, loc="left")
+            ahead = times[-len(quantiles) :]
+            # From the last known value on, so that no gap is left before the forecast.
+            known = len(times) - len(quantiles)
+            for interval, (low, high) in sorted(bands.items(), reverse=True):
+                axes.fill_between(
+                    ahead,
+                    quantiles[:, low],
+                    quantiles[:, high],
+                    color=_lighter(VALIDATION, interval / 100),
+                    linewidth=0,
+                    label=f"{interval} %",
+                )
+            axes.plot(times[: len(values)], values, color=INK, linewidth=1.1, label="observed")
+            axes.plot(ahead, quantiles[:, middle], color=VALIDATION, linewidth=1.6, label="median")
+            axes.axvline(times[max(known - 1, 0)], color="#b8c0cc", linewidth=0.8)
+            if np.issubdtype(times.dtype, np.datetime64):
+                locator = matplotlib.dates.AutoDateLocator(minticks=3, maxticks=8)
+                axes.xaxis.set_major_locator(locator)
+                axes.xaxis.set_major_formatter(matplotlib.dates.ConciseDateFormatter(locator))
+            if place == 0:
+                handles, labels = axes.get_legend_handles_labels()
+                figure.legend(handles, labels, fontsize=8, loc="outside upper right", ncols=len(labels))
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=110)
+
+
+def _lighter(colour: str, share: float) -> tuple[float, ...]:
+    """A colour mixed with a share of white."""
+    return tuple(share * 0.9 + (1 - share * 0.9) * part for part in matplotlib.colors.to_rgb(colour))
+
+
+def draw_errors(
+    actual: np.ndarray, named: Mapping[str, np.ndarray], levels: Sequence[float], scales: np.ndarray, path: Path
+) -> None:
+    """Draws the mean absolute scaled error of each step of the horizon, of each method."""
+    middle = list(levels).index(0.5)
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=(6.4, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        for colour, (name, quantiles) in zip(_COLOURS, named.items(), strict=False):
+            errors = np.abs(actual - quantiles[..., middle]) / scales[:, None]
+            means = np.nansum(errors, axis=0) / np.maximum(np.isfinite(errors).sum(axis=0), 1)
+            axes.plot(np.arange(1, len(means) + 1), means, color=colour, label=name)
+        axes.set(xlabel="step of the horizon", ylabel="mean absolute scaled error", ylim=(0, None))
+        axes.set_title("error by horizon", loc="left")
+        axes.legend()
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=110)
+
+
+def draw_calibration(actual: np.ndarray, named: Mapping[str, np.ndarray], levels: Sequence[float], path: Path) -> None:
+    """Draws which share of the values lies below each quantile, beside the share that should."""
+    present = np.isfinite(actual)
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=(4.6, 4.4), layout="constrained")
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0, 1], color="#b8c0cc", linewidth=1)
+        for colour, (name, quantiles) in zip(_COLOURS, named.items(), strict=False):
+            shares = [(actual <= quantiles[..., place])[present].mean() for place in range(len(levels))]
+            axes.plot(levels, shares, marker="o", markersize=4, color=colour, label=name)
+        axes.set(xlabel="level of the quantile", ylabel="share of the values below it", xlim=(0, 1), ylim=(0, 1))
+        axes.set_title("calibration", loc="left")
+        axes.legend()
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=110)
+
+
+def draw(model: Forecaster, answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], decoding: Shown) -> None:
+    """Draws what `predict` answered, if `--plot` says where."""
+    if decoding.plot is None or not answered:
+        return
+    panels = []
+    for row, answer in answered[:_PANELS]:
+        history = np.asarray(row["history"], np.float64)[-3 * max(model.horizon, model.season) :]
+        quantiles = np.stack([np.array(values) for values in answer["quantiles"].values()], axis=-1)
+        if "first" in row:
+            places = np.concatenate([times(row, -len(history)), times(row, model.horizon)])
+        else:
+            places = np.arange(1 - len(history), model.horizon + 1)
+        panels.append((str(row["series"]), places, history, quantiles))
+    decoding.plot.parent.mkdir(parents=True, exist_ok=True)
+    draw_bands(panels, model.options.levels, decoding.plot)

@@ -1,0 +1,152 @@
+"""What the signature of a forecaster is asked, and what its answer says. No TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnnapps.apps.forecasting.cli import Shown
+from rnnapps.cli import RunConfig
+from rnnapps.datasets.frequency import parsed
+from rnnapps.datasets.sources import SeriesSource
+from rnnapps.errors import UserError
+from rnnapps.options import redirected
+from rnnapps.prediction.requests import TEXT, as_input
+from rnnapps.serving.clients.signatures import TensorSpec
+
+if TYPE_CHECKING:
+    from rnnapps.datasets import TimeSeries
+
+_SPECS = {
+    "history": TensorSpec("float32", (None,)),
+    "start": TEXT,
+    "known": TensorSpec("float32", (None, None)),
+    "past": TensorSpec("float32", (None, None)),
+    "static": TensorSpec("object", (None,)),
+}
+
+
+def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The series of tables, or without any of the data of a run: a row for each.
+
+    Args:
+        arguments: Paths of tables. A text with no such file that consists of numbers is a history.
+        config: What the run was started with; None for an export or a server.
+        about: What an export says of itself.
+    """
+    if not arguments and config is None:
+        raise UserError("no input: name tables of series")
+    if not arguments and config is not None:
+        from rnnapps.datasets import load_splits
+
+        yield from _rows_of(load_splits(config.source, ["test"])["test"], about)
+    for argument in arguments:
+        if history := _numbers(argument):
+            yield {"series": argument if len(argument) <= 40 else argument[:39] + "…", "history": history}
+            continue
+        from rnnapps.datasets.series_tables import read_series
+
+        source = SeriesSource() if config is None else config.source
+        columns = {name: tuple(about[name]) for name in ("known", "past", "static") if name in about}
+        source = redirected(source, {"dataset": argument, **columns})
+        path = Path(argument).expanduser()
+        if not path.exists():
+            raise UserError(f"no such file: {argument!r}; name a table of series, or give numbers: '1 2 3'")
+        yield from _rows_of(read_series(path, source), about)
+
+
+def _rows_of(series: TimeSeries, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    frequency = "" if series.frequency is None else str(series.frequency)
+    if about.get("frequency", frequency) != frequency:
+        expected, found = (f"steps of {step}" if step else "no times" for step in (about["frequency"], frequency))
+        raise UserError(f"{series.name}: the model was trained on series with {expected}, got {found}")
+    horizon = about.get("horizon", series.horizon)
+    for one in series.series:
+        row: dict[str, Any] = {"series": one.id, "history": one.values}
+        if series.frequency is not None:
+            row["start"] = str(one.start)
+            row["first"] = str(series.frequency.after(one.start, np.asarray(len(one))))
+            row["step"] = str(series.frequency)
+        if series.known:
+            row["known"] = one.known[: len(one) + horizon]
+        if series.past:
+            row["past"] = one.past
+        if series.static:
+            row["static"] = list(one.static)
+        yield row
+
+
+def _numbers(argument: str) -> list[float]:
+    words = argument.replace(",", " ").split()
+    try:
+        return [float("nan" if word == "null" else word) for word in words]
+    except ValueError:
+        return []
+
+
+def request(row: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
+    """The inputs of `serving_default`: the history, and what the row has beside it."""
+    return {
+        name: row[name] if isinstance(row[name], np.ndarray) else as_input(row, name, spec)
+        for name, spec in _SPECS.items()
+        if name in row or name == "history"
+    }
+
+
+def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
+    """The mean and the quantiles of each step, the quantiles by their levels."""
+    levels = [f"{level:.6g}" for level in outputs["levels"]]
+    return {
+        "mean": _rounded(outputs["mean"]),
+        "quantiles": {
+            level: _rounded([step[place] for step in outputs["quantiles"]]) for place, level in enumerate(levels)
+        },
+    }
+
+
+def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Shown) -> Iterator[Sequence[str]]:
+    """A line for each step: series, time or number of the step, mean and quantiles, below a header."""
+    quantiles = answer["quantiles"]
+    if number == 1:
+        yield "series", "time" if "first" in row else "step", "mean", *quantiles
+    steps = np.arange(len(answer["mean"]))
+    for place, step in enumerate(times(row, len(steps)) if "first" in row else steps + 1):
+        values = [answer["mean"][place], *(values[place] for values in quantiles.values())]
+        yield str(row["series"]), str(step), *(f"{value:.6g}" for value in values)
+
+
+def times(row: Mapping[str, Any], steps: int) -> np.ndarray:
+    """The times of the steps that follow a row of `rows`, datetime64[s]; negative `steps` for those before."""
+    numbers = np.arange(steps) if steps >= 0 else np.arange(steps, 0)
+    return parsed(row["step"]).after(np.datetime64(row["first"], "s"), numbers)
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What `predict --json` repeats of a row: all but the history and what stands beside it."""
+    return {name: value for name, value in row.items() if name not in _SPECS}
+
+
+def check(decoding: Shown, asked: str, input: Path | None) -> None:
+    """Refuses options of `predict` that do not go together."""
+    if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
+        raise UserError(f"--plot must end in .png, got {decoding.plot}")
+    if decoding.plot is not None and (asked == "server" or input is not None):
+        raise UserError("--plot draws what a run or an export answers on the screen; leave out --input and --server")
+
+
+def check_config(config: RunConfig) -> None:
+    """Refuses options of `train` that do not go together."""
+    model = config.model
+    if 0.5 not in model.levels or list(model.levels) != sorted(set(model.levels)):
+        levels = ",".join(f"{level:g}" for level in model.levels)
+        raise UserError(f"--levels must ascend, with 0.5 among them, got {levels}")
+    if model.head != "quantiles" and config.source.past:
+        raise UserError(f"--past needs --head quantiles: what is not known ahead cannot be sampled, got {model.head}")
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    """Seven digits, as many as float32 has."""
+    return [float(f"{value:.7g}") for value in values]

@@ -1,0 +1,71 @@
+"""Forecasts beside those of statistical models: errors, coverage and seconds on the same windows.
+
+    python benchmarks/forecasting.py --forecasts 2
+    python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset train.csv --test test.csv
+
+Runs `rnn-forecasting train`, in a process of its own, and then forecasts the test part with the model, the seasonal
+naive method, and AutoETS and AutoTheta of statsforecast, which are fitted anew to all that is known at each origin.
+OWA is relative to Naive2 of the M4 competition, whose figures are computed on the same windows.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from measuring import cores, in_a_process, print_header, print_row, write_figures
+
+
+def ours(options: list[str], forecasts: int | None, peers: bool) -> dict:
+    """Trains a model, evaluates it and returns the figures of `rnn-forecasting evaluate`, with seconds of training."""
+    from click.testing import CliRunner
+
+    from rnnapps.apps.forecasting.cli import main as forecasting
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(forecasting, list(arguments))
+        if result.exit_code:
+            raise SystemExit(result.stderr or str(result.exception))
+        print(result.stderr, file=sys.stderr)
+        return result.stdout
+
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        run("train", "--run-dir", f"{folder}/run", *options)
+        seconds = time.perf_counter() - began
+        more = ["--forecasts", str(forecasts)] if forecasts else []
+        figures = json.loads(run("evaluate", f"{folder}/run", *more, *(["--peers"] if peers else []), "--json"))
+    return {**figures, "training": seconds}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", help="TOML file with options for rnn-forecasting train; its defaults otherwise")
+    parser.add_argument("--dataset", help="a name or a path (default: temperatures)")
+    parser.add_argument("--test", help="file with the values that follow")
+    parser.add_argument("--epochs", type=int, help="epochs in place of those of the configuration")
+    parser.add_argument("--forecasts", type=int, help="forecasts of each series, the last ones (default: all)")
+    parser.add_argument("--no-peers", action="store_true", help="leave out AutoETS and AutoTheta, which take long")
+    parser.add_argument("--json", metavar="FILE", help="write all figures")
+    parser.add_argument("--contender", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.contender:
+        named = {name: getattr(options, name) for name in ("config", "dataset", "test", "epochs")}
+        train = [word for name, value in named.items() if value is not None for word in (f"--{name}", str(value))]
+        print(json.dumps(ours(train, options.forecasts, not options.no_peers)))
+        return
+    results = in_a_process(str(Path(__file__)), "--contender", *sys.argv[1:])
+    print(f"{options.dataset or 'temperatures'}: {results['forecasts']} forecasts; {cores()} cores")
+    print_header(["", "MASE", "sMAPE", "OWA", "WQL", "in 80 %", "in 95 %", "seconds to train", "to forecast"])
+    for name, figures in {"this model": results, **results["peers"]}.items():
+        errors = [f"{figures['mase']:.3f}", f"{figures['smape']:.3f}", f"{figures['owa']:.3f}", f"{figures['wql']:.5f}"]
+        covered = [f"{figures[f'coverage_{interval}']:.1%}" for interval in (80, 95)]
+        seconds = [f"{figures['training']:.0f}" if "training" in figures else "", f"{figures['seconds']:.1f}"]
+        print_row([name, *errors, *covered, *seconds])
+    write_figures(options.json, {"cores": cores(), "results": results})
+
+
+if __name__ == "__main__":
+    main()

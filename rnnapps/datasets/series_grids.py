@@ -1,0 +1,161 @@
+"""Rows with times as arrays on a regular grid: sorted, without repeats, with not-a-number where a step has no row."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rnnapps.datasets.frequency import Frequency, inferred
+from rnnapps.datasets.rejected import DataError, Rejected
+from rnnapps.datasets.sources import SeriesSource
+from rnnapps.extras import from_extra
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SPARSEST = 1000  # steps for each row; more mean a wrong time
+
+
+@dataclasses.dataclass
+class Grid:
+    """Series on one grid.
+
+    Attributes:
+        frequency: The step; None for values without times.
+        starts: The first time of each series, datetime64[s].
+        columns: Of each series the values and the columns beside them, float32 `(time,)`, by name.
+        static: Of each series its categories.
+        known, past: Names of the columns beside the values.
+        rejected: Rows that were left out.
+        notes: What was done to the rows.
+    """
+
+    frequency: Frequency | None
+    starts: list[np.datetime64]
+    columns: list[dict[str, np.ndarray]]
+    static: list[tuple[str, ...]]
+    known: tuple[str, ...]
+    past: tuple[str, ...]
+    rejected: list[Rejected]
+    notes: list[str]
+
+
+def times_of(column: pd.Series, *, utc: bool) -> pd.Series:
+    """The times that a column of texts holds, not-a-time where it holds none.
+
+    Args:
+        column: Texts, or times already.
+        utc: Whether times with different offsets from UTC are fine anyway; without, they become UTC only if any
+            has an offset.
+    """
+    pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    texts = column.astype(str).str.strip()
+    offsets = texts.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True) & texts.str.contains(":")
+    if utc or offsets.any():
+        return pd.to_datetime(texts, errors="coerce", utc=True, format="mixed")
+    times = pd.to_datetime(texts, errors="coerce", format="ISO8601")
+    if times.notna().any():
+        return times
+    # Not ISO 8601, such as 31/12/2024: one format for the whole column, so that days and months are never mixed.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the first time tells no format: then there are none
+        return pd.to_datetime(texts, errors="coerce")
+
+
+def on_a_grid(
+    groups: Mapping[str, pd.DataFrame], frequency: Frequency | None, path: Path, source: SeriesSource
+) -> Grid:
+    """Puts the rows of every series on one grid.
+
+    Args:
+        groups: Rows by series, with the columns `time` (times, or whole numbers), `value`, `row` and those beside the
+            value.
+        frequency: The step; None: told by the times.
+        path: The file, for messages.
+        source: Names the columns beside the values.
+
+    Raises:
+        DataError: A time is not on the grid, or series have different steps.
+    """
+    groups = dict(groups)
+    rejected: list[Rejected] = []
+    unsorted = 0
+    for name, group in groups.items():
+        if not group["time"].is_monotonic_increasing:
+            unsorted += 1
+            group = group.sort_values("time", kind="stable")
+        if (repeated := group["time"].duplicated()).any():
+            again = group[repeated]
+            rejected += (
+                Rejected(int(row), f"a second value of {name!r} at {time}; the first is kept", path)
+                for row, time in zip(again["row"], again["time"], strict=True)
+            )
+            group = group[~repeated]
+        groups[name] = group
+    dated = any(np.issubdtype(group["time"].dtype, np.datetime64) for group in groups.values())
+    times = {name: group["time"].to_numpy("datetime64[s]") for name, group in groups.items()} if dated else {}
+    notes = []
+    if dated:
+        told = inferred(list(times.values()))
+        frequency = frequency or told
+        if frequency is None:
+            raise DataError(f"{path}: one time for each series tells no frequency; name it with --frequency")
+    elif frequency is not None:
+        raise DataError(f"{path}: --frequency {frequency.name} is for values with times, which the file has not")
+    if unsorted:
+        notes.append(f"the rows of {unsorted:,} series were not in the order of time; they were sorted")
+    grid = Grid(frequency, [], [], [], source.known, source.past, rejected, notes)
+    gaps = 0
+    for name, group in groups.items():
+        if dated and frequency is not None:
+            places = _places(name, times[name], frequency, path)
+            grid.starts.append(times[name][0])
+        else:
+            places = _whole(name, group["time"].to_numpy("float64"), path)
+            grid.starts.append(np.datetime64("NaT", "s"))
+        length = int(places[-1]) + 1
+        gaps += length - len(places)
+        columns = {}
+        for column in ("value", *source.known, *source.past):
+            columns[column] = np.full(length, np.nan, np.float32)
+            columns[column][places] = group[column].to_numpy("float64")
+        grid.columns.append(columns)
+        grid.static.append(tuple(str(group[column].iloc[0]) for column in source.static))
+    if gaps:
+        notes.append(f"{gaps:,} {'step has' if gaps == 1 else 'steps have'} no row and so a missing value")
+    return grid
+
+
+def _places(name: str, times: np.ndarray, frequency: Frequency, path: Path) -> np.ndarray:
+    own = inferred([times]) if len(times) > 3 else None
+    if own is not None and own != frequency and own.unit == frequency.unit and own.count != frequency.count:
+        raise DataError(
+            f"{path}: the series {name!r} has a step of 1 {own.name}, others of 1 {frequency.name}; one model reads one"
+            " frequency: split the file, or bring all series to one step"
+        )
+    places = frequency.positions(times)
+    off = places != np.round(places)
+    off[1:] |= np.diff(places) == 0  # two days of one month
+    if off.any():
+        raise DataError(
+            f"{path}: the series {name!r} has the time {times[off][0]}, which is not a whole number of steps of 1"
+            f" {frequency.name} after {times[0]}; correct it, or name the step with --frequency"
+        )
+    if places[-1] > _SPARSEST * len(places):
+        raise DataError(f"{path}: the series {name!r} goes from {times[0]} to {times[-1]} in {len(times)} rows")
+    return places.astype(np.int64)
+
+
+def _whole(name: str, numbers: np.ndarray, path: Path) -> np.ndarray:
+    places = numbers - numbers[0]
+    if (places != np.round(places)).any() or places[-1] > _SPARSEST * len(places):
+        wrong = next((number for number in numbers if number != round(number)), numbers[-1])
+        raise DataError(f"{path}: the series {name!r} must have times, or numbers without gaps, got {wrong:g}")
+    return places.astype(np.int64)

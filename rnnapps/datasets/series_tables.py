@@ -1,0 +1,278 @@
+"""Time series in tables: CSV, TSV, JSON lines or Parquet, a row for each value, or a series in each row or column.
+
+A long table has a column of times and one of values; a column that names the series and others beside the values are
+optional. Times may be whole numbers where only their order counts. A series in each row: its name first, then its
+values, with empty cells at the end of shorter ones. A series in each column: the first column holds the times.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rnnapps.datasets import frequency as frequencies
+from rnnapps.datasets.json_lines import not_lines
+from rnnapps.datasets.rejected import DataError, Rejected, first_of
+from rnnapps.datasets.series_grids import Grid, on_a_grid, times_of
+from rnnapps.datasets.sources import SeriesSource
+from rnnapps.datasets.tables import DELIMITERS, other_delimiter
+from rnnapps.datasets.time_series import OneSeries, TimeSeries
+from rnnapps.extras import from_extra
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".parquet")
+
+
+def read_series(path: Path, source: SeriesSource) -> TimeSeries:
+    """Reads all series of a file, and those of `source.test` behind them.
+
+    Args:
+        path: The file.
+        source: Its layout and columns, and what to take for frequency, season and horizon.
+
+    Raises:
+        DataError: The file cannot be read, lacks a column, or its series have different frequencies.
+    """
+    rows = _long(path, source)
+    notes, rejected = list(rows.notes), list(rows.rejected)
+    step = None if source.frequency is None else frequencies.parsed(source.frequency)
+    grid = on_a_grid(rows.groups, step, path, source)
+    rejected += grid.rejected
+    notes += grid.notes
+    series = [_series(name, grid, index) for index, name in enumerate(rows.groups)]
+    if source.test is not None:
+        series = list(_continued(series, source, grid))
+    kept = []
+    for one in series:
+        if np.isfinite(one.values).any():
+            kept.append(one)
+        else:
+            rejected.append(Rejected(None, f"the series {one.id!r} has no values", path))
+    if source.strict and rejected:
+        raise DataError(f"{rejected[0]}; without --strict it is skipped")
+    if not kept:
+        raise DataError(f"{path}: no series with values{first_of(rejected, 'row', 'rows')}")
+    known = grid.frequency
+    return TimeSeries(
+        tuple(kept),
+        known,
+        source.season or (known.season if known else 1),
+        source.horizon or (known.horizon if known else 12),
+        str(path),
+        known=source.known,
+        past=source.past,
+        static=source.static,
+        rejected=tuple(rejected),
+        notes=tuple(notes),
+    )
+
+
+@dataclasses.dataclass
+class _Rows:
+    """The rows of a long table by series: `time` (or order), `value` and the columns beside it."""
+
+    groups: dict[str, pd.DataFrame]
+    rejected: list[Rejected]
+    notes: list[str]
+
+
+def _long(path: Path, source: SeriesSource) -> _Rows:
+    frame = _frame(path)
+    layout = source.layout if source.layout != "auto" else _layout(frame, path, source)
+    if layout != "long" and (source.known or source.past or source.static):
+        raise DataError(f"{path}: --known, --past and --static need a long table, a row for each value")
+    if layout == "rows":
+        return _of_rows(frame, path)
+    if layout == "columns":
+        return _of_columns(frame, path, source)
+    return _of_long(frame, path, source)
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DataError(f"{path}: time series must end in {', '.join(SUFFIXES)}, got {suffix or 'no suffix'}")
+    try:
+        if suffix == ".parquet":
+            from_extra("pyarrow", extra="forecasting", purpose="reading Parquet")
+            frame = pd.read_parquet(path)
+            frame = frame.reset_index() if frame.index.name else frame
+        elif suffix in (".csv", ".tsv"):
+            frame = pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", dtype=str, encoding="utf-8-sig")
+        else:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if problem := not_lines(file.read(1 << 16)):
+                    raise DataError(f"{path}: {problem}")
+            frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+    except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    if frame.empty:
+        raise DataError(f"{path}: no rows; the file is empty")
+    frame.columns = [str(column).strip() for column in frame.columns]
+    return frame
+
+
+def _layout(frame: pd.DataFrame, path: Path, source: SeriesSource) -> str:
+    if {source.value_column, source.time_column} <= set(frame.columns):
+        return "long"
+    first, others = frame.iloc[:, 0], frame.iloc[:, 1:]
+    if others.shape[1] and _are_numbers(others) and not _are_numbers(first.to_frame()):
+        return "columns" if times_of(first.iloc[:100], utc=True).notna().all() else "rows"
+    wanted = (source.time_column, source.value_column)
+    delimiter = DELIMITERS.get(path.suffix.lower())
+    if delimiter and (hint := other_delimiter(list(frame.columns), wanted, delimiter)):
+        raise DataError(f"{path}: {hint}")
+    raise DataError(
+        f"{path}: {_missing(frame, *wanted)}; name columns with --time-column and"
+        " --value-column, or say how the series lie with --layout"
+    )
+
+
+def _missing(frame: pd.DataFrame, *wanted: str) -> str:
+    column = next(name for name in wanted if name not in frame.columns)
+    found = ", ".join(map(repr, list(frame.columns)[:8])) + (", ..." if frame.shape[1] > 8 else "")
+    return f"there is no column {column!r}; the columns are {found}"
+
+
+def _are_numbers(frame: pd.DataFrame) -> bool:
+    pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
+    head = frame.iloc[:50]
+    return bool((head.apply(pd.to_numeric, errors="coerce").notna() | head.isna()).all(axis=None))
+
+
+def _of_long(frame: pd.DataFrame, path: Path, source: SeriesSource) -> _Rows:
+    pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
+    options = {source.time_column: "--time-column", source.value_column: "--value-column"}
+    options |= dict.fromkeys(source.known, "--known") | dict.fromkeys(source.past, "--past")
+    options |= dict.fromkeys(source.static, "--static")
+    for column, option in options.items():
+        if column not in frame.columns:
+            raise DataError(f"{path}: {_missing(frame, column)}: name one with {option}")
+    names = frame[source.series_column].astype(str) if source.series_column in frame.columns else "series"
+    rows = pd.DataFrame({"series": names, "row": np.arange(2, len(frame) + 2)}, index=frame.index)
+    rejected: list[Rejected] = []
+    rows["time"], notes = _times(frame[source.time_column])
+    numeric = (source.value_column, *source.known, *source.past)
+    for target, column in zip(("value", *source.known, *source.past), numeric, strict=True):
+        rows[target] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
+        rows.loc[~np.isfinite(rows[target]), target] = np.nan
+        wrong = rows[target].isna() & frame[column].notna() & (frame[column].astype(str).str.lower() != "nan")
+        rejected += (
+            Rejected(row, f"{column!r} must be a number, got {str(text)[:40]!r}; taken as missing", path)
+            for row, text in zip(rows["row"][wrong], frame[column][wrong], strict=True)
+        )
+    for column in source.static:
+        rows[column] = frame[column].fillna("").astype(str)
+    wrong = rows["time"].isna()
+    rejected += (
+        Rejected(row, f"{source.time_column!r} must be a time, got {str(text)[:40]!r}", path)
+        for row, text in zip(rows["row"][wrong], frame[source.time_column][wrong], strict=True)
+    )
+    rows = rows[~wrong]
+    return _Rows({str(name): group for name, group in rows.groupby("series", sort=False)}, rejected, notes)
+
+
+def _times(column: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Times without a time zone, or whole numbers; and what was done to them."""
+    pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
+    numbers = pd.to_numeric(column, errors="coerce")
+    if not pd.api.types.is_datetime64_any_dtype(column) and numbers.notna().mean() > 0.5 and numbers.max() < 10_000_000:
+        looks_like_years = numbers.between(1500, 2500).all() and (numbers % 1 == 0).all()
+        if not looks_like_years:
+            return numbers, []
+        column = numbers.astype("Int64").astype(str)
+    times = times_of(column, utc=False)
+    if times.dt.tz is not None:
+        return times.dt.tz_convert("UTC").dt.tz_localize(None), ["times with a time zone are counted in UTC"]
+    return times, []
+
+
+def _of_rows(frame: pd.DataFrame, path: Path) -> _Rows:
+    pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
+    names, cells = frame.iloc[:, 0].astype(str), frame.iloc[:, 1:]
+    values = cells.apply(pd.to_numeric, errors="coerce").to_numpy("float64")
+    bad = np.argwhere(np.isnan(values) & cells.notna().to_numpy())
+    rejected = [
+        Rejected(int(row) + 2, f"must be a number, got {str(cells.iat[row, column])[:40]!r}; taken as missing", path)
+        for row, column in bad
+    ]
+    if repeated := next(iter(names[names.duplicated()]), None):
+        raise DataError(f"{path}: two rows hold the series {repeated!r}; rename one")
+    groups = {}
+    for row, name in enumerate(names):
+        present = np.flatnonzero(np.isfinite(values[row]))
+        own = values[row, : present[-1] + 1 if len(present) else 0]
+        groups[name] = pd.DataFrame({"row": row + 2, "time": np.arange(len(own)) * 1.0, "value": own})
+    return _Rows(groups, rejected, [])
+
+
+def _of_columns(frame: pd.DataFrame, path: Path, source: SeriesSource) -> _Rows:
+    column = source.time_column if source.time_column in frame.columns else frame.columns[0]
+    long = frame.melt(id_vars=[column], var_name="series", value_name="value")
+    long.columns = ["time", "series", "value"]
+    plain = SeriesSource(strict=source.strict)
+    rows = _of_long(long, path, plain)
+    lines = len(frame)
+    rejected = [
+        dataclasses.replace(bad, line=None if bad.line is None else (bad.line - 2) % lines + 2) for bad in rows.rejected
+    ]
+    # Before its first and after its last value a column is empty because other series are longer.
+    groups = {}
+    for name, group in rows.groups.items():
+        present = np.flatnonzero(group["value"].notna())
+        groups[name] = group.iloc[present[0] : present[-1] + 1] if len(present) else group
+    return _Rows(groups, list(dict.fromkeys(rejected)), rows.notes)
+
+
+def _series(name: str, grid: Grid, index: int) -> OneSeries:
+    columns = grid.columns[index]
+    values = columns["value"]
+    ahead = 0
+    if grid.known:  # rows at the end that have no value yet say what is known ahead
+        present = np.flatnonzero(np.isfinite(values))
+        ahead = len(values) - 1 - (present[-1] if len(present) else -1)
+    length = len(values) - ahead
+
+    def stacked(names: tuple[str, ...], size: int) -> np.ndarray:
+        return np.stack([columns[one][:size] for one in names], axis=1) if names else np.zeros((size, 0), np.float32)
+
+    return OneSeries(
+        name,
+        values[:length],
+        grid.starts[index],
+        stacked(grid.known, len(values)),
+        stacked(grid.past, length),
+        grid.static[index],
+    )
+
+
+def _continued(series: list[OneSeries], source: SeriesSource, grid: Grid) -> Iterator[OneSeries]:
+    """Every series with its values from the file of `--test` behind its own."""
+    path = Path(source.test or "").expanduser()
+    rows = _long(path, source)
+    after = on_a_grid(rows.groups, grid.frequency, path, source)
+    found = {name: _series(name, after, index) for index, name in enumerate(rows.groups)}
+    for one in series:
+        if one.id not in found:
+            raise DataError(f"--test {path}: has no series {one.id!r}, which {source.dataset} has")
+        other = found[one.id]
+        if grid.frequency is not None:
+            expected = grid.frequency.after(one.start, np.asarray(len(one)))
+            if other.start != expected:
+                raise DataError(
+                    f"--test {path}: the series {one.id!r} must go on at {expected}, where it ends in {source.dataset},"
+                    f" got {other.start}"
+                )
+        yield dataclasses.replace(
+            one,
+            values=np.concatenate([one.values, other.values]),
+            known=np.concatenate([one.known[: len(one)], other.known]),
+            past=np.concatenate([one.past, other.past]),
+        )

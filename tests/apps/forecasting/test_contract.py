@@ -1,0 +1,136 @@
+"""The command line from end to end, on invented series: the contract, and what only this application does."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from rnnapps.apps.forecasting.cli import TASK, main
+from tests.apps.contract import Contract, invoke
+
+SMALL = ["--units", "16", "--hidden", "32", "--context", "48", "--horizon", "12", "--windows", "2", "--epochs", "9"]
+SMALL += [
+    "--windows-per-epoch",
+    "768",
+    "--batch-size",
+    "32",
+    "--learning-rate",
+    "0.01",
+    "--averaging",
+    "0",
+    "--dropout",
+    "0",
+]
+
+
+def write_series(path, count, hours=240, first=0):
+    """A long table of hourly series: daily waves of different levels that grow, with noise, and two hours missing."""
+    random = np.random.default_rng(first)
+    times = np.datetime64("2024-03-01T00:00") + np.arange(hours) * np.timedelta64(1, "h")
+    lines = ["series,time,value"]
+    for number in range(first, first + count):
+        wave = 10.0 ** (number % 3) * (5 + np.sin(2 * np.pi * (np.arange(hours) + number) / 24))
+        values = wave * (1 + 0.01 * random.normal(size=hours)) * 1.03 ** (np.arange(hours) / 24)
+        rows = [f"s{number},{time},{value:.4f}" for time, value in zip(times, values, strict=True)]
+        lines += rows[:50] + rows[52:]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+class TestForecasting(Contract):
+    main, task, small = main, TASK, SMALL
+    pictures = ("curves.png", "forecasts.png", "error_by_horizon.png", "calibration.png", "worst_series.png")
+    timed = ("seconds", "peers")
+    resumed = ("--dropout", "0.2", "--ensemble", "2")
+    inputs = ()
+
+    def write(self, folder):
+        for number in range(3):
+            write_series(folder / f"input-{number}.csv", 1, hours=(240, 30, 100)[number], first=number)
+        type(self).inputs = tuple(str(folder / f"input-{number}.csv") for number in range(3))
+        return ["--dataset", write_series(folder / "series.csv", 6)]
+
+    def test_the_model_beats_the_seasonal_naive_forecast(self, trained):
+        metrics = json.loads((trained[0] / "metrics.json").read_text())["test"]
+        naive = metrics["peers"]["seasonal naive"]
+        assert metrics["forecasts"] == 12 and metrics["series"] == 6
+        assert metrics["mase"] < naive["mase"] and metrics["wql"] < naive["wql"] and metrics["owa"] < naive["owa"]
+        assert "seasonal naive" in trained[1] and "MASE" in trained[1]
+
+    def test_predict_goes_on_where_each_series_of_the_run_ends(self, trained, tmp_path):
+        picture = tmp_path / "bands.png"
+        output = self.run("predict", trained[0], "--plot", picture).stdout
+        rows = list(csv.DictReader(io.StringIO(output), delimiter="\t"))
+        assert len(rows) == 6 * 12 and picture.stat().st_size > 10_000
+        assert rows[0]["series"] == "s0" and rows[0]["time"] == "2024-03-11T00:00:00"
+        assert all(float(row["0.025"]) < float(row["0.5"]) < float(row["0.975"]) for row in rows)
+
+    def test_predict_reads_numbers_and_names_what_is_missing(self, trained):
+        assert "takes history, start, got history" in self.refused("predict", trained[0], "1 2 3")
+        assert "no such file: 'typo.csv'" in self.refused("predict", trained[0], "typo.csv")
+        assert ".png" in self.refused("predict", trained[0], *self.inputs, "--plot", "bands.pdf")
+
+    def test_a_file_of_histories_is_answered_as_a_table_of_series_is(self, trained, exported, tmp_path):
+        expected = self.answers(trained[0])
+        rows = []
+        for path in self.inputs:
+            with open(path) as file:
+                table = {row["time"]: float(row["value"]) for row in csv.DictReader(file)}
+            start = np.datetime64(min(table), "h")
+            steps = start + np.arange(int((np.datetime64(max(table), "h") - start).astype(int)) + 1)
+            history = [table.get(f"{step}:00") for step in steps.astype("datetime64[m]").astype("datetime64[h]")]
+            rows.append({"history": history, "start": str(np.datetime64(start, "s"))})
+        rows.append({"history": [None, None], "start": "2024-03-01"})
+        (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        output = tmp_path / "out.jsonl"
+        self.run("predict", exported[0], "--input", tmp_path / "in.jsonl", "--output", output)
+        found = [json.loads(line) for line in output.read_text().splitlines()]
+        assert len(found) == 3
+        for one, other in zip(found, expected, strict=True):
+            assert one["predicted_mean"] == pytest.approx(other["mean"], rel=1e-5)
+            assert one["predicted_quantiles"]["0.9"] == pytest.approx(other["quantiles"]["0.9"], rel=1e-5)
+        assert "at least one value" in (tmp_path / "out.jsonl.rejects.csv").read_text()
+
+    def test_evaluate_forecasts_as_often_as_asked(self, trained):
+        metrics = json.loads(self.run("evaluate", trained[0], "--forecasts", 1, "--json").stdout)
+        assert metrics["forecasts"] == 6
+
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            (["--levels", "0.1,0.9"], "--levels must ascend, with 0.5 among them, got 0.1,0.9"),
+            (["--head", "normal", "--past", "rain"], "--past needs --head quantiles"),
+            (["--windows", "30"], "no series is long enough"),
+            (["--frequency", "fortnight"], "--frequency must be like h, 15min, D, W, MS or B, got 'fortnight'"),
+            (["--head", "negative-binomial"], "--head negative-binomial needs counts"),
+            (["--known", "price"], "there is no column 'price'"),
+        ],
+    )
+    def test_mistakes_are_one_line(self, data, tmp_path, options, complaint):
+        assert complaint in self.refused("train", *data, "--run-dir", tmp_path / "run", *options)
+
+
+def test_covariates_of_a_table_reach_the_forecast(tmp_path):
+    """A promotion that is known ahead doubles what is sold on its days."""
+    random = np.random.default_rng(0)
+    days = np.datetime64("2023-01-01") + np.arange(300)
+    lines = ["series,time,value,promotion,kind"]
+    for name in ("tea", "coffee"):
+        promotions = random.integers(0, 2, 300)
+        values = (promotions + 1) * 10 + random.normal(size=300)
+        for number, (day, promotion, value) in enumerate(zip(days, promotions, values, strict=True)):
+            lines.append(f"{name},{day},{value if number < 293 else ''},{promotion},drink")
+    (tmp_path / "sales.csv").write_text("\n".join(lines) + "\n")
+    run = tmp_path / "run"
+    options = ["--horizon", 7, "--windows", 2, "--units", 16, "--epochs", 6, "--windows-per-epoch", 1280]
+    options += ["--learning-rate", 0.01, "--known", "promotion", "--static", "kind", "--context", 28]
+    invoke(main, "train", "--dataset", tmp_path / "sales.csv", "--run-dir", run, *options)
+    output = invoke(main, "predict", run).stdout
+    rows = list(csv.DictReader(io.StringIO(output), delimiter="\t"))
+    known = {(line.split(",")[0], line.split(",")[1]): line.split(",")[3] for line in lines[1:]}
+    found = [(known[row["series"], row["time"][:10]], float(row["0.5"])) for row in rows]
+    assert len(found) == 14
+    assert min(value for promotion, value in found if promotion == "1") > 15
+    assert max(value for promotion, value in found if promotion == "0") < 15
