@@ -199,7 +199,7 @@ def _search(
     for line in app.summary(splits.values()):
         say(line)
 
-    def objective(trial: optuna.Trial) -> float:
+    def objective(trial: Any) -> float:
         values = {dimension.name: dimension.suggested(trial) for dimension in dimensions}
         say(f"trial {trial.number}: {_listed(values)}{_standing(study, done(), trials, began)}")
         run_dir = folder / "trials" / f"{trial.number:05}"
@@ -272,7 +272,7 @@ def _best(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     """The trials that trained to their end, the best first."""
     optuna = from_extra("optuna", extra="tune", purpose="tune")
     found = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    return sorted(found, key=lambda trial: trial.value)
+    return sorted(found, key=lambda trial: trial.value or 0.0)
 
 
 def _listed(values: Mapping[str, Any]) -> str:
