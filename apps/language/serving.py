@@ -18,7 +18,8 @@ from rnnapps.datasets import Corpus
 
 COMPLETIONS = 5
 NEXT = 10
-TRICKY = ["", " ", "\n\n", "🎉🎉", "这部电影很好看。", "nul \x00 byte", "\u00e9t\u00e9 e\u0301te\u0301", "word " * 2000]
+TRICKY = ["", " ", "\n\n", "🎉🎉", "这部电影很好看。", "nul \x00 byte", "\u00e9t\u00e9 e\u0301te\u0301", "word " * 40]
+_LONG = "word " * 500  # as characters more than `score` reads at once
 _PROMPT = 60  # characters of a sample request
 
 
@@ -123,7 +124,7 @@ def samples(model: LanguageModel, split: Corpus | None) -> dict[str, list[dict[s
             }
         ],
         "complete": [{"prefix": prompts}],
-        "score": [{"text": [*lines, *TRICKY]}],
+        "score": [{"text": [*lines, *TRICKY]}, {"text": [_LONG]}],
         "start": [{"text": prompts}],
         "step": [{"text": ["a", ""], **outputs}, {"text": ["bc", "the"], **outputs}],
     }
