@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import gzip
 import io
 import json
 import math
@@ -12,7 +13,7 @@ import pathlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import IO, Any, cast
 
 _PARTIAL = re.compile(r"\.partial-(\d+)-.+")
 _being_written: set[pathlib.Path] = set()  # by this process
@@ -44,6 +45,11 @@ def replacing(path: pathlib.Path, *, durable: bool = False) -> Iterator[pathlib.
     finally:
         _remove(partial)
         _being_written.discard(partial)
+
+
+def opened(path: pathlib.Path) -> IO[bytes]:
+    """Opens a file to read its bytes, unpacked if its name ends in `.gz`."""
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else open(path, "rb")
 
 
 def remove_folder(path: pathlib.Path) -> None:

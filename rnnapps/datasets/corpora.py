@@ -8,16 +8,16 @@ what is in which split: by files or folders of its own called train, validation 
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import CorpusSource, paths_of
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS
+from rnnapps.files import opened
 
 BLOCK = 1 << 20  # bytes of text at a time
 HELD_OUT = 0.1  # of the text, its end
@@ -184,7 +184,7 @@ def _of_files(paths: Sequence[Path], name: str, split: str) -> Corpus:
     def read() -> Iterator[Block]:
         for file, size in zip(files, sizes, strict=True):
             if size:
-                with _opened(file) as content:
+                with opened(file) as content:
                     yield from _blocks(content)
 
     return Corpus(read, sum(sizes), digest.hexdigest(), name, split)
@@ -211,7 +211,7 @@ def _files(path: Path) -> list[Path]:
 def _size(file: Path) -> int:
     """The size of a file's text, found out without keeping it."""
     try:
-        with _opened(file) as content:
+        with opened(file) as content:
             first = content.read(_SNIFFED)
             if b"\0" in first:
                 raise DataError(f"{file}: is binary, not text; name a file of text in UTF-8, or a folder of such files")
@@ -223,10 +223,6 @@ def _size(file: Path) -> int:
             return size
     except (OSError, EOFError) as error:
         raise DataError(f"{file}: cannot be read: {error}") from None
-
-
-def _opened(file: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(file)) if file.suffix == ".gz" else open(file, "rb")
 
 
 def _blocks(content: IO[bytes]) -> Iterator[Block]:

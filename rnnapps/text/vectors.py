@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnapps.errors import UserError
 from rnnapps.extras import from_extra
+from rnnapps.files import opened
 
 _FASTTEXT = (793712314).to_bytes(4, "little")  # how a fastText model begins
 
@@ -39,7 +39,7 @@ def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
     Raises:
         UserError: The file is missing or none of these, or gensim is not installed.
     """
-    found = _opened(file)
+    found = _keyed_vectors(file)
     vectors = np.zeros((len(words), found.vector_size), np.float32)
     known = np.zeros(len(words), bool)
     for number, word in enumerate(words):
@@ -56,14 +56,14 @@ def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
     return WordVectors(vectors, known)
 
 
-def _opened(file: Path) -> Any:
+def _keyed_vectors(file: Path) -> Any:
     """The file's vectors as gensim holds them."""
     if not file.is_file():
         raise UserError(f"no such file: {file}; name one with vectors of word2vec, GloVe or fastText")
     gensim = from_extra("gensim.models", extra="embeddings", purpose="--embeddings")
     logging.getLogger("gensim").setLevel(logging.ERROR)
     try:
-        with _stream(file) as content:
+        with opened(file) as content:
             begin = content.readline(1 << 16)
         if not begin:
             raise ValueError("it is empty")
@@ -84,14 +84,10 @@ def _opened(file: Path) -> Any:
 
 def _is_binary(file: Path, width: int) -> bool:
     """Whether the line after the header is not a word and `width` numbers in text."""
-    with _stream(file) as content:
+    with opened(file) as content:
         content.readline()
         parts = content.readline(1 << 20).split()
     try:
         return len([float(part) for part in parts[-width:]]) != width
     except ValueError:
         return True
-
-
-def _stream(file: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(file)) if file.suffix == ".gz" else open(file, "rb")
