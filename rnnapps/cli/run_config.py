@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rnnapps import options
+from rnnapps.cli.options import collected
 from rnnapps.cli.task import Task
 from rnnapps.cli.training_options import CHANGEABLE
 from rnnapps.errors import UserError
@@ -39,6 +41,25 @@ class RunConfig:
         """All options by name."""
         groups = (options.as_json(getattr(self, field.name)) for field in dataclasses.fields(self))
         return {name: value for group in groups for name, value in group.items()}
+
+
+def asked_config(task: Task, values: Mapping[str, Any]) -> RunConfig:
+    """The configuration that the values of a command's options make."""
+    return RunConfig(*(collected(kind, values) for kind in (task.source, task.model, task.training)))
+
+
+def checked(task: Task, config: RunConfig) -> RunConfig:
+    """A configuration with absolute paths.
+
+    Raises:
+        UserError: The task refuses these options together; nothing heavy has been imported by then.
+    """
+    asking = task.asking()
+    if hasattr(asking, "check_config"):
+        asking.check_config(config)
+    from rnnapps import datasets
+
+    return dataclasses.replace(config, source=datasets.absolute(config.source))
 
 
 def read_config(run: Path, task: Task) -> RunConfig:

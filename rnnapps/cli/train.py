@@ -10,9 +10,9 @@ import click
 
 from rnnapps.cli.app import Command
 from rnnapps.cli.config import config_option, set_defaults
-from rnnapps.cli.options import PATH, click_options, collected
+from rnnapps.cli.options import PATH, click_options
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import RunConfig, check_unchanged, read_config
+from rnnapps.cli.run_config import RunConfig, asked_config, check_unchanged, checked, read_config
 from rnnapps.cli.task import Objective, Task
 from rnnapps.cli.training_options import CHANGEABLE
 
@@ -22,8 +22,7 @@ def train_command(task: Task) -> click.Command:
 
     def train(run_dir: Path, overwrite: bool, **values: Any) -> None:
         resume = click.get_current_context().meta.get("resume")
-        config = RunConfig(*(collected(kind, values) for kind in (task.source, task.model, task.training)))
-        train_run(task, config, run_dir, resumed=resume, overwrite=overwrite)
+        train_run(task, asked_config(task, values), run_dir, resumed=resume, overwrite=overwrite)
 
     def read_resumed(context: click.Context, parameter: click.Parameter, run: Path | None) -> None:
         if run is not None:
@@ -76,15 +75,12 @@ def train_run(
     Raises:
         UserError: A mistake in the data, the options or the folder.
     """
-    asking = task.asking()
-    if hasattr(asking, "check_config"):
-        asking.check_config(config)
-    from rnnapps import datasets, training
+    config = checked(task, config)
+    from rnnapps import training
 
     app = task.code()
     resume = resumed is not None
     training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
-    config = RunConfig(datasets.absolute(config.source), config.model, config.training)
     if resumed is not None:
         check_unchanged(run_dir, resumed, config)
     training.set_seed(config.source.seed)

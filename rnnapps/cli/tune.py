@@ -14,9 +14,9 @@ import click
 
 from rnnapps.cli.app import Command
 from rnnapps.cli.config import config_option
-from rnnapps.cli.options import COUNT, PATH, click_options, collected
+from rnnapps.cli.options import COUNT, PATH, click_options
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import RunConfig
+from rnnapps.cli.run_config import RunConfig, asked_config, checked
 from rnnapps.cli.search_space import Dimension, search_space, with_values
 from rnnapps.cli.study_pictures import draw_study
 from rnnapps.cli.task import Objective, Task
@@ -65,9 +65,7 @@ def tune_command(task: Task) -> click.Command:
         storage: str | None,
         **values: Any,
     ) -> None:
-        config = RunConfig(*(collected(kind, values) for kind in (task.source, task.model, task.training)))
-        if hasattr(task.asking(), "check_config"):
-            task.asking().check_config(config)
+        config = checked(task, asked_config(task, values))
         dimensions = search_space(space, config)
         found = _study(study, storage, resume, sampler, pruner, dimensions, task, config)
         _search(found, study, task, config, dimensions, trials, budget)
@@ -183,7 +181,7 @@ def _search(
     budget: float | None,
 ) -> None:
     optuna = from_extra("optuna", extra="tune", purpose="tune")
-    from rnnapps import datasets, training
+    from rnnapps import training
 
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     began = time.monotonic()
@@ -193,7 +191,6 @@ def _search(
 
     if done() >= trials:
         raise UserError(f"{folder}: has {done()} trials already; give more than that with --trials, got {trials}")
-    config = RunConfig(datasets.absolute(config.source), config.model, config.training)
     app = task.code()
     splits = app.load(config.source, ["train", "validation"])
     for line in app.summary(splits.values()):
