@@ -16,7 +16,7 @@ from rnnapps.apps.language.tokens import END, Tokens
 from rnnapps.datasets import Block, Corpus, DataError, batched
 from rnnapps.errors import UserError
 from rnnapps.files import replacing, write_json
-from rnnapps.native.cache import kept_folder
+from rnnapps.native.cache import cache_folder, prepare_kept
 
 _LARGE = 8 << 20  # bytes of text
 
@@ -47,9 +47,10 @@ def tokenized(tokens: Tokens, corpus: Corpus) -> TokenFile:
         UserError: The cache cannot be written.
     """
     key = json.dumps([2, corpus.identity, tokens.level, tokens.normalised, tokens.vocabulary]).encode()
-    folder = kept_folder("tokens") / hashlib.sha256(key).hexdigest()[:24]
+    folder = cache_folder() / "tokens" / hashlib.sha256(key).hexdigest()[:24]
     description = folder / "description.json"
     if not description.exists():
+        prepare_kept(folder.parent)
         try:
             with replacing(folder) as partial:
                 partial.mkdir()

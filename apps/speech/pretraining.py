@@ -11,7 +11,7 @@ from rnnapps.apps.speech.model import SHAPING
 from rnnapps.cli import RunConfig
 from rnnapps.cli.output import say
 from rnnapps.cli.train import train_run
-from rnnapps.native.cache import kept_folder
+from rnnapps.native.cache import cache_folder
 
 PRETRAINED = ("spoken_vocabulary",)
 _TRAINING = Training(epochs=30, batch_size=64, learning_rate=None, patience=30)
@@ -31,7 +31,7 @@ def pretrained(dataset: str, config: RunConfig) -> Path:
     options = replace(Options(), **{name: getattr(config.model, name) for name in SHAPING})
     wanted = RunConfig(source, options, _TRAINING)
     digest = hashlib.sha256(json.dumps(wanted.as_json(TASK), sort_keys=True).encode()).hexdigest()[:16]
-    run = training.RunFolder(kept_folder("pretrained") / f"speech-{dataset}-{digest}")
+    run = training.RunFolder(cache_folder() / "pretrained" / f"speech-{dataset}-{digest}")
     begun = run.config_file.exists()
     if begun and "test" in run.read_metrics():
         say(f"starting from the model of {dataset} in {run.path}")

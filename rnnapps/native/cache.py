@@ -53,16 +53,12 @@ def cache_folder() -> Path:
     return Path(home) / ".cache" / "rnnapps"
 
 
-def kept_folder(kind: str) -> Path:
-    """A folder in the cache for what is not a build, ready to be written to.
-
-    Args:
-        kind: Its name, such as "tokens".
+def prepare_kept(folder: Path) -> None:
+    """Makes a folder of the cache ready to be written to, one that is not for builds.
 
     Raises:
         UnusableCache: If it cannot be written.
     """
-    folder = cache_folder() / kind
     try:
         folder.mkdir(parents=True, exist_ok=True)
         remove_leftovers(folder)
@@ -72,7 +68,6 @@ def kept_folder(kind: str) -> Path:
         raise UnusableCache(
             f"{folder} cannot be written: {error.strerror}; set {VARIABLE} to a folder of your own"
         ) from error
-    return folder
 
 
 def _home_of_user() -> str:
