@@ -15,28 +15,21 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import cores, in_a_process, print_header, print_row, write_figures
+from measuring import cores, in_a_process, print_header, print_row, run_command, write_figures
 
 
 def ours(options: list[str], forecasts: int | None, peers: bool) -> dict:
     """Trains a model, evaluates it and returns the figures of `rnn-forecasting evaluate`, with seconds of training."""
-    from click.testing import CliRunner
-
     from rnnapps.apps.forecasting.cli import main as forecasting
-
-    def run(*arguments: str) -> str:
-        result = CliRunner().invoke(forecasting, list(arguments))
-        if result.exit_code:
-            raise SystemExit(result.stderr or str(result.exception))
-        print(result.stderr, file=sys.stderr)
-        return result.stdout
 
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        run("train", "--run-dir", f"{folder}/run", *options)
+        run_command(forecasting, "train", "--run-dir", f"{folder}/run", *options)
         seconds = time.perf_counter() - began
         more = ["--forecasts", str(forecasts)] if forecasts else []
-        figures = json.loads(run("evaluate", f"{folder}/run", *more, *(["--peers"] if peers else []), "--json"))
+        figures = json.loads(
+            run_command(forecasting, "evaluate", f"{folder}/run", *more, *(["--peers"] if peers else []), "--json")
+        )
     return {**figures, "training": seconds}
 
 

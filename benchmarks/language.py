@@ -17,24 +17,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import cores, in_a_process, print_header, print_row, write_figures
+from measuring import cores, in_a_process, print_header, print_row, run_command, write_figures
 
 LETTERS = [chr(number) for number in range(32, 97)]
 
 
 def ours(options: list[str]) -> dict[str, float]:
-    from click.testing import CliRunner
-
     import rnnapps.training
     from rnnapps.apps.language import cli, task  # noqa: F401 - imported here so that they are not timed
 
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        result = CliRunner().invoke(cli.main, ["train", "--run-dir", f"{folder}/run", *options])
+        run_command(cli.main, "train", "--run-dir", f"{folder}/run", *options)
         seconds = time.perf_counter() - started
-        if result.exit_code:
-            raise SystemExit(result.output)
-        print(result.stderr, file=sys.stderr)
         run = rnnapps.training.open_run(Path(folder, "run"))
         metrics = run.read_metrics()
         config = json.loads(run.config_file.read_text())

@@ -33,6 +33,25 @@ def in_a_process(script: str, *arguments: str) -> dict[str, Any]:
     return json.loads(process.stdout.splitlines()[-1])
 
 
+def run_command(group: Any, *arguments: str) -> str:
+    """Runs a command of an application in this process, and ends the benchmark where it fails.
+
+    Args:
+        group: The command group, `main` of the application's `cli`.
+        arguments: The command line.
+
+    Returns:
+        What the command printed on standard output; the rest goes to standard error.
+    """
+    from click.testing import CliRunner
+
+    result = CliRunner().invoke(group, list(arguments))
+    if result.exit_code:
+        raise SystemExit(result.output)
+    print(result.stderr, file=sys.stderr)
+    return result.stdout
+
+
 def resident_mebibytes(*, peak: bool = False) -> float:
     """Resident memory of this process now, or its peak since `reset_peak`, in MiB. Linux only."""
     name = "VmHWM" if peak else "VmRSS"

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from measuring import cores, in_a_process, print_header, print_row, write_figures
+from measuring import cores, in_a_process, print_header, print_row, run_command, write_figures
 
 CONTENDERS = {
     "ours": "rnn-sentiment train",
@@ -31,18 +31,14 @@ def texts_of(dataset: str, split: str) -> tuple[list[str], list[int]]:
 
 
 def ours(dataset: str, config: str | None) -> dict[str, float]:
-    from click.testing import CliRunner
-
     import rnnapps.training
     from rnnapps.apps.sentiment import cli, task  # noqa: F401 - imported here so that they are not timed
 
     with tempfile.TemporaryDirectory() as folder:
         options = ["--dataset", dataset, *(["--config", config] if config else [])]
         started = time.perf_counter()
-        result = CliRunner().invoke(cli.main, ["train", "--run-dir", f"{folder}/run", *options])
+        run_command(cli.main, "train", "--run-dir", f"{folder}/run", *options)
         seconds = time.perf_counter() - started
-        if result.exit_code:
-            raise SystemExit(result.output)
         metrics = rnnapps.training.open_run(f"{folder}/run").read_metrics()
     return {"accuracy": metrics["test"]["accuracy"], "seconds": seconds, "epochs": metrics["epochs"]}
 

@@ -17,21 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from measuring import cores, print_header, print_row
+from measuring import cores, print_header, print_row, run_command
 
 
 def train_ours(folder: str, arguments) -> tuple[list[float], "training.RunFolder"]:  # noqa: F821
     """Trains from the command line's function; seconds of each epoch and the run."""
-    from click.testing import CliRunner
-
     from rnnapps import training
     from rnnapps.apps.translation import cli
 
     files = [f"--{option}={arguments.folder / part}" for option, part in arguments.parts.items()]
     options = [*files, f"--config={arguments.config}", f"--epochs={arguments.epochs}", f"--run-dir={folder}"]
-    result = CliRunner().invoke(cli.main, ["train", *options])
-    if result.exit_code:
-        raise SystemExit(result.output)
+    run_command(cli.main, "train", *options)
     run = training.open_run(folder)
     with open(run.history_file) as file:
         return [float(row["seconds"]) for row in csv.DictReader(file)], run
