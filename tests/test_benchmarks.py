@@ -68,6 +68,11 @@ def test_layers(run):
     assert output.count("2,3,4,5") == 2
 
 
+def test_workers(run):
+    output = run("workers", "--workers", 1, "--units", 2, "--batch-size", 4, "--steps", 2, "--rounds", 1)
+    assert [row[:2] for row in rows(output)] == [["2", "1"]]
+
+
 def test_gradient_flow(run, tmp_path):
     output = run(
         "gradient_flow", "--picture", tmp_path / "flow.png", "--steps", 5, "--updates", 2, "--units", 8, "--test", 8

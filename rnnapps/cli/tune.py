@@ -183,6 +183,9 @@ def _search(
 
     if done() >= trials:
         raise UserError(f"{folder}: has {done()} trials already; give more than that with --trials, got {trials}")
+    if config.training.strategy == "multi-worker":
+        raise UserError("a trial trains in one process: start tune on several machines with one --storage instead")
+    strategy = training.strategy("mirrored" if config.training.strategy == "mirrored" else "none")
     app = task.code()
     splits = app.load(config.source, ["train", "validation"])
     for line in app.summary(splits.values()):
@@ -207,7 +210,8 @@ def _search(
         chosen = with_values(config, values, f"trial {trial.number}")
         training.set_seed(config.source.seed)
         try:
-            trained = fit_model(task, chosen, splits, run_dir, watch=watch)
+            with strategy.scope():
+                trained = fit_model(task, chosen, splits, run_dir, watch=watch)
         except Stopped:
             study.enqueue_trial(trial.params)
             say(f"trial {trial.number} was interrupted and is to run again; go on with --resume", err=True)
