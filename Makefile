@@ -52,6 +52,7 @@ bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/streaming_audio.py
 	$(BIN)/python benchmarks/workers.py
+	$(BIN)/python benchmarks/tuning.py
 	$(BIN)/python benchmarks/language.py serve
 	$(BIN)/python benchmarks/forecasting.py --forecasts 2
 ifneq ($(M4),)

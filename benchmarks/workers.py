@@ -62,11 +62,13 @@ def measure(workers: int, arguments: argparse.Namespace) -> float:
         command = [sys.executable, __file__, "--worker"]
         for name in ("units", "batch_size", "steps", "rounds"):
             command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
-        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
-    outputs = [process.communicate()[0] for process in processes]
+        processes.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    outputs = [process.communicate() for process in processes]
     if any(process.returncode for process in processes):
-        raise SystemExit("a worker failed")
-    return statistics.median(json.loads(outputs[0].splitlines()[-1])) / arguments.steps
+        raise SystemExit(outputs[0][1])
+    return statistics.median(json.loads(outputs[0][0].splitlines()[-1])) / arguments.steps
 
 
 def main() -> None:
