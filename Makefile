@@ -9,7 +9,7 @@ REVIEW ?= Funny, moving and beautifully acted, from the first scene to the last.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast coverage lint format hooks bench sanitize clean
+.PHONY: demo docs test test-fast coverage lint format hooks bench sanitize clean
 
 demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
 	$(BIN)/rnn-sentiment train --run-dir $(RUN) --overwrite
@@ -26,6 +26,9 @@ test-fast: $(READY)  ## the tests that are not marked slow, in about two minutes
 
 coverage: $(READY)  ## the whole test suite, and how much of the library it runs
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml
+
+docs: $(READY)  ## the pages as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
