@@ -53,6 +53,8 @@ bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/gradient_flow.py --picture docs/gradient_flow.png
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/streaming_audio.py
+	$(BIN)/python benchmarks/workers.py
+	$(BIN)/python benchmarks/tuning.py
 	$(BIN)/python benchmarks/language.py serve
 	$(BIN)/python benchmarks/forecasting.py --forecasts 2
 ifneq ($(M4),)
