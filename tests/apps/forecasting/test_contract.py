@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from rnnapps.apps.forecasting.cli import TASK, main
+from rnnapps.apps.forecasting.serving import endpoints
+from rnnapps.cli.run_config import read_run
+from rnnapps.prediction import predictor
 from tests.apps.contract import Contract, invoke
 
 SMALL = ["--units", "16", "--hidden", "32", "--context", "48", "--horizon", "12", "--windows", "2", "--epochs", "9"]
@@ -103,6 +106,21 @@ class TestForecasting(Contract):
             assert one["predicted_mean"] == pytest.approx(other["mean"], rel=1e-5)
             assert one["predicted_quantiles"]["0.9"] == pytest.approx(other["quantiles"]["0.9"], rel=1e-5)
         assert "at least one value" in (tmp_path / "out.jsonl.rejects.csv").read_text()
+
+    def test_an_export_answers_as_its_run_does_in_every_batch_and_length(self, trained, exported):
+        _, _, model = read_run(trained[0], TASK)
+        run = predictor.of_endpoint(endpoints(model)["serving_default"], {}, model)
+        export = predictor.of_export(exported[0], "serving_default")
+        random = np.random.default_rng(5)
+        for batch in (0, 1, 2, 33):
+            for time in (1, 30, 48, 130):  # the context is 48
+                history = random.normal(20, 5, (batch, time)).astype(np.float32)
+                history[:, 1::4] = np.nan
+                inputs = {"history": history, "start": np.array(["2024-02-28T20:00"] * batch, object)}
+                found, expected = export.ask(inputs), run.ask(inputs)
+                assert found["quantiles"].shape == (batch, 12, 9) and found["mean"].shape == (batch, 12)
+                for name in ("quantiles", "mean"):
+                    np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5)
 
     def test_a_long_table_is_answered_series_by_series(self, trained, exported, tmp_path):
         expected = self.answers(trained[0])
