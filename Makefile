@@ -42,10 +42,12 @@ format: $(READY)
 hooks: $(READY)  ## lint before every commit
 	$(BIN)/pre-commit install
 
-# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, a run of rnn-translation.
+# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, the Python of an
+# environment with neuralforecast, a run of rnn-translation.
 DIGITS ?=
 MULTI30K ?=
 M4 ?=
+PEER ?=
 TRANSLATION ?=
 bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/layers.py
@@ -59,7 +61,7 @@ bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/language.py serve
 	$(BIN)/python benchmarks/forecasting.py --forecasts 2
 ifneq ($(M4),)
-	$(BIN)/python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset $(M4)/train.csv --test $(M4)/test.csv
+	$(BIN)/python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset $(M4)/train.csv --test $(M4)/test.csv $(if $(PEER),--peer-python $(PEER))
 else
 	@echo "left out: make bench M4=FOLDER measures forecasts of the hourly series of the M4 competition"
 endif
