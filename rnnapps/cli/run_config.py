@@ -12,6 +12,7 @@ from rnnapps import options
 from rnnapps.cli.options import collected
 from rnnapps.cli.task import Task
 from rnnapps.cli.training_options import CHANGEABLE
+from rnnapps.cluster import worker_count
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
 
@@ -54,6 +55,7 @@ def checked(task: Task, config: RunConfig) -> RunConfig:
     Raises:
         UserError: The task refuses these options together; nothing heavy has been imported by then.
     """
+    worker_count(config.training.strategy)  # looks at TF_CONFIG
     asking = task.asking()
     if hasattr(asking, "check_config"):
         asking.check_config(config)

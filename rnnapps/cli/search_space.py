@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,19 +55,21 @@ class Dimension(NamedTuple):
         return list(self.choices or range(int(self.low), int(self.high) + 1))
 
 
-def search_space(file: Path | None, config: RunConfig) -> tuple[Dimension, ...]:
+def search_space(file: Path | None, config: RunConfig, given: Collection[str] = ()) -> tuple[Dimension, ...]:
     """The space of a TOML file, or the default one.
 
     Args:
         file: TOML in which each key is an option of the model or of training, and each value a list of choices or a
             table with `low`, `high` and, for a logarithmic scale, `log = true`.
         config: The options of the command, which tell what each option takes.
+        given: Names of options that the user gave: they do not vary in the default space.
 
     Raises:
         UserError: The file cannot be read, or says something that an option does not take.
     """
     where = "the default search space" if file is None else f"--space {file}"
-    space = DEFAULT_SPACE if file is None else read_toml(file, "--space")
+    default = {name: values for name, values in DEFAULT_SPACE.items() if name not in given}
+    space = default if file is None else read_toml(file, "--space")
     if not space:
         raise UserError(f"{where}: names no option to vary")
     return tuple(_dimension(name.replace("-", "_"), values, config, where) for name, values in space.items())
@@ -79,6 +81,8 @@ def with_values(config: RunConfig, values: Mapping[str, Any], where: str) -> Run
     Raises:
         UserError: An option does not take its value.
     """
+    # Four digits are enough of what a search finds, and stay readable in a file.
+    values = {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in values.items()}
     changed = {}
     for group in ("model", "training"):
         now = getattr(config, group)

@@ -35,13 +35,18 @@ def draw_study(study: optuna.Study, folder: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    monitor = finished[0].user_attrs["monitor"]
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls its own pictures experimental
         for name, plot in _PICTURES.items():
-            axes = getattr(optuna.visualization.matplotlib, plot)(study)
+            axes = getattr(optuna.visualization.matplotlib, plot)(study, target=_monitored, target_name=monitor)
             figure = axes.figure
             figure.set_size_inches(9, 5)
             with replacing(folder / name) as partial:
                 figure.savefig(partial, dpi=120, bbox_inches="tight")
             plt.close(figure)
+
+
+def _monitored(trial: optuna.trial.FrozenTrial) -> float:
+    return float(trial.user_attrs["value"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from rnnapps.cli.output import say
 from rnnapps.cli.run_config import RunConfig, asked_config, check_unchanged, checked, read_config
 from rnnapps.cli.task import Objective, Task
 from rnnapps.cli.training_options import CHANGEABLE
+from rnnapps.errors import UserError
 
 
 def train_command(task: Task) -> click.Command:
@@ -22,7 +24,13 @@ def train_command(task: Task) -> click.Command:
 
     def train(run_dir: Path, overwrite: bool, **values: Any) -> None:
         resume = click.get_current_context().meta.get("resume")
-        train_run(task, asked_config(task, values), run_dir, resumed=resume, overwrite=overwrite)
+        from rnnapps import training
+
+        try:
+            train_run(task, asked_config(task, values), run_dir, resumed=resume, overwrite=overwrite)
+        except training.WorkerLost as error:
+            say(f"error: {error}", err=True)
+            os._exit(2)  # at an ordinary end TensorFlow's threads would wait for the lost worker, and complain
 
     def read_resumed(context: click.Context, parameter: click.Parameter, run: Path | None) -> None:
         if run is not None:
@@ -81,6 +89,8 @@ def train_run(
     app, resume = task.code(), resumed is not None
     strategy = training.strategy(config.training.strategy)
     chief, replicas = training.is_chief(strategy), strategy.num_replicas_in_sync
+    if replicas > 1 and config.training.gradient_flow:
+        raise UserError("--gradient-flow measures on one device: leave it out, or train with --strategy none")
     if chief:
         training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     if resumed is not None:
@@ -91,7 +101,8 @@ def train_run(
         say(line)
     if replicas > 1:
         say(f"{replicas} replicas share a batch of {config.training.batch_size}")
-    with strategy.scope():
+    with training.lost_workers_named(strategy, run_dir), strategy.scope():
+        training.check_same_everywhere(strategy, config.as_json(task))
         model, _, history = fit_model(task, config, splits, run_dir, resume=resume, overwrite=overwrite)
     run = history.run
     if not chief:
@@ -173,7 +184,7 @@ def fit_model(
     chief = training.is_chief(model.distribute_strategy)
     callbacks = list(code.callbacks(model, config, run)) if chief and hasattr(code, "callbacks") else []
     callbacks += watch(objective)
-    if how.gradient_flow and chief:
+    if how.gradient_flow:
         one_batch = next(iter(validation.epoch(0)))
         callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))
     if overwrite and not resume and chief:

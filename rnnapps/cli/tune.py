@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from rnnapps.cli.app import Command
 from rnnapps.cli.config import config_option
@@ -65,7 +66,9 @@ def tune_command(task: Task) -> click.Command:
         **values: Any,
     ) -> None:
         config = checked(task, asked_config(task, values))
-        dimensions = search_space(space, config)
+        context = click.get_current_context()
+        given = [name for name in values if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+        dimensions = search_space(space, config, given)
         found = _study(study, storage, resume, sampler, pruner, dimensions, task, config)
         _search(found, study, task, config, dimensions, trials, budget)
 
@@ -158,7 +161,7 @@ def _study(
         storage=database, sampler=chosen, pruner=pruning, study_name=folder.name, load_if_exists=resume
     )
     if study.user_attrs.setdefault("about", about) != about:
-        raise UserError(f"{folder}: was started with other options or another --space; give the same ones")
+        raise UserError(f"{folder} was started with other options, --space or --sampler; give the same ones")
     study.set_user_attr("about", about)
     return study
 
@@ -214,8 +217,8 @@ def _search(
                 trained = fit_model(task, chosen, splits, run_dir, watch=watch)
         except Stopped:
             study.enqueue_trial(trial.params)
-            say(f"trial {trial.number} was interrupted and is to run again; go on with --resume", err=True)
-            raise
+            again = f"go on with the same command and --resume --study {folder}"
+            raise Stopped(f"trial {trial.number} was interrupted and is to run again; {again}") from None
         remove_folder(trained.history.run.checkpoints)  # a trial is not resumed
         trial.set_user_attr("monitor", trained.objective.monitor)
         trial.set_user_attr("value", trained.history.best_value)
@@ -255,6 +258,8 @@ def _watch(trial: optuna.Trial, deadline: float | None) -> Callable[[Objective],
                 trial.report(_loss((logs or {})[objective.monitor], objective), epoch)
                 last = epoch + 1 == self.params["epochs"]
                 late = deadline is not None and time.monotonic() > deadline
+                if not last and late:
+                    say(f"the time of --budget is over; trial {trial.number} ends after epoch {epoch + 1}")
                 if not last and (late or trial.should_prune()):
                     self.model.stop_training = True
 

@@ -2,6 +2,7 @@
 
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Batches
+from rnnapps.training.distributed import check_same_everywhere
 from rnnapps.training.errors import Diverged, Interrupted, WorkerLost
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
@@ -11,7 +12,7 @@ from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_c
 from rnnapps.training.runs import check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
-from rnnapps.training.strategies import STRATEGIES, is_chief, strategy
+from rnnapps.training.strategies import STRATEGIES, is_chief, lost_workers_named, strategy
 from rnnapps.training.training_loop import fit
 from rnnapps.training.training_run import ResumableCallback
 
@@ -33,12 +34,14 @@ __all__ = [
     "apply_gradients",
     "averaged_weights",
     "check_run_dir",
+    "check_same_everywhere",
     "fit",
     "gradient_flow",
     "is_chief",
     "learning_rate_schedule",
     "load_arrays",
     "load_model",
+    "lost_workers_named",
     "open_run",
     "optimizer",
     "plot_attention",

@@ -56,9 +56,8 @@ def shares(model: keras.Model, batch: Any) -> Any:
     return model.distribute_strategy.experimental_distribute_values_from_function(share)
 
 
-def agreed(model: keras.Model, values: Mapping[str, Any]) -> dict[str, Any]:
+def agreed(strategy: tf.distribute.Strategy, values: Mapping[str, Any]) -> dict[str, Any]:
     """The mean of numbers over all processes, so that all decide alike; each process calls it."""
-    strategy = model.distribute_strategy
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return dict(values)
 
@@ -69,20 +68,22 @@ def agreed(model: keras.Model, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: mean(value) for name, value in values.items()}
 
 
-def check_same_everywhere(model: keras.Model, config: Mapping[str, Any]) -> None:
+def check_same_everywhere(strategy: tf.distribute.Strategy, config: Mapping[str, Any]) -> None:
     """Refuses processes that were started with different options: their steps would not fit together.
 
     Raises:
         RunError: They were.
     """
     digest = zlib.crc32(json.dumps(config, sort_keys=True, default=str).encode()) % 2**16  # float32 holds it exactly
-    if abs(agreed(model, {"digest": digest})["digest"] - digest) > 0.5 / replicas(model):
+    if abs(agreed(strategy, {"digest": digest})["digest"] - digest) > 0.5 / strategy.num_replicas_in_sync:
         raise RunError("the workers were started with different options; start all of them with the same command")
 
 
 def asked_to_stop(model: keras.Model, stop: StopSignals) -> bool:
     """Whether one of the processes was asked to stop; each calls it after the same step."""
-    asked = bool(agreed(model, {"asked": stop.received is not None})["asked"])  # not what arrives after the question
+    asked = bool(
+        agreed(model.distribute_strategy, {"asked": stop.received is not None})["asked"]
+    )  # not what arrives after the question
     if asked and not stop.received:
         stop.received = signal.SIGTERM
     return asked

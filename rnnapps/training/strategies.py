@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import Any
 
 import tensorflow as tf
 
+from rnnapps.cluster import worker_count
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunError, RunFolder
-from rnnapps.training.errors import Interrupted
+from rnnapps.training.errors import Interrupted, WorkerLost
 
 STRATEGIES = ("auto", "none", "mirrored", "multi-worker")
 
@@ -44,10 +42,7 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
     """
     if name not in STRATEGIES:
         raise UserError(f"strategy must be one of {', '.join(STRATEGIES)}, got {name!r}")
-    workers = _workers() if name in ("auto", "multi-worker") else 0
-    if name == "multi-worker" and not workers:
-        raise UserError("--strategy multi-worker needs the environment variable TF_CONFIG, which names the workers")
-    if name == "multi-worker" or workers > 1:
+    if worker_count(name) > 1 or name == "multi-worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
     devices = tf.config.list_logical_devices("GPU")
     if name == "mirrored":
@@ -64,6 +59,23 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     if "chief" in resolver.cluster_spec().jobs:
         return resolver.task_type == "chief"
     return resolver.task_id == 0
+
+
+@contextlib.contextmanager
+def lost_workers_named(strategy: tf.distribute.Strategy, run_dir: pathlib.Path) -> Iterator[None]:
+    """Says in one line that another worker is gone, which TensorFlow says in pages.
+
+    Raises:
+        WorkerLost: In place of TensorFlow's errors.
+    """
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            raise
+        raise WorkerLost(
+            f"another worker is gone or cannot be reached; start all of them again with --resume {run_dir}"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -90,25 +102,3 @@ def folder_to_write(strategy: tf.distribute.Strategy, run_dir: pathlib.Path, res
             raise type(error)(str(error).replace(str(own), str(run_dir))) from error
         except Interrupted as stop:
             raise Interrupted(str(stop).replace(str(own), str(run_dir)), run_dir, stop.signal) from None
-
-
-def _workers() -> int:
-    """Number of workers in `TF_CONFIG`; 0 if it is not set."""
-    text = os.environ.get("TF_CONFIG", "")
-    if not text:
-        return 0
-    try:
-        config: Any = json.loads(text)
-        jobs, task = config["cluster"], config["task"]
-        kinds = {kind: len(addresses) for kind, addresses in jobs.items()}
-        fits = 0 <= int(task["index"]) < kinds[task["type"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        fits = False
-    if not fits:
-        raise UserError(
-            'TF_CONFIG must be {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}, '
-            f"got {text[:200]}"
-        )
-    if task["type"] not in ("chief", "worker") or "ps" in kinds:
-        raise UserError("TF_CONFIG: parameter servers and evaluators are unsupported; name workers and a chief only")
-    return kinds.get("chief", 0) + kinds.get("worker", 0)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -16,14 +15,13 @@ from rnnapps.errors import UserError
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Data, as_batches
 from rnnapps.training.distributed import check_same_everywhere
-from rnnapps.training.errors import WorkerLost
 from rnnapps.training.history import History
 from rnnapps.training.model_steps import build_all
 from rnnapps.training.optimizer import has_schedule
 from rnnapps.training.progress import show_progress
 from rnnapps.training.runs import check_run_dir, new_run, resumed_run
 from rnnapps.training.schedule import ReduceOnPlateau
-from rnnapps.training.strategies import folder_to_write, is_chief
+from rnnapps.training.strategies import folder_to_write, is_chief, lost_workers_named
 from rnnapps.training.training_run import TrainingRun
 
 
@@ -129,8 +127,8 @@ def fit(
         raise RunError("there are no training batches: the training data are empty")
     held_out = None if validation is None else _in_order(validation, batch_size)
     figures, config = dict(figures or {}), config or {}
-    with _lost_workers_named(strategy, run_dir), folder_to_write(strategy, run_dir, resume) as folder:
-        check_same_everywhere(model, config)
+    with lost_workers_named(strategy, run_dir), folder_to_write(strategy, run_dir, resume) as folder:
+        check_same_everywhere(strategy, config)
         build_all(model, batches.epoch(0) if held_out is None else held_out, held_out is not None, monitor, figures)
         with resumed_run(folder, config, changeable) if resume else new_run(folder, config) as run:
             training = TrainingRun(
@@ -140,18 +138,6 @@ def fit(
             )  # fmt: skip
             history = training.run_to_the_end(resume)
     return dataclasses.replace(history, run=RunFolder(run_dir))
-
-
-@contextlib.contextmanager
-def _lost_workers_named(strategy: tf.distribute.Strategy, run_dir: pathlib.Path) -> Iterator[None]:
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
-        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            raise
-        raise WorkerLost(
-            f"another worker is gone or cannot be reached; start all of them again with --resume {run_dir}"
-        ) from error
 
 
 def _in_order(validation: Data, batch_size: int | None) -> tf.data.Dataset:

@@ -138,7 +138,7 @@ class TrainingRun:
             cut_short = asked_to_stop(self.model, self.stop)
             if not cut_short:
                 figures = {name: float(figure()) for name, figure in self.figures.items()}
-                validation_logs |= agreed(self.model, figures)
+                validation_logs |= agreed(self.model.distribute_strategy, figures)
             row = {
                 "epoch": state.epoch + 1,
                 "step": state.total_steps,
@@ -221,7 +221,7 @@ class TrainingRun:
         return {f"val_{name}": value for name, value in averages(model, logs).items()}
 
     def finite(self, logs: Mapping[str, Any]) -> Row:
-        row = numbers(agreed(self.model, logs))
+        row = numbers(agreed(self.model.distribute_strategy, logs))
         if not math.isfinite(row.get("loss", 0.0)):
             kept = f"the best weights, of epoch {self.state.best.epoch}, are in {self.run.model_file}; "
             raise Diverged(

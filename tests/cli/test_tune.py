@@ -163,6 +163,8 @@ def test_the_default_space_fits_every_application():
     assert Dimension("learning_rate", low=1e-3, high=1e-2, log=True) in space
     assert Dimension("layers", low=2, high=3, whole=True) in space
     assert with_values(CONFIG, {"truncate": "none"}, "here").model.truncate is None
+    assert "units" not in {dimension.name for dimension in search_space(None, CONFIG, given=["units"])}
+    assert with_values(CONFIG, {"dropout": 0.4683819990511542}, "here").model.dropout == 0.4684
 
 
 def test_a_grid_needs_lists():

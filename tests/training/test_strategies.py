@@ -72,13 +72,21 @@ def test_two_replicas_of_one_process_train_as_one_device():
     subprocess.run([sys.executable, "-m", "tests.training.two_devices"], check=True, capture_output=True, text=True)
 
 
+WORKER = '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": %d}}'
+
+
 @pytest.mark.parametrize(
     ("name", "config", "said"),
     [
         ("horovod", None, "strategy must be one of auto, none, mirrored, multi-worker, got 'horovod'"),
         ("multi-worker", None, "needs the environment variable TF_CONFIG"),
         ("multi-worker", "{", 'TF_CONFIG must be {"cluster"'),
-        ("auto", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "TF_CONFIG must be"),
+        ("auto", WORKER % 1, "the index of a worker must be below 1, their number, got 1"),
+        (
+            "auto",
+            '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+            "must be host:port, got 'a'",
+        ),
         ("auto", '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "parameter servers"),
     ],
 )
@@ -92,6 +100,6 @@ def test_a_wrong_strategy_is_one_line(name, config, said, monkeypatch):
 
 
 def test_one_device_needs_no_strategy(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}')
+    monkeypatch.setenv("TF_CONFIG", WORKER % 0)
     assert training.strategy("auto").num_replicas_in_sync == 1
     assert training.strategy("none") is tf.distribute.get_strategy()
