@@ -3,8 +3,9 @@
     python benchmarks/tuning.py
     python benchmarks/tuning.py --budget 30m --folder build/tuning
 
-The default options are trained first. Then `tune` has the time of `--budget`. Both are judged by the loss on the same
-validation split, which the search has chosen by, and then by the test split, which it has not seen.
+The default options are trained first. Then `tune` has the time of `--budget` in a space of models as small as the data.
+Both are judged by the loss on the same validation split, which the search has chosen by, and then by the test split,
+which it has not seen.
 """
 
 import argparse
@@ -14,6 +15,15 @@ import tempfile
 from pathlib import Path
 
 from measuring import cores, print_header, print_row, run_command
+
+SPACE = """
+units = [64, 128]
+learning-rate = { low = 1e-3, high = 1e-2, log = true }
+dropout = { low = 0.2, high = 0.5 }
+word-dropout = [0.0, 0.1, 0.2]
+ngrams = [0, 2, 3]
+batch-size = [16, 32]
+"""
 
 
 def write_reviews(path: Path, dataset: str, share: int) -> int:
@@ -52,8 +62,9 @@ def main() -> None:
         count = write_reviews(folder / "reviews.csv", arguments.dataset, arguments.share)
         data = ["--dataset", str(folder / "reviews.csv"), *arguments.options]
         run_command(sentiment, "train", *data, "--run-dir", str(folder / "default"), "--overwrite")
-        search = ["--study", str(folder / "study"), "--budget", arguments.budget, "--trials", arguments.trials]
-        run_command(sentiment, "tune", *data, *search)
+        (folder / "space.toml").write_text(SPACE)
+        search = ["--space", str(folder / "space.toml"), "--study", str(folder / "study")]
+        run_command(sentiment, "tune", *data, *search, "--budget", arguments.budget, "--trials", arguments.trials)
         best = ["--config", str(folder / "study" / "best.toml"), "--run-dir", str(folder / "best"), "--overwrite"]
         run_command(sentiment, "train", *best)
         with (folder / "study" / "trials.csv").open(newline="") as file:

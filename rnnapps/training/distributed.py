@@ -6,13 +6,16 @@ what one would have seen, in the same order, and none of them waits for data tha
 
 from __future__ import annotations
 
+import json
 import signal
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from rnnapps.run_folder import RunError
 from rnnapps.training.stop_signals import StopSignals
 
 Function = Callable[[Iterator[Any]], Any]
@@ -64,6 +67,17 @@ def agreed(model: keras.Model, values: Mapping[str, Any]) -> dict[str, Any]:
         return float(strategy.reduce("MEAN", local, axis=None))
 
     return {name: mean(value) for name, value in values.items()}
+
+
+def check_same_everywhere(model: keras.Model, config: Mapping[str, Any]) -> None:
+    """Refuses processes that were started with different options: their steps would not fit together.
+
+    Raises:
+        RunError: They were.
+    """
+    digest = zlib.crc32(json.dumps(config, sort_keys=True, default=str).encode()) % 2**16  # float32 holds it exactly
+    if abs(agreed(model, {"digest": digest})["digest"] - digest) > 0.5 / replicas(model):
+        raise RunError("the workers were started with different options; start all of them with the same command")
 
 
 def asked_to_stop(model: keras.Model, stop: StopSignals) -> bool:

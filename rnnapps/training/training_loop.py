@@ -15,6 +15,7 @@ from rnnapps.datasets.autotuning import without_autotuning
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Data, as_batches
+from rnnapps.training.distributed import check_same_everywhere
 from rnnapps.training.errors import WorkerLost
 from rnnapps.training.history import History
 from rnnapps.training.model_steps import build_all
@@ -129,6 +130,7 @@ def fit(
     held_out = None if validation is None else _in_order(validation, batch_size)
     figures, config = dict(figures or {}), config or {}
     with _lost_workers_named(strategy, run_dir), folder_to_write(strategy, run_dir, resume) as folder:
+        check_same_everywhere(model, config)
         build_all(model, batches.epoch(0) if held_out is None else held_out, held_out is not None, monitor, figures)
         with resumed_run(folder, config, changeable) if resume else new_run(folder, config) as run:
             training = TrainingRun(
