@@ -47,7 +47,7 @@ class Generation:
     )
     metre: str = option("4/4", "Time signature, such as 3/4.", metavar="METRE", free=True)
     temperature: float = option(
-        1.0, "Below 1, probable notes gain; 0 takes each note that is more probable than not.", minimum=0, free=True
+        0.8, "Below 1, probable notes gain; 0 takes each note that is more probable than not.", minimum=0, free=True
     )
     seed: int = option(0, "Seed: the same one writes the same tune.", minimum=0, maximum=2**31 - 1, free=True)
     midi: Path | None = option(None, "Write the first tune as MIDI.", metavar="MID", shown=True, free=True)
