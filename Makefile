@@ -42,11 +42,12 @@ format: $(READY)
 hooks: $(READY)  ## lint before every commit
 	$(BIN)/pre-commit install
 
-# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, the Python of an
-# environment with neuralforecast, a run of rnn-translation.
+# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, the file of
+# Bach's chorales, the Python of an environment with neuralforecast, a run of rnn-translation.
 DIGITS ?=
 MULTI30K ?=
 M4 ?=
+CHORALES ?=
 PEER ?=
 TRANSLATION ?=
 bench: $(READY)  ## every benchmark behind a figure in the README; some hours
@@ -64,6 +65,11 @@ ifneq ($(M4),)
 	$(BIN)/python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset $(M4)/train.csv --test $(M4)/test.csv $(if $(PEER),--peer-python $(PEER))
 else
 	@echo "left out: make bench M4=FOLDER measures forecasts of the hourly series of the M4 competition"
+endif
+ifneq ($(CHORALES),)
+	$(BIN)/python benchmarks/music.py $(CHORALES)
+else
+	@echo "left out: make bench CHORALES=FILE measures nats a step on Bach's chorales"
 endif
 ifneq ($(SHAKESPEARE),)
 	$(BIN)/python benchmarks/language.py train --dataset $(SHAKESPEARE) --config apps/language/shakespeare.toml

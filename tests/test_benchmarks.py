@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import random
 import runpy
 import subprocess
@@ -133,6 +134,13 @@ def test_forecasting(tmp_path):
     options = ["--config", tmp_path / "small.toml", "--dataset", tmp_path / "rows.csv", "--epochs", 1]
     table = rows(in_a_process("forecasting", *options))
     assert [row[0] for row in table] == ["this model", "seasonal naive", "AutoETS", "AutoTheta"]
+
+
+def test_music(tmp_path):
+    steps = [[[60, 64, 67], [59, 62, 67]] * 4]
+    (tmp_path / "chorales.json").write_text(json.dumps({"train": steps * 3, "valid": steps, "test": steps}))
+    table = rows(in_a_process("music", tmp_path / "chorales.json", "--epochs", 1, "--heads", "nade"))
+    assert [row[0] for row in table] == ["this model, nade", "RNN-NADE of Boulanger-Lewandowski et al. (2012)"]
 
 
 @pytest.mark.slow

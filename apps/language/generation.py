@@ -10,7 +10,7 @@ import tensorflow as tf
 from rnnapps.apps.language.cli import LONGEST, Generation
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
-from rnnapps.decoding import candidates
+from rnnapps.decoding import candidates, uniform
 
 READ = 4096  # tokens of a prompt that are read, the last ones
 _STREAMED = 8  # tokens between two pieces of a streamed text
@@ -107,24 +107,6 @@ def draw(
     if tokens is not None:
         chosen = tf.gather(tokens, chosen, batch_dims=1)
     return tf.where(temperature > 0, chosen[:, 0], best)
-
-
-def uniform(seed: tf.Tensor, length: tf.Tensor, count: tf.Tensor, sample: int = 0) -> tf.Tensor:
-    """The numbers that `write` draws with: those of a seed are the same in every batch, -1 after `length` of them.
-
-    Args:
-        seed: Int32 `(batch,)`.
-        length: Int32 `(batch,)`, the tokens to write.
-        count: Int32 scalar, at least the greatest length.
-        sample: Which of several texts.
-    """
-    numbers = tf.map_fn(
-        lambda one: tf.random.stateless_uniform([count], tf.stack([one, sample])),
-        seed,
-        fn_output_signature=tf.TensorSpec([None], tf.float32),
-    )
-    numbers = tf.reshape(numbers, [tf.shape(seed)[0], count])
-    return tf.where(tf.sequence_mask(length, count), numbers, -1.0)
 
 
 def generate(

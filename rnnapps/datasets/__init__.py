@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from rnnapps.datasets.loading import load_splits, summary
     from rnnapps.datasets.named_sets import NAMED_SETS
     from rnnapps.datasets.pair_batches import PairBatches
+    from rnnapps.datasets.pieces import Piece, Pieces
     from rnnapps.datasets.rejected import DataError, Rejected
     from rnnapps.datasets.sources import (
         CorpusSource,
+        MusicSource,
         PairSource,
         RecordingSource,
         SeriesSource,
@@ -38,10 +40,13 @@ __all__ = [
     "CorpusSource",
     "DataError",
     "LabelledTexts",
+    "MusicSource",
     "OneSeries",
     "PairBatches",
     "PairSource",
     "Pairs",
+    "Piece",
+    "Pieces",
     "RecordingSource",
     "Recordings",
     "Rejected",
@@ -65,8 +70,18 @@ _MODULES = {
     "loading": ("load_splits", "summary"),
     "named_sets": ("NAMED_SETS",),
     "pair_batches": ("PairBatches",),
+    "pieces": ("Piece", "Pieces"),
     "rejected": ("DataError", "Rejected"),
-    "sources": ("CorpusSource", "PairSource", "RecordingSource", "SeriesSource", "Source", "TextSource", "absolute"),
+    "sources": (
+        "CorpusSource",
+        "MusicSource",
+        "PairSource",
+        "RecordingSource",
+        "SeriesSource",
+        "Source",
+        "TextSource",
+        "absolute",
+    ),
     "time_series": ("OneSeries", "TimeSeries"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -9,9 +9,11 @@ from typing import overload
 
 from rnnapps.datasets.corpora import Corpus
 from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
+from rnnapps.datasets.pieces import Pieces
 from rnnapps.datasets.rejected import DataError, skipped
 from rnnapps.datasets.sources import (
     CorpusSource,
+    MusicSource,
     PairSource,
     RecordingSource,
     SeriesSource,
@@ -26,7 +28,14 @@ from rnnapps.datasets.sources import (
 from rnnapps.datasets.splits import SPLITS
 from rnnapps.datasets.time_series import TimeSeries, divided
 
-Splits = dict[str, LabelledTexts] | dict[str, Pairs] | dict[str, Recordings] | dict[str, Corpus] | dict[str, TimeSeries]
+Splits = (
+    dict[str, LabelledTexts]
+    | dict[str, Pairs]
+    | dict[str, Recordings]
+    | dict[str, Corpus]
+    | dict[str, TimeSeries]
+    | dict[str, Pieces]
+)
 
 
 @overload
@@ -39,6 +48,8 @@ def load_splits(source: RecordingSource, splits: Sequence[str] | None = None) ->
 def load_splits(source: CorpusSource, splits: Sequence[str] | None = None) -> dict[str, Corpus]: ...
 @overload
 def load_splits(source: SeriesSource, splits: Sequence[str] | None = None) -> dict[str, TimeSeries]: ...
+@overload
+def load_splits(source: MusicSource, splits: Sequence[str] | None = None) -> dict[str, Pieces]: ...
 
 
 def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
@@ -48,8 +59,8 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     from the rest: a tenth of it, fixed by the seed. Of time series it is the end.
 
     Args:
-        source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `CorpusSource` or a
-            `SeriesSource`.
+        source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `CorpusSource`, a
+            `SeriesSource` or a `MusicSource`.
         splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
             split. None: all splits that the data have, which are these three except where one's own sentence pairs
             have a validation part and no test part, or where TFDS keeps the labels of the test split back.
@@ -88,7 +99,7 @@ def _is_own(source: Source, dataset: str | None) -> bool:
     return dataset is None or is_path(dataset, kind_of(source))
 
 
-def summary(splits: Iterable[Split | Corpus | TimeSeries]) -> Iterator[str]:
+def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces]) -> Iterator[str]:
     """Lines that say what was loaded, which rows or files were skipped, and what else is worth knowing.
 
     Args:
@@ -97,12 +108,12 @@ def summary(splits: Iterable[Split | Corpus | TimeSeries]) -> Iterator[str]:
     splits = list(splits)
     first = splits[0]
     yield f"{first.name}: {', '.join(map(_size, splits))}{_about(first)}"
-    what = {Pairs: ("pair", "pairs"), Recordings: ("file or row", "files or rows")}
+    what = {Pairs: ("pair", "pairs"), Recordings: ("file or row", "files or rows"), Pieces: ("file", "files")}
     yield from skipped((bad for split in splits for bad in split.rejected), *what.get(type(first), ("row", "rows")))
     yield from dict.fromkeys(note for split in splits for note in split.notes)
 
 
-def _size(split: Split | Corpus | TimeSeries) -> str:
+def _size(split: Split | Corpus | TimeSeries | Pieces) -> str:
     if isinstance(split, Corpus):
         return f"{split.split} {split.bytes / 1e6:,.2f} MB"
     if isinstance(split, TimeSeries):
@@ -113,7 +124,9 @@ def _size(split: Split | Corpus | TimeSeries) -> str:
     return f"{split.split} {len(split):,}"
 
 
-def _about(split: Split | Corpus | TimeSeries) -> str:
+def _about(split: Split | Corpus | TimeSeries | Pieces) -> str:
+    if isinstance(split, Pieces):
+        return f" pieces of music; a time step is {split.step:g} quarter notes"
     if isinstance(split, Corpus):
         return " of text"
     if isinstance(split, TimeSeries):
@@ -142,6 +155,10 @@ def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> S
         from rnnapps.datasets.series_tables import read_series
 
         return divided(read_series(path, source), source, SPLITS if splits is None else splits)
+    if isinstance(source, MusicSource):
+        from rnnapps.datasets.music_files import read_pieces
+
+        return read_pieces(path, source, SPLITS if splits is None else splits)
     if isinstance(source, TextSource):
         from rnnapps.datasets.labelled_texts import read_texts
 
@@ -171,6 +188,10 @@ def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits
         if source.test is not None:
             raise DataError(f"--test does not go with --dataset {dataset}, which has no values after its own")
         return divided(read_tfds_series(source), source, SPLITS if splits is None else splits)
+    if isinstance(source, MusicSource):
+        from rnnapps.datasets.tfds_music import read_tfds_music
+
+        return read_tfds_music(source, SPLITS if splits is None else splits)
     from rnnapps.datasets.tfds_recordings import read_tfds_recordings
 
     for option, value in (("--split-by", source.split_by), ("--test-files", source.test_files)):
@@ -186,6 +207,6 @@ def _check_files(source: PairSource, dataset: str | None) -> None:
 
 def _check_name(dataset: str) -> None:
     """Refuses a name that was meant as a path: no TFDS name has such a beginning or end."""
-    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz")
+    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz", ".mid", ".abc", ".mxl")
     if not dataset or dataset.startswith((".", "~", os.sep)) or dataset.lower().endswith(suffixes):
         raise DataError(f"no such file or folder: {dataset!r}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-Kind = Literal["texts", "pairs", "recordings", "corpora", "series"]
+Kind = Literal["texts", "pairs", "recordings", "corpora", "series", "music"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class NamedSet:
     """A data set with a name.
 
     Attributes:
-        kind: "texts", "pairs", "recordings" or "series". A set of texts is also a corpus.
+        kind: "texts", "pairs", "recordings", "series" or "music". A set of texts is also a corpus.
         builder: Module and class of its TFDS builder.
         description: What it is, in a few words.
         sizes: The number of examples by split; series are divided in time, so each split has all of them.
@@ -91,6 +91,12 @@ NAMED_SETS: Mapping[str, NamedSet] = MappingProxyType(
             ("rnnapps.datasets.embedded.temperatures", "Temperatures"),
             "usual temperature of each hour of a year in Seattle and San Francisco",
             _sizes(2, 2, 2),
+        ),
+        "chorales": NamedSet(
+            "music",
+            ("rnnapps.datasets.embedded.chorales", "Chorales"),
+            "chorales for four voices by J. S. Bach",
+            _sizes(277, 36, 34),
         ),
     }
 )

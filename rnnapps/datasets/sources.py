@@ -243,8 +243,33 @@ class SeriesSource:
     strict: bool = option(False, _STRICT)
 
 
-Source = TextSource | PairSource | RecordingSource | CorpusSource | SeriesSource
-AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource, CorpusSource, SeriesSource)
+@dataclass(frozen=True)
+class MusicSource:
+    """Where pieces of music are.
+
+    Attributes:
+        dataset: A named set (`chorales`), or a file or folder of your own: MIDI, ABC, MusicXML, or lists of time steps
+            in JSON, see `rnnapps.datasets.music_files` for the layouts.
+        step: Length of a time step in quarter notes.
+        data_dir, seed, strict: As in `TextSource`.
+    """
+
+    dataset: str = option(
+        "chorales",
+        "Data: a named set, or a file or folder of MIDI, ABC or MusicXML, or time steps in JSON.",
+        metavar="NAME|PATH",
+        located=True,
+    )
+    step: float = option(
+        1.0, "Length of a time step in quarter notes.", minimum=0.125, maximum=4, metavar="QUARTERS", fixed=True
+    )
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+
+
+Source = TextSource | PairSource | RecordingSource | CorpusSource | SeriesSource | MusicSource
+AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource, CorpusSource, SeriesSource, MusicSource)
 
 
 def files_of(source: PairSource) -> dict[str, Path]:
@@ -301,6 +326,8 @@ def kind_of(source: Source) -> named_sets.Kind:
         return "corpora"
     if isinstance(source, SeriesSource):
         return "series"
+    if isinstance(source, MusicSource):
+        return "music"
     return "pairs" if isinstance(source, PairSource) else "recordings"
 
 

@@ -23,6 +23,7 @@ KINDS: Mapping[Kind, str] = {
     "recordings": "audio classification",
     "corpora": "text",
     "series": "time series",
+    "music": "music",
 }
 
 

@@ -34,6 +34,7 @@ tokens and of the end; after `max_length` tokens only the end can follow, howeve
 
 from rnnapps.decoding.beam_search import beam_search
 from rnnapps.decoding.hypotheses import Hypotheses, length_penalty
+from rnnapps.decoding.random_numbers import uniform
 from rnnapps.decoding.sampling import candidates, greedy, sample
 
-__all__ = ["Hypotheses", "beam_search", "candidates", "greedy", "length_penalty", "sample"]
+__all__ = ["Hypotheses", "beam_search", "candidates", "greedy", "length_penalty", "sample", "uniform"]

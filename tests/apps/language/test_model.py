@@ -8,11 +8,12 @@ import tensorflow as tf
 from rnnapps import training
 from rnnapps.apps.language.cli import Generation
 from rnnapps.apps.language.completion import complete
-from rnnapps.apps.language.generation import draw, generate, stream, uniform
+from rnnapps.apps.language.generation import draw, generate, stream
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.scoring import log_probabilities, score_ids
 from rnnapps.apps.language.serving import typed
 from rnnapps.apps.language.tokens import END, NEWLINE, PAD, UNKNOWN
+from rnnapps.decoding import uniform
 
 LETTERS = list("abcdefgh ")
 

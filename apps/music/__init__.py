@@ -1,0 +1,1 @@
+"""Music: tunes in several voices, step by step."""

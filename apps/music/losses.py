@@ -1,0 +1,71 @@
+"""What training minimises and what it shows: nats and the accuracy of a time step, over steps that are not padding.
+
+Targets are rows of the piano roll, 1 for each note that sounds, and -1 throughout for padding.
+
+Reference:
+    Boulanger-Lewandowski et al., ICML 2012, section 6 (log-likelihood of a time step); Bay, Ehmann, Downie, Evaluation
+    of multiple-F0 estimation and tracking systems, ISMIR 2009, section 3.2 (accuracy).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def step_nats(targets: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Negative log-likelihood of each step.
+
+    Args:
+        targets: Float32 `(batch, time, 88)`.
+        logits: Float32 `(batch, time, 88)`, the log-odds of each note given the lower ones.
+
+    Returns:
+        Nats, 0 for padding, and 1 for each step that is not padding; both float32 `(batch, time)`.
+    """
+    real = tf.cast(targets[..., 0] >= 0, tf.float32)
+    nats = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
+    return tf.reduce_sum(nats, axis=-1) * real, real
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class StepNats(keras.losses.Loss):
+    """The mean negative log-likelihood of a step."""
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        nats, real = step_nats(y_true, y_pred)
+        return tf.reduce_sum(nats) / tf.maximum(tf.reduce_sum(real), 1.0)
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class MeanNats(keras.metrics.Mean):
+    """The same over all batches, where each step counts alike."""
+
+    def __init__(self, name: str = "nats", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> None:
+        nats, real = step_nats(y_true, y_pred)
+        super().update_state(nats, sample_weight=real)
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class NoteAccuracy(keras.metrics.Mean):
+    """Notes that are right, among those that sound or are predicted; a note is predicted if its log-odds exceed 0."""
+
+    def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> None:
+        right, either = note_counts(y_true, y_pred)
+        super().update_state(right / tf.maximum(either, 1.0), sample_weight=either)
+
+
+def note_counts(targets: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Number of notes that sound and are predicted, and of those that sound or are predicted; float32 scalars."""
+    real, predicted = targets >= 0, logits > 0
+    right = tf.math.count_nonzero(real & predicted & (targets > 0), dtype=tf.float32)
+    either = tf.math.count_nonzero(real & (predicted | (targets > 0)), dtype=tf.float32)
+    return right, either

@@ -1,0 +1,117 @@
+"""How good a model of music is: nats and accuracy of a time step, and whether the tunes that it writes keep a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rnnapps.apps.music.batches import PieceBatches
+from rnnapps.apps.music.cli import Evaluation
+from rnnapps.apps.music.generation import generate
+from rnnapps.apps.music.keys import key_name, key_of, share_in_key
+from rnnapps.apps.music.losses import note_counts, step_nats
+from rnnapps.apps.music.model import ChordModel
+from rnnapps.apps.music.pictures import draw_roll
+from rnnapps.datasets import Pieces
+
+_BARS = 16
+
+
+def assess(
+    model: ChordModel,
+    split: Pieces,
+    batch_size: int,
+    decoding: Evaluation | None = None,
+    report: Path | None = None,
+) -> dict[str, Any]:
+    """Evaluates a model of music.
+
+    Args:
+        model: The model.
+        split: The pieces; the model is told their metre, where they have one, but not their key.
+        batch_size: Pieces at a time.
+        decoding: How many tunes to write.
+        report: Folder for `tune.png`, the piano roll of one tune; None draws nothing.
+
+    Returns:
+        `nats`, the negative log-likelihood of a time step, over all steps of all pieces together, the first of each
+        included; `accuracy`, the share of notes that are right among those that sound or are predicted, each given the
+        steps before and the lower notes of its own step; the numbers of `steps` and `pieces`; and where tunes are
+        written, `tunes`, `in_key`, the share of their notes in the key that was asked for, that of a piece, and
+        `in_key_of_pieces`, the same of the pieces, each in the key that fits it best.
+    """
+    decoding = decoding or Evaluation()
+    figures = _score(model, split, batch_size)
+    pieces = [[pitch for pitches in steps for pitch in pitches] for steps in split.steps()]
+    fitting = [(pitches, key) for pitches in pieces if (key := key_of(pitches)) is not None]
+    if decoding.tunes and fitting:
+        keys = [fitting[number % len(fitting)][1] for number in range(decoding.tunes)]
+        tunes = write_tunes(model, keys)
+        written = [[pitch for pitches in steps for pitch in pitches] for steps in tunes]
+        figures["tunes"] = len(tunes)
+        figures["in_key"] = float(np.mean([share_in_key(*pair) for pair in zip(written, keys, strict=True)]))
+        figures["in_key_of_pieces"] = float(np.mean([share_in_key(*pair) for pair in fitting]))
+        if report is not None:
+            titled = [(f"{key_name(key)} was asked for", tune) for key, tune in zip(keys[:2], tunes[:2], strict=True)]
+            draw_roll(titled, report / "tune.png", model.steps_of_bar("4/4"))
+    return figures
+
+
+def _score(model: ChordModel, split: Pieces, batch_size: int) -> dict[str, Any]:
+    def measure(inputs: dict[str, tf.Tensor], targets: tf.Tensor) -> list[tf.Tensor]:
+        logits = model(inputs)
+        nats, real = step_nats(targets, logits)
+        return [tf.reduce_sum(nats), tf.reduce_sum(real), *note_counts(targets, logits)]
+
+    measure = tf.function(measure, reduce_retracing=True, autograph=False)
+    batches = PieceBatches(model, split, batch_size)
+    found = [[float(value) for value in measure(*batch)] for batch in batches.epoch(0)]
+    nats, steps, right, either = np.sum(np.array(found, np.float64), axis=0)
+    return {
+        "nats": float(nats / steps),
+        "accuracy": float(right / max(either, 1.0)),
+        "steps": int(steps),
+        "pieces": len(batches.pieces),
+    }
+
+
+def write_tunes(model: ChordModel, keys: list[int]) -> list[list[tuple[int, ...]]]:
+    """A tune of 16 bars of 4/4 in each key, as time steps."""
+    count = len(keys)
+    write = tf.function(lambda *told: generate(model, *told), autograph=False)
+    texts = write(
+        tf.constant([""] * count),
+        tf.constant([_BARS] * count),
+        tf.constant([key_name(key) for key in keys]),
+        tf.constant(["4/4"] * count),
+        tf.constant([1.0] * count),
+        tf.range(count),
+    )
+    return [steps_of(text.decode()) for text in texts.numpy()]
+
+
+def steps_of(text: str) -> list[tuple[int, ...]]:
+    """The time steps that a text spells.
+
+    Example:
+        >>> steps_of("60,64 - 62")
+        [(60, 64), (), (62,)]
+    """
+    return [() if step == "-" else tuple(map(int, step.split(","))) for step in text.split()]
+
+
+def table(metrics: Mapping[str, Any]) -> str:
+    """The figures of `assess` for a person to read."""
+    rows = [
+        f"nats a time step  {metrics['nats']:.3f}",
+        f"accuracy          {metrics['accuracy']:.1%}",
+        f"pieces            {metrics['pieces']:,}, {metrics['steps']:,} time steps",
+    ]
+    if "tunes" in metrics:
+        of = f"{metrics['in_key']:.1%} of the notes of {metrics['tunes']} tunes"
+        rows.append(f"in key            {of}; of the pieces {metrics['in_key_of_pieces']:.1%}")
+    return "\n".join(rows)

@@ -1,0 +1,99 @@
+"""The signatures of an exported model of music: write a tune, or go on step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rnnapps import serving
+from rnnapps.apps.music.cli import Generation
+from rnnapps.apps.music.generation import Position, conditions, generate, one_step
+from rnnapps.apps.music.keys import key_name
+from rnnapps.apps.music.model import ChordModel
+from rnnapps.apps.music.note_distribution import as_roll
+from rnnapps.apps.music.time_steps import read_steps, written_steps
+from rnnapps.datasets import Pieces
+
+_PRIMES = ["", "-", "60", "48,55,64,72 - 50,57,65,74", "21,108"]
+_PRIME_STEPS = 8
+
+
+def endpoints(model: ChordModel, decoding: Generation | None = None) -> dict[str, serving.Endpoint]:
+    """The signatures of an export. Time steps are texts, see `rnnapps.apps.music.time_steps`.
+
+    - `serving_default`: `prime` string, `bars` int32, `key` string ("" for none), `metre` string ("" for 4/4),
+      `temperature` float32 and `seed` int32, each `(batch,)` -> `notes` string `(batch,)`, the time steps that follow.
+    - `step`: `notes` string, the time step before, "" at the beginning; `number` int32, that of the step to draw;
+      `key`, `metre`, `temperature` and `seed` as above; and the states, zeros at the beginning -> `notes` string, the
+      next time step, and the states. The numbers that a step is drawn with follow from `seed` and `number`.
+    """
+
+    def default(prime: tf.Tensor, bars: tf.Tensor, *told: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"notes": generate(model, prime, bars, *told)}
+
+    names = state_names(model)
+
+    def step(
+        notes: tf.Tensor,
+        number: tf.Tensor,
+        key: tf.Tensor,
+        metre: tf.Tensor,
+        temperature: tf.Tensor,
+        seed: tf.Tensor,
+        *states: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        before, lengths = read_steps(notes)
+        begins = tf.cast(lengths == 0, tf.float32)[:, None]
+        silent = tf.pad(as_roll(before), [[0, 0], [1, 0], [0, 0]])  # so that there is a step to take
+        last = tf.concat([tf.gather(silent, lengths, batch_dims=1), begins], axis=1)
+        randoms = tf.map_fn(
+            lambda one: tf.random.stateless_uniform([model.voices], one),
+            tf.stack([seed, number], axis=1),
+            fn_output_signature=tf.TensorSpec([model.voices], tf.float32),
+        )
+        told = conditions(model, key, metre)
+        drawn, after = one_step(model, Position(last, number, list(states)), told, randoms, temperature)
+        return {"notes": written_steps(drawn), **dict(zip(names, after.states, strict=True))}
+
+    text = {name: tf.TensorSpec([None], tf.string, name=name) for name in ("prime", "notes", "key", "metre")}
+    whole = {name: tf.TensorSpec([None], tf.int32, name=name) for name in ("bars", "number", "seed")}
+    temperature = tf.TensorSpec([None], tf.float32, name="temperature")
+    told = [text["key"], text["metre"], temperature, whole["seed"]]
+    states = [tf.TensorSpec([None, model.options.units], model.compute_dtype, name=name) for name in names]
+    return {
+        "serving_default": serving.Endpoint(serving.never_empty(default), [text["prime"], whole["bars"], *told]),
+        "step": serving.Endpoint(serving.never_empty(step), [text["notes"], whole["number"], *told, *states]),
+    }
+
+
+def state_names(model: ChordModel) -> list[str]:
+    """The names of the states in the signatures, such as `h_1`, `c_1`."""
+    kinds = "hc" if model.options.cell == "lstm" else "h"
+    return [f"{kind}_{number}" for number in range(1, model.options.layers + 1) for kind in kinds]
+
+
+def samples(model: ChordModel, split: Pieces | None) -> dict[str, list[dict[str, Any]]]:
+    """Requests for the check and the warm-up of an export: beginnings of pieces, and unusual ones."""
+    primes = list(_PRIMES)
+    for steps in () if split is None else split.steps()[:5]:
+        primes.append(" ".join(",".join(map(str, pitches)) or "-" for pitches in steps[:_PRIME_STEPS]))
+    count = len(primes)
+    told: dict[str, Any] = {
+        "key": ([""] + [key_name(number) for number in range(24)])[:count],
+        "metre": ["4/4"] * (count - 1) + [""],
+        "temperature": np.linspace(0, 1.2, count).astype(np.float32),
+        "seed": np.arange(count, dtype=np.int32),
+    }
+    states = {name: np.zeros((2, model.options.units), model.compute_dtype) for name in state_names(model)}
+    two = {name: values[:2] for name, values in told.items()}
+    return {
+        "serving_default": [{"prime": primes, "bars": np.arange(count, dtype=np.int32) % 3, **told}],
+        "step": [{"notes": ["", "60,64,67"], "number": np.array([0, 5], np.int32), **two, **states}],
+    }
+
+
+def about(model: ChordModel) -> dict[str, Any]:
+    """What an export says of the model: the length of a time step, the metres it has learnt, the most notes at once."""
+    return {"step": model.step_quarters, "metres": list(model.metres), "voices": model.voices}
