@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rnnapps.audio.attention_pooling import AttentionPooling
     from rnnapps.audio.audio_files import AudioError, read_audio
     from rnnapps.audio.background_noise import BackgroundNoise
+    from rnnapps.audio.front_end import FrontEnd
     from rnnapps.audio.log_mel import LogMel
     from rnnapps.audio.resampling import resample
     from rnnapps.audio.spec_augment import SpecAugment
@@ -26,6 +27,7 @@ __all__ = [
     "AttentionPooling",
     "AudioError",
     "BackgroundNoise",
+    "FrontEnd",
     "LogMel",
     "SpecAugment",
     "TimeConvolution",
@@ -41,6 +43,7 @@ _HOMES = {
     "AttentionPooling": "attention_pooling",
     "AudioError": "audio_files",
     "BackgroundNoise": "background_noise",
+    "FrontEnd": "front_end",
     "LogMel": "log_mel",
     "SpecAugment": "spec_augment",
     "TimeConvolution": "time_convolution",

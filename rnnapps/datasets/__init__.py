@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnapps.datasets.bucketing import BucketedBatches, boundaries_for, bucket
     from rnnapps.datasets.corpora import Block, Corpus, batched
-    from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
+    from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split, Transcripts
     from rnnapps.datasets.loading import load_splits, summary
     from rnnapps.datasets.named_sets import NAMED_SETS
     from rnnapps.datasets.pair_batches import PairBatches
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SeriesSource,
         Source,
         TextSource,
+        TranscriptSource,
         absolute,
     )
     from rnnapps.datasets.time_series import OneSeries, TimeSeries
@@ -50,6 +51,8 @@ __all__ = [
     "Split",
     "TextSource",
     "TimeSeries",
+    "TranscriptSource",
+    "Transcripts",
     "absolute",
     "batched",
     "boundaries_for",
@@ -61,12 +64,15 @@ __all__ = [
 _MODULES = {
     "bucketing": ("BucketedBatches", "boundaries_for", "bucket"),
     "corpora": ("Block", "Corpus", "batched"),
-    "examples": ("LabelledTexts", "Pairs", "Recordings", "Split"),
+    "examples": ("LabelledTexts", "Pairs", "Recordings", "Split", "Transcripts"),
     "loading": ("load_splits", "summary"),
     "named_sets": ("NAMED_SETS",),
     "pair_batches": ("PairBatches",),
     "rejected": ("DataError", "Rejected"),
-    "sources": ("CorpusSource", "PairSource", "RecordingSource", "SeriesSource", "Source", "TextSource", "absolute"),
+    "sources": (
+        *("CorpusSource", "PairSource", "RecordingSource", "SeriesSource", "Source", "TextSource", "TranscriptSource"),
+        "absolute",
+    ),
     "time_series": ("OneSeries", "TimeSeries"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

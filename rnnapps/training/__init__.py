@@ -2,6 +2,7 @@
 
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Batches
+from rnnapps.training.ctc_loss import ctc_loss, needed_steps
 from rnnapps.training.errors import Diverged, Interrupted
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
@@ -30,11 +31,13 @@ __all__ = [
     "apply_gradients",
     "averaged_weights",
     "check_run_dir",
+    "ctc_loss",
     "fit",
     "gradient_flow",
     "learning_rate_schedule",
     "load_arrays",
     "load_model",
+    "needed_steps",
     "open_run",
     "optimizer",
     "plot_attention",
