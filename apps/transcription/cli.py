@@ -1,4 +1,4 @@
-"""`rnn-transcription`: what speech recognition declares, and its verb `listen`. TensorFlow is imported inside commands."""
+"""`rnn-transcription`: what speech recognition declares, and its verb `listen`. Commands import TensorFlow themselves."""
 
 from dataclasses import dataclass
 
