@@ -1,9 +1,13 @@
-"""`rnn-transcription`: what speech recognition declares, and its verb `listen`. Commands import TensorFlow themselves."""
+"""`rnn-transcription`: what speech recognition declares, and `listen`. Commands import TensorFlow themselves."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import click
 
 from rnnapps.audio.suffixes import SUFFIXES
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.cli.options import COUNT, PATH, POSITIVE, run_argument
 from rnnapps.datasets.sources import TranscriptSource
 from rnnapps.options import inherited, option
 
@@ -53,6 +57,29 @@ class Training(TrainingOptions):
     """How to train a transcriber."""
 
 
+@dataclass(frozen=True)
+class Search:
+    """How texts are found and shown."""
+
+    beam: int = option(8, "Beam width; 1 without a language model takes the best path.", minimum=1, maximum=500)
+    language_model: Path | None = option(
+        None, "Run of rnn-language on characters that judges the texts as well.", metavar="RUN"
+    )
+    alpha: float = option(0.5, "Weight of the language model.", minimum=0)
+    beta: float = option(0.5, "Reward for each character, against short texts; with a language model.")
+    nbest: int | None = option(
+        None, "Texts of each recording, best first.", minimum=1, missing="1; in an export 5", free=True
+    )
+    format: str = option(
+        "text", "What to print: texts, subtitles, or JSON with the times of words.",
+        choices=("text", "srt", "json"), shown=True, free=True,
+    )  # fmt: skip
+    plot: Path | None = option(
+        None, "Draw spectrogram, probabilities and words of the first recording; a RUN only.",
+        metavar="PNG", shown=True,
+    )  # fmt: skip
+
+
 TASK = Task(
     name="transcription",
     summary="Speech recognition: train on recordings with their texts, evaluate, predict, listen, export for "
@@ -64,8 +91,21 @@ TASK = Task(
     requests="rnnapps.apps.transcription.requests",
     columns=("path",),
     suffixes=SUFFIXES,
+    optional_columns=("start", "end"),
     outputs=("text", "score"),
+    decoding=Search,
+    signature="nbest",
+    resources=("fused",),
     batch_size=16,
     batch_sizes=(1, 2, 4, 8, 16),
 )
 main = command_group(TASK)
+
+
+@main.command(params=[run_argument(), click.Argument(["file"], type=PATH, required=False)])
+@click.option("--every", type=POSITIVE, default=0.04, show_default=True, metavar="SECONDS", help="Length of a chunk.")
+@click.option("--rate", type=COUNT, metavar="HZ", help="Rate of standard input.  [default: that of the model]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line.")
+def listen(run: Path, file: Path | None, every: float, rate: int | None, as_json: bool) -> None:
+    """Write down FILE, or samples of 16 bits from standard input, chunk by chunk; RUN was trained with --causal."""
+    TASK.code().follow(TASK, run, file, every, rate, as_json)

@@ -69,6 +69,7 @@ class Transcriber(keras.Model):
         self.tokens = Characters(alphabet)
         self.normalisation = dict(normalisation or {})
         self.sample_rate = sample_rate
+        self.fused = tf.Module()  # holds the weights of a language model for an export
         self.front_end = FrontEnd(sample_rate, **{name: getattr(chosen, name) for name in _FRONT_END}, name="front_end")
         self.recurrent = Stacked(
             [self._recurrent_layer(number) for number in range(1, chosen.layers + 1)], name="recurrent"

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from rnnapps.audio.background_noise import BackgroundNoise
     from rnnapps.audio.front_end import FrontEnd
     from rnnapps.audio.log_mel import LogMel
+    from rnnapps.audio.pauses import cut_at_pauses
     from rnnapps.audio.resampling import resample
     from rnnapps.audio.spec_augment import SpecAugment
     from rnnapps.audio.suffixes import SUFFIXES
     from rnnapps.audio.time_convolution import TimeConvolution
     from rnnapps.audio.voice_augmentation import VoiceAugmentation
     from rnnapps.audio.wav import decode_wav
+    from rnnapps.audio.wav_bytes import wav_bytes
     from rnnapps.audio.waveform_augmentation import WaveformAugmentation
 
 __all__ = [
@@ -33,9 +35,11 @@ __all__ = [
     "TimeConvolution",
     "VoiceAugmentation",
     "WaveformAugmentation",
+    "cut_at_pauses",
     "decode_wav",
     "read_audio",
     "resample",
+    "wav_bytes",
 ]
 
 _HOMES = {
@@ -49,9 +53,11 @@ _HOMES = {
     "TimeConvolution": "time_convolution",
     "VoiceAugmentation": "voice_augmentation",
     "WaveformAugmentation": "waveform_augmentation",
+    "cut_at_pauses": "pauses",
     "decode_wav": "wav",
     "read_audio": "audio_files",
     "resample": "resampling",
+    "wav_bytes": "wav_bytes",
 }
 
 

@@ -237,6 +237,8 @@ def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row])
             answers[number] = next(found)
             if task.suffixes and isinstance(answers[number], Refused):  # a signature knows no names of files
                 answers[number] = Refused(f"{row[task.columns[0]]}: {answers[number].reason.removeprefix('audio: ')}")
+        if hasattr(asking, "placed") and not isinstance(answers[number], Refused):
+            answers[number] = asking.placed(row, answers[number])
     return answers
 
 

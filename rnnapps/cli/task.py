@@ -38,7 +38,7 @@ together (`asked` is "run", "export" or "server", and `input` the file of `--inp
 `check_config(config)`, which refuses those of `train`. Where an argument of `predict` is not one text or file but may
 hold many inputs, `rows(arguments, config, about) -> Iterator[Row]` reads them; `config` is that of a run, None for an
 export or a server, and `about` what an export says of itself. `shown(row) -> dict` is what `predict --json` repeats of
-a row, where that is not all of it.
+a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it depends on the row, too.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def ctc_align(log_probs: tf.Tensor, steps: tf.Tensor, tokens: tf.Tensor) -> Alig
     blank = log_probs.shape[-1] - 1
     real = tokens >= 0
     lengths = tf.math.count_nonzero(real, axis=1, dtype=tf.int32)
-    # States of a path: blank, token, blank, token, ..., blank. It stays, goes on, or jumps a blank between unlike tokens.
+    # States of a path: blank, token, blank, ..., blank. It stays, goes on, or jumps a blank between unlike tokens.
     labels = tf.where(real, tf.cast(tokens, tf.int32), blank)
     blanks = tf.fill([batch, length], blank)
     states = tf.concat([tf.reshape(tf.stack([blanks, labels], axis=2), [batch, 2 * length]), blanks[:, :1]], axis=1)
