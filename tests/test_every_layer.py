@@ -18,6 +18,7 @@ import tensorflow as tf
 import rnnapps
 from rnnapps.audio import (
     AttentionPooling,
+    FrontEnd,
     LogMel,
     SpecAugment,
     TimeConvolution,
@@ -115,6 +116,9 @@ CASES = {
         (WAVEFORMS, LENGTHS),
         masked=None,
         full_precision=True,
+    ),
+    "FrontEnd": Case(
+        lambda **options: FrontEnd(1000, bands=8, convolutions=(3, 2), **options), (WAVEFORMS, LENGTHS), masked=None
     ),
     "SpecAugment": Case(lambda **options: SpecAugment(2, 2, seed=1, **options)),
     "VoiceAugmentation": Case(lambda **options: VoiceAugmentation(seed=1, **options), (SEQUENCES, MASK), masked=None),

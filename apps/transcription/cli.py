@@ -39,22 +39,26 @@ class Options(RecurrentOptions):
     bands: int = option(40, "Number of mel bands.", minimum=1)
     window_seconds: float = option(0.025, "Length of a frame.", above=0, metavar="SECONDS")
     hop_seconds: float = option(0.0125, "Time from one frame to the next.", above=0, metavar="SECONDS")
-    speed: float = option(0.1, "Training: largest change of speed, a fraction.", minimum=0)
+    speed: float = option(0.0, "Training: largest change of speed, a fraction.", minimum=0)
     shift_seconds: float = option(
         0.1, "Training: maximum silence added before and after.", minimum=0, metavar="SECONDS"
     )
-    gain: float = option(10.0, "Training: largest change of loudness, in dB.", minimum=0)
-    noise: float = option(-10.0, "Training: loudest noise, in dB relative to the clip.")
+    gain: float = option(6.0, "Training: largest change of loudness, in dB.", minimum=0)
+    noise: float = option(-30.0, "Training: loudest noise, in dB relative to the clip.")
     tempo: float = option(0.1, "Training: largest change of tempo at constant pitch, a fraction.", minimum=0)
-    warp: float = option(0.1, "Training: largest change of vocal tract length, a fraction.", minimum=0)
-    channel: float = option(0.3, "Training: strength of microphone variation, 0 to 1.", minimum=0)
-    mask_seconds: float = option(0.1, "Training: longest part hidden.", minimum=0, metavar="SECONDS")
-    mask_bands: int = option(6, "Training: most mel bands hidden.", minimum=0)
+    warp: float = option(0.05, "Training: largest change of vocal tract length, a fraction.", minimum=0)
+    channel: float = option(0.1, "Training: strength of microphone variation, 0 to 1.", minimum=0)
+    mask_seconds: float = option(0.05, "Training: longest part hidden.", minimum=0, metavar="SECONDS")
+    mask_bands: int = option(4, "Training: most mel bands hidden.", minimum=0)
 
 
 @dataclass(frozen=True)
 class Training(TrainingOptions):
     """How to train a transcriber."""
+
+    precision: str = option(
+        "float32", "What training computes with; mixed_bfloat16 is for GPUs.", choices=("float32", "mixed_bfloat16")
+    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ TASK = Task(
     "TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=8, batch_size=24, learning_rate=3e-3, schedule="cosine", patience=4),
+    training=Training(epochs=6, batch_size=16, learning_rate=4e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.transcription.task",
     requests="rnnapps.apps.transcription.requests",
     columns=("path",),

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.datasets import BucketedBatches, DataError, Rejected, Transcripts, bucket
 from rnnapps.datasets.rejected import skipped
 from rnnapps.training import needed_steps
-
-if TYPE_CHECKING:
-    from rnnapps.apps.transcription.model import Transcriber
 
 
 class UtteranceBatches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+import keras
 
 from rnnapps.apps.transcription.data import UtteranceBatches, usable
 from rnnapps.apps.transcription.model import Transcriber
@@ -23,8 +24,14 @@ def make(config: RunConfig, train: Transcripts) -> Transcriber:
     characters = sorted({" ", *(character for text in train.texts for character in text.decode())})
     source = config.source
     normalisation = {name: getattr(source, name) for name in ("case", "punctuation", "digits", "language", "alphabet")}
-    model = Transcriber(characters, normalisation, sample_rate=train.sample_rate, **as_json(config.model))
-    model.adapt(UtteranceBatches(train, config.training.batch_size))
+    policy = keras.config.dtype_policy()
+    try:
+        # Layers keep the precision in which they are made; a model that is loaded answers in full precision.
+        keras.config.set_dtype_policy(config.training.precision)
+        model = Transcriber(characters, normalisation, sample_rate=train.sample_rate, **as_json(config.model))
+        model.adapt(UtteranceBatches(train, config.training.batch_size))
+    finally:
+        keras.config.set_dtype_policy(policy)
     return model
 
 

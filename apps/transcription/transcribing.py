@@ -60,8 +60,9 @@ def transcribe(
         tokens, scores = tokens[:, None], scores[:, None]
     else:
         shorter, fewer = without_long_blanks(log_probs, steps, _CERTAIN)
+        beta = search.beta if scorer else 0.0
         tokens, scores, _ = ctc_beam_search(
-            shorter, fewer, beam_width=search.beam, n_best=n_best, scorer=scorer, alpha=search.alpha, beta=search.beta
+            shorter, fewer, beam_width=search.beam, n_best=n_best, scorer=scorer, alpha=search.alpha, beta=beta
         )
     shape = tf.shape(tokens)
     texts = tidy(model.tokens.decode(tf.reshape(tokens, [shape[0] * shape[1], shape[2]])))

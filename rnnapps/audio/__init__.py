@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rnnapps.audio.spec_augment import SpecAugment
     from rnnapps.audio.suffixes import SUFFIXES
     from rnnapps.audio.time_convolution import TimeConvolution
+    from rnnapps.audio.to_wav import wav_bytes
     from rnnapps.audio.voice_augmentation import VoiceAugmentation
     from rnnapps.audio.wav import decode_wav
-    from rnnapps.audio.wav_bytes import wav_bytes
     from rnnapps.audio.waveform_augmentation import WaveformAugmentation
 
 __all__ = [
@@ -57,7 +57,7 @@ _HOMES = {
     "decode_wav": "wav",
     "read_audio": "audio_files",
     "resample": "resampling",
-    "wav_bytes": "wav_bytes",
+    "wav_bytes": "to_wav",
 }
 
 

@@ -92,10 +92,15 @@ class FrontEnd(keras.layers.Layer):
             )
         self.augmentation = WaveformAugmentation(speed, round(shift_seconds * sample_rate), gain, noise)
         self.log_mel = LogMel(sample_rate, bands, window_seconds, hop_seconds, name="log_mel")
-        self.voices = VoiceAugmentation(tempo, warp, channel)
-        self.masks = SpecAugment(round(mask_seconds / hop_seconds), mask_bands)
+        self.voices = VoiceAugmentation(tempo, warp, channel, dtype=self.dtype_policy)
+        self.masks = SpecAugment(round(mask_seconds / hop_seconds), mask_bands, dtype=self.dtype_policy)
         self.convolutions = [
-            TimeConvolution(channels, strides=(2 if 2**number <= reduction else 1, 2), name=f"convolution_{number}")
+            TimeConvolution(
+                channels,
+                strides=(2 if 2**number <= reduction else 1, 2),
+                name=f"convolution_{number}",
+                dtype=self.dtype_policy,
+            )
             for number, channels in enumerate(convolutions, start=1)
         ]
 

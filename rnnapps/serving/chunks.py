@@ -69,7 +69,9 @@ def _joined(array: tf.TensorArray, chunks: tf.Tensor) -> tf.Tensor:
         missing = tf.zeros([tf.shape(rows)[0], widest - tf.shape(rows)[1]], array.dtype)
         return place + 1, wide.write(place, tf.concat([rows, missing], axis=1))
 
-    wide = tf.TensorArray(array.dtype, chunks, element_shape=[None, None], infer_shape=False)
+    # One more, without rows, since nothing can be joined to a matrix of no width where there is no chunk.
+    wide = tf.TensorArray(array.dtype, chunks + 1, element_shape=[None, None], infer_shape=False)
+    wide = wide.write(chunks, tf.zeros([0, widest], array.dtype))
     return tf.while_loop(lambda place, _: place < chunks, padded, (0, wide))[1].concat()
 
 

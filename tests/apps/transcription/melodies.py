@@ -22,13 +22,12 @@ def melody(text, random, rate=RATE):
 
 
 def words(random, most=3):
-    """Some words of two to three letters."""
-    return " ".join(
-        "".join(random.choice(list("abcde"), random.integers(2, 4))) for _ in range(random.integers(1, most))
-    )
+    """Some words of two or three letters."""
+    found = ["".join(random.choice(list(TONES), random.integers(2, 4))) for _ in range(random.integers(1, most))]
+    return " ".join(found)
 
 
-def write_set(folder, count=90, seed=0):
+def write_set(folder, count=150, seed=0):
     """Recordings and their manifest; returns the manifest."""
     random = np.random.default_rng(seed)
     with (folder / "manifest.csv").open("w", newline="") as file:
