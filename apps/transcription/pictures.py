@@ -16,25 +16,29 @@ from rnnapps.apps.transcription.language import scorer_of
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.transcribing import transcribe
 from rnnapps.audio import read_audio
+from rnnapps.decoding import Scorer
 from rnnapps.training.plots import STYLE, plain, save
 
 _CURVES = 12  # more characters than these could not be told apart
 
 
-def plot_heard(model: Transcriber, samples: np.ndarray, search: Search, title: str, path: Path) -> None:
+def plot_heard(
+    model: Transcriber, samples: np.ndarray, search: Search, scorer: Scorer | None, title: str, path: Path
+) -> None:
     """Draws what the model heard: the log-mel spectrogram, the probabilities of characters over time, and the words.
 
     Args:
         model: The transcriber.
         samples: The recording at the model's rate, float (samples,).
         search: How texts are found.
+        scorer: A language model.
         title: Title of the picture.
         path: Where the PNG goes.
     """
     waveform = tf.constant(samples[None], tf.float32)
     frames, _ = model.front_end.log_mel(waveform)
     log_probs, _ = model.log_probabilities(waveform)
-    heard = transcribe(model, waveform, None, search, scorer_of(model, search))
+    heard = transcribe(model, waveform, None, search, scorer)
     probabilities = np.exp(log_probs[0].numpy())
     seconds = len(samples) / model.sample_rate
     log_mel, bands = model.front_end.log_mel, frames.shape[2]
@@ -88,4 +92,5 @@ def draw(model: Transcriber, answered: Sequence[tuple[Mapping[str, Any], Any]], 
     samples = read_audio(row["path"], model.sample_rate)
     start = round(row.get("start", 0.0) * model.sample_rate)
     end = None if row.get("end") is None else round(row["end"] * model.sample_rate)
-    plot_heard(model, samples[start:end], decoding, f"{Path(row['path']).name}: {answer['text']}", decoding.plot)
+    title = f"{Path(row['path']).name}: {answer['text']}"
+    plot_heard(model, samples[start:end], decoding, scorer_of(model, decoding), title, decoding.plot)

@@ -13,7 +13,7 @@ from rnnapps.apps.transcription.data import UtteranceBatches
 from rnnapps.apps.transcription.language import scorer_of
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.pictures import plot_errors, plot_heard
-from rnnapps.apps.transcription.transcribing import in_order, listener
+from rnnapps.apps.transcription.transcribing import Listen, in_order, listener
 from rnnapps.datasets import Transcripts
 from rnnapps.extras import from_extra
 
@@ -49,7 +49,8 @@ def assess(
     """
     jiwer = from_extra("jiwer", extra="transcription", purpose="evaluation")
     search = decoding or Search()
-    listen = listener(model, search, scorer_of(model, search))
+    scorer = scorer_of(model, search)
+    listen = listener(model, search, scorer)
     ordered = UtteranceBatches(split, batch_size)
     inputs = [waveform_and_lengths for waveform_and_lengths, _ in ordered.epoch(0)]
     listen(*inputs[0])  # traces, and warms up
@@ -64,7 +65,7 @@ def assess(
         plot_errors(_mistakes(words), report / "errors.png")
         place = split.paths.index(worst[0]["path"])
         heard = f"{worst[0]['hypothesis'] or '(nothing)'}, for: {worst[0]['reference']}"
-        plot_heard(model, split.waveforms[place] / 2**15, search, heard, report / "worst.png")
+        plot_heard(model, split.waveforms[place] / 2**15, search, scorer, heard, report / "worst.png")
     seconds = sum(map(len, split.waveforms)) / model.sample_rate
     return {
         "wer": float(words.wer),
@@ -81,25 +82,16 @@ def assess(
     }
 
 
-def error_rate(model: Transcriber, split: Transcripts, batch_size: int) -> float:
-    """The word error rate of the best paths, without a beam: what training watches."""
+def error_rate(listen: Listen, split: Transcripts, batch_size: int) -> float:
+    """The word error rate of a `listener` on a split: what training watches."""
     jiwer = from_extra("jiwer", extra="transcription", purpose="training")
-    ordered = UtteranceBatches(split, batch_size)
-    listen = greedy_listener(model)
     pairs = [
         (text.decode(), heard)
-        for batch, texts in ordered.epoch(0)
+        for batch, texts in UtteranceBatches(split, batch_size).epoch(0)
         for text, heard in zip(texts.numpy().tolist(), listen(*batch), strict=True)
     ]
     references, hypotheses = zip(*pairs, strict=True)
     return float(jiwer.wer(list(references), list(hypotheses)))
-
-
-def greedy_listener(model: Transcriber) -> Any:
-    """The listener without a beam, compiled once for each model."""
-    if not hasattr(model, "_greedy_listener"):
-        object.__setattr__(model, "_greedy_listener", listener(model, Search(beam=1)))
-    return model._greedy_listener
 
 
 def _worst(

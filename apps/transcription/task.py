@@ -5,12 +5,14 @@ from __future__ import annotations
 import click
 import keras
 
+from rnnapps.apps.transcription.cli import Search
 from rnnapps.apps.transcription.data import UtteranceBatches, usable
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.pictures import draw
 from rnnapps.apps.transcription.report import assess, error_rate, table
 from rnnapps.apps.transcription.serving import about, endpoints, samples
 from rnnapps.apps.transcription.streaming import follow
+from rnnapps.apps.transcription.transcribing import listener
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.datasets import Transcripts, summary
 from rnnapps.datasets import load_splits as load
@@ -45,9 +47,9 @@ def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int
 
 def objective(model: Transcriber, validation: Transcripts, config: RunConfig) -> Objective:
     """The model's own loss; the best epoch is that of the lowest word error rate of the best paths."""
-    return Objective(
-        monitor="val_wer",
-        mode="min",
-        figures={"val_wer": lambda: error_rate(model, validation, config.training.batch_size)},
-        jit_compile=False,
-    )
+    listen = listener(model, Search(beam=1))
+
+    def val_wer() -> float:
+        return error_rate(listen, validation, config.training.batch_size)
+
+    return Objective(monitor="val_wer", mode="min", figures={"val_wer": val_wer}, jit_compile=False)

@@ -12,6 +12,7 @@ from rnnapps.apps.transcription.cli import Search
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.decoding import Scorer, ctc_align, ctc_beam_search, ctc_greedy, without_long_blanks
 
+Listen = Callable[[tf.Tensor, tf.Tensor], list[str]]
 NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
 _CERTAIN = 0.999
 
@@ -103,9 +104,7 @@ def _words(
     return starts, ends, tf.where(there, sure, 0.0)
 
 
-def listener(
-    model: Transcriber, search: Search, scorer: Scorer | None = None
-) -> Callable[[tf.Tensor, tf.Tensor], list[str]]:
+def listener(model: Transcriber, search: Search, scorer: Scorer | None = None) -> Listen:
     """A function from a batch of waveforms and their lengths to their best texts, which compiles once."""
 
     def best(waveform: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

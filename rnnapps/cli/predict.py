@@ -267,7 +267,10 @@ def _answer_file(
     def answer(found: list[Row]) -> list[Any]:
         inputs = [{column: row[name] for column, name in present.items()} for row in found]
         if task.suffixes:
-            inputs = [{column: str(folder / value) for column, value in row.items()} for row in inputs]
+            inputs = [
+                {column: str(folder / value) if column in task.columns else value for column, value in row.items()}
+                for row in inputs
+            ]
         return _answer_rows(task, predictor, decoding, inputs)
 
     source = f"{asked.name} {decoding}" if options.names(task.decoding) else asked.name
