@@ -69,7 +69,7 @@ class FrontEnd(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.sample_rate, self.reduction = sample_rate, reduction
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "bands": bands,
             "window_seconds": window_seconds,
             "hop_seconds": hop_seconds,
@@ -103,6 +103,14 @@ class FrontEnd(keras.layers.Layer):
             )
             for number, channels in enumerate(convolutions, start=1)
         ]
+
+    def build(self, *_: Any) -> None:
+        if not self.log_mel.built:  # `adapt` builds it
+            self.log_mel.build()
+        bands, channels = self.log_mel.bands, 1
+        for layer in self.convolutions:
+            layer.build((None, None, bands, channels))
+            bands, channels = -(-bands // 2), layer.filters
 
     @property
     def step_seconds(self) -> float:

@@ -129,7 +129,8 @@ def ctc_beam_search(
 def _first(batch: tf.Tensor, width: int, time: tf.Tensor, tokens: int, scorer: Scorer | None) -> _Prefixes:
     """The empty prefix, and places without one."""
     shape = [batch, width]
-    language, states = tf.zeros([*shape, 0]), []
+    language: tf.Tensor = tf.zeros([*shape, 0])
+    states: list[tf.Tensor] = []
     if scorer is not None:
         first, states = scorer.start(batch)
         language = tf.ensure_shape(tf.repeat(first[:, None], width, axis=1), [None, width, tokens + 1])
