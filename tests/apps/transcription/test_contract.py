@@ -102,7 +102,7 @@ class TestTranscription(Contract):
         (tmp_path / "in.csv").write_text(f"path,start,end\n{self.inputs[0]},,\n{self.inputs[0]},0.1,0.4\n")
         self.run("predict", trained[0], "--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
         rows = list(csv.DictReader((tmp_path / "out.csv").open()))
-        assert len(rows) == 2 and rows[0]["text"] and rows[0]["text"] != rows[1]["text"]
+        assert len(rows) == 2 and rows[0]["predicted_text"] and rows[0]["predicted_text"] != rows[1]["predicted_text"]
 
     def test_listening_in_chunks_ends_with_the_text_of_the_whole(self, trained, exported, tmp_path):
         samples = read_audio(self.inputs[2], RATE)
