@@ -9,7 +9,7 @@ REVIEW ?= Funny, moving and beautifully acted, from the first scene to the last.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast coverage lint format hooks bench sanitize clean
+.PHONY: demo docs test test-fast coverage lint format hooks bench sanitize clean
 
 demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
 	$(BIN)/rnn-sentiment train --run-dir $(RUN) --overwrite
@@ -27,6 +27,9 @@ test-fast: $(READY)  ## the tests that are not marked slow, in about two minutes
 coverage: $(READY)  ## the whole test suite, and how much of the library it runs
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml
 
+docs: $(READY)  ## the pages as a site, in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,10 +42,12 @@ format: $(READY)
 hooks: $(READY)  ## lint before every commit
 	$(BIN)/pre-commit install
 
-# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, a run of rnn-translation.
+# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, the Python of an
+# environment with neuralforecast, a run of rnn-translation.
 DIGITS ?=
 MULTI30K ?=
 M4 ?=
+PEER ?=
 TRANSLATION ?=
 bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/layers.py
@@ -51,10 +56,12 @@ bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 	$(BIN)/python benchmarks/gradient_flow.py --picture docs/gradient_flow.png
 	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python benchmarks/streaming_audio.py
+	$(BIN)/python benchmarks/workers.py
+	$(BIN)/python benchmarks/tuning.py
 	$(BIN)/python benchmarks/language.py serve
 	$(BIN)/python benchmarks/forecasting.py --forecasts 2
 ifneq ($(M4),)
-	$(BIN)/python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset $(M4)/train.csv --test $(M4)/test.csv
+	$(BIN)/python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset $(M4)/train.csv --test $(M4)/test.csv $(if $(PEER),--peer-python $(PEER))
 else
 	@echo "left out: make bench M4=FOLDER measures forecasts of the hourly series of the M4 competition"
 endif

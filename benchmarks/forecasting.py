@@ -1,10 +1,12 @@
 """Forecasts beside those of statistical models: errors, coverage and seconds on the same windows.
 
     python benchmarks/forecasting.py --forecasts 2
-    python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset train.csv --test test.csv
+    python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset train.csv --test test.csv \\
+        --peer-python peer/bin/python
 
 Runs `rnn-forecasting train`, in a process of its own, and then forecasts the test part with the model, the seasonal
 naive method, and AutoETS and AutoTheta of statsforecast, which are fitted anew to all that is known at each origin.
+`--peer-python` adds the GRU of neuralforecast, by `benchmarks/forecasting_peer.py` in an environment of its own.
 OWA is relative to Naive2 of the M4 competition, whose figures are computed on the same windows.
 """
 
@@ -15,10 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from measuring import cores, in_a_process, print_header, print_row, run_command, write_figures
 
 
-def ours(options: list[str], forecasts: int | None, peers: bool) -> dict:
+def ours(options: list[str], forecasts: int | None, peers: bool, peer_python: str | None) -> dict:
     """Trains a model, evaluates it and returns the figures of `rnn-forecasting evaluate`, with seconds of training."""
     from rnnapps.apps.forecasting.cli import main as forecasting
 
@@ -30,7 +34,40 @@ def ours(options: list[str], forecasts: int | None, peers: bool) -> dict:
         figures = json.loads(
             run_command(forecasting, "evaluate", f"{folder}/run", *more, *(["--peers"] if peers else []), "--json")
         )
+        if peer_python:
+            figures["peers"]["neuralforecast GRU"] = in_torch(f"{folder}/run", forecasts, peer_python, Path(folder))
     return {**figures, "training": seconds}
+
+
+def in_torch(run: str, forecasts: int | None, python: str, folder: Path) -> dict:
+    """The figures of neuralforecast's GRU on the windows of a run."""
+    from rnnapps.apps.forecasting import metrics, peers
+    from rnnapps.apps.forecasting.cli import TASK
+    from rnnapps.cli.run_config import read_config
+    from rnnapps.datasets import load_splits
+
+    config = read_config(Path(run), TASK)
+    split = load_splits(config.source, ["test"])["test"]
+    origins, levels = split.origins(forecasts), config.model.levels
+    histories = [peers.without_gaps(split.series[index].values[:origin], split.season) for index, origin in origins]
+    np.savez(
+        folder / "windows.npz",
+        values=np.concatenate(histories),
+        lengths=[len(history) for history in histories],
+        series=[index for index, _ in origins],
+        horizon=split.horizon,
+        season=split.season,
+        levels=levels,
+    )
+    script = str(Path(__file__).with_name("forecasting_peer.py"))
+    files = [str(folder / "windows.npz"), str(folder / "answers.npz")]
+    seconds = in_a_process(script, *files, "--units", str(config.model.units), python=python)
+    quantiles = np.load(folder / "answers.npz")["quantiles"]
+    actual, scales = metrics.actual_values(split, origins), metrics.mase_scales(split, origins)
+    point = metrics.point_figures(actual, quantiles[..., levels.index(0.5)], scales)
+    reference = metrics.point_figures(actual, peers.naive2(split, origins), scales)
+    spread = metrics.quantile_figures(actual, quantiles, levels, scales)
+    return {**point, "owa": metrics.owa(point, reference), **spread, **seconds}
 
 
 def main() -> None:
@@ -41,13 +78,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="epochs in place of those of the configuration")
     parser.add_argument("--forecasts", type=int, help="forecasts of each series, the last ones (default: all)")
     parser.add_argument("--no-peers", action="store_true", help="leave out AutoETS and AutoTheta, which take long")
+    parser.add_argument("--peer-python", metavar="PYTHON", help="Python of an environment with neuralforecast")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--contender", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
         named = {name: getattr(options, name) for name in ("config", "dataset", "test", "epochs")}
         train = [word for name, value in named.items() if value is not None for word in (f"--{name}", str(value))]
-        print(json.dumps(ours(train, options.forecasts, not options.no_peers)))
+        print(json.dumps(ours(train, options.forecasts, not options.no_peers, options.peer_python)))
         return
     results = in_a_process(str(Path(__file__)), "--contender", *sys.argv[1:])
     print(f"{options.dataset or 'temperatures'}: {results['forecasts']} forecasts; {cores()} cores")

@@ -14,20 +14,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_a_process(script: str, *arguments: str) -> dict[str, Any]:
+def in_a_process(script: str, *arguments: str, python: str = sys.executable) -> dict[str, Any]:
     """Runs a script in a process of its own, so that no contender warms up another or keeps its memory.
 
     Args:
         script: The file to run.
         arguments: Its command line.
+        python: The interpreter, for a contender with an environment of its own.
 
     Returns:
         What the script printed in its last line, a JSON object.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.run(
-        [sys.executable, script, *arguments], env=environment, capture_output=True, text=True, check=False
-    )
+    process = subprocess.run([python, script, *arguments], env=environment, capture_output=True, text=True, check=False)
     if process.returncode:
         raise SystemExit(process.stderr)
     return json.loads(process.stdout.splitlines()[-1])

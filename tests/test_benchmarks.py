@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.apps.sentiment.test_cli import write_reviews
 from tests.audio.recordings import RATE, tone
 from tests.serving.models import REQUESTS, make, save
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
-ON_OTHERS_DATA = {"translation"}  # trains a twin in PyTorch on Multi30K, neither of which the tests have
+# Need what the tests do not have: PyTorch and Multi30K; neuralforecast, which has an environment of its own.
+ON_OTHERS_DATA = {"translation", "forecasting_peer"}
 
 
 @pytest.fixture
@@ -66,6 +68,18 @@ def test_layers(run):
     output = run("layers", "--cell", "LSTM", "--row", "2,3,4,5", "--rounds", 1, "--seconds", 0.001, "--no-torch")
     assert "LSTM, training" in output and "LSTM, inference" in output
     assert output.count("2,3,4,5") == 2
+
+
+def test_tuning(run, tmp_path):
+    data = ["--dataset", write_reviews(tmp_path / "all.csv"), "--share", 2, "--folder", tmp_path]
+    small = ["--units", 4, "--embedding-units", 4, "--max-length", 8, "--epochs", 1]
+    output = run("tuning", *data, "--trials", 1, "--", *small)
+    assert [row[0] for row in rows(output)] == ["default", "best"]
+
+
+def test_workers(run):
+    output = run("workers", "--workers", 1, "--units", 2, "--batch-size", 4, "--steps", 2, "--rounds", 1)
+    assert [row[:2] for row in rows(output)] == [["2", "1"]]
 
 
 def test_gradient_flow(run, tmp_path):

@@ -20,7 +20,7 @@ PAGES = [
     if path.name != "add-an-application.md"  # tests/apps/test_add_an_application.py runs that one
 ]
 IDS = [str(path.relative_to(ROOT)) for path in PAGES]
-OPTIONAL = {"torch"}  # blocks that import these run only where they are installed
+OPTIONAL = {"ray", "torch"}  # blocks that import these run only where they are installed
 OURS = re.compile(r"(rnn-[a-z]+|python[0-9.]*|make)\s")
 # Files of a reader's own, and what commands write.
 INVENTED = re.compile(r"runs/|exports/|build/")

@@ -83,6 +83,8 @@ TASK = Task(
     columns=("history",),
     optional_columns=("start", "known", "past", "static"),
     outputs=("mean", "quantiles"),
+    delimiter=",",
+    batch_size=1024,  # series of one length are answered together
     decoding=Shown,
     evaluation=Backtest,
 )

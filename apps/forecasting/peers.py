@@ -33,7 +33,7 @@ def seasonal_naive(split: TimeSeries, origins: Sequence[tuple[int, int]], levels
     began = time.perf_counter()
     found = []
     for index, origin in origins:
-        known = _without_gaps(split.series[index].values[:origin], split.season)
+        known = without_gaps(split.series[index].values[:origin], split.season)
         season = split.season if len(known) >= split.season else 1
         steps = np.arange(split.horizon)
         median = known[-season:][steps % season]
@@ -52,7 +52,7 @@ def naive2(split: TimeSeries, origins: Sequence[tuple[int, int]]) -> np.ndarray:
     """
     found = []
     for index, origin in origins:
-        known = _without_gaps(split.series[index].values[:origin].astype(np.float64), split.season)
+        known = without_gaps(split.series[index].values[:origin].astype(np.float64), split.season)
         indices = np.ones(split.season)
         if _is_seasonal(known, split.season) and (known > 0).all():
             indices = _seasonal_indices(known, split.season)
@@ -73,7 +73,7 @@ def statistical(split: TimeSeries, origins: Sequence[tuple[int, int]], levels: S
         began = time.perf_counter()
         answers = []
         for index, origin in origins:
-            known = _without_gaps(split.series[index].values[:origin], split.season).astype(np.float32)
+            known = without_gaps(split.series[index].values[:origin], split.season).astype(np.float32)
             season = split.season if len(known) > 2 * split.season else 1
             bands = [round(100 * (1 - 2 * level), 6) for level in levels if level < 0.5]
             model = getattr(models, name)(season_length=season)
@@ -92,8 +92,13 @@ def _at(answer: dict[str, np.ndarray], level: float) -> np.ndarray:
     return answer[name]
 
 
-def _without_gaps(values: np.ndarray, season: int) -> np.ndarray:
-    """Missing values from a season before, or else from the step before, or else the first that there is."""
+def without_gaps(values: np.ndarray, season: int) -> np.ndarray:
+    """A series with its missing values from a season before, or else from the step before, or else the first there is.
+
+    Args:
+        values: Float (time,), not-a-number where a value is missing.
+        season: Steps in a season.
+    """
     values = values.copy()
     for distance in (season, 1):
         for place in np.flatnonzero(np.isnan(values)):

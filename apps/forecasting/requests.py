@@ -19,6 +19,7 @@ from rnnapps.serving.clients.signatures import TensorSpec
 
 if TYPE_CHECKING:
     from rnnapps.datasets import TimeSeries
+    from rnnapps.datasets.series_rows import SeriesRows
 
 _SPECS = {
     "history": TensorSpec("float32", (None,)),
@@ -56,6 +57,27 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         if not path.exists():
             raise UserError(f"no such file: {argument!r}; name a table of series, or give numbers: '1 2 3'")
         yield from _rows_of(read_series(path, source), about)
+
+
+def open_series(
+    path: Path, columns: Mapping[str, str], config: RunConfig | None, about: Mapping[str, Any], quoting: str
+) -> SeriesRows | None:
+    """The file of `--input`, if it is a long table, a row for each value, whose rows are read series by series.
+
+    Args:
+        path: The file.
+        columns: The columns of `history` and the other inputs, where a row holds a series.
+        config: What the run was started with; it names the columns of a long table. None for an export or a server.
+        about: What an export says of itself; a server says nothing, so it answers no long tables.
+        quoting: What quotes mean.
+
+    Returns:
+        The rows; None if a row of the file holds a series.
+    """
+    from rnnapps.prediction import long_tables
+
+    source = SeriesSource() if config is None else config.source
+    return long_tables.open_series(path, long_tables.steps_of(about, source), columns["history"], quoting)
 
 
 def _rows_of(series: TimeSeries, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,8 @@ import tensorflow as tf
 class CarriedStates(keras.layers.Layer):
     """Variables for the states of a batch. Checkpoints hold them, so a resumed run goes on; a saved model does not.
 
+    Under a distribution strategy every replica holds the states of the whole batch and uses those of its own rows.
+
     Args:
         streams: Most rows of a batch.
         sizes: The width of each state.
@@ -20,20 +22,34 @@ class CarriedStates(keras.layers.Layer):
     def __init__(self, streams: int, sizes: Sequence[int]) -> None:
         super().__init__(name="carried_states", dtype="float32")
         self.states = [
-            self.add_weight(shape=(streams, size), initializer="zeros", trainable=False, name=f"state_{number}")
+            keras.Variable(
+                "zeros",
+                shape=(streams, size),
+                dtype="float32",
+                trainable=False,
+                aggregation="only_first_replica",
+                synchronization="on_read",
+                name=f"state_{number}",
+            )
             for number, size in enumerate(sizes)
         ]
         self.built = True
 
     def after_reset(self, reset: tf.Tensor) -> list[tf.Tensor]:
         """The states of as many streams as `reset`, bool `(rows,)`, has rows; zeros where it is true."""
-        rows = tf.shape(reset)[0]
-        return [tf.where(reset[:, None], 0.0, state.value[:rows]) for state in self.states]
+        rows, first = tf.shape(reset)[0], 0
+        if _replicas() > 1:
+            replica = tf.distribute.get_replica_context()
+            total = replica.all_reduce("SUM", rows)
+            first = replica.replica_id_in_sync_group * total // _replicas()
+        return [tf.where(reset[:, None], 0.0, state.value[first : first + rows]) for state in self.states]
 
     def keep(self, states: Sequence[tf.Tensor]) -> None:
         """Keeps the states for the next batch; no gradient goes through them."""
         for variable, state in zip(self.states, states, strict=True):
             state = tf.cast(state, tf.float32)
+            if _replicas() > 1:
+                state = tf.distribute.get_replica_context().all_gather(state, axis=0)
             variable.assign(tf.concat([state, variable.value[tf.shape(state)[0] :]], axis=0))
 
     def save_own_variables(self, store: Any) -> None:
@@ -41,3 +57,10 @@ class CarriedStates(keras.layers.Layer):
 
     def load_own_variables(self, store: Any) -> None:
         """Loads nothing."""
+
+
+def _replicas() -> int:
+    """Number of replicas that share a batch; 1 outside of training."""
+    if tf.distribute.in_cross_replica_context():
+        return 1
+    return tf.distribute.get_strategy().num_replicas_in_sync

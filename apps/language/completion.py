@@ -48,7 +48,11 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         at_start = (context == "") | tf.strings.regex_full_match(context, r"(?s).*\n")
         lacks = at_start | model.tokens.normalised
         begun = tf.where(lacks & ~tf.strings.regex_full_match(begun, " .*"), tf.strings.join([" ", begun]), begun)
-    position = after(model, context)
+    if spelling := model.tokens.level != "char" or model.tokens.normalised:
+        position, rest, empty = after(model, context), begun, tf.fill([tf.shape(prefix)[0]], True)
+    else:  # characters spell what is there of the word in one way only, so it is read with the rest
+        position, rest = after(model, prefix), tf.zeros_like(begun)
+        empty = ~tf.strings.regex_full_match(begun, r".*[\pL\pM\pN'’-].*")
 
     def step(ids: tf.Tensor, states: Any, constants: Tensors) -> tuple[tf.Tensor, Any]:
         rest, empty, started, *states = states  # to be spelt; no letter yet; whether `ids` belongs to the word
@@ -87,12 +91,13 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         started = tf.ones_like(started)
         return back(logits), (back(rest), back(empty), started, *map(back, states))
 
-    batch = tf.shape(prefix)[0]
-    states = (begun, tf.fill([batch], True), tf.fill([batch], False), *position.states)
+    states = (rest, empty, tf.zeros_like(empty), *position.states)
     found = beam_search(
         step, states, start=position.last, end=END, max_length=_LONGEST, beam_width=width, n_best=count, alpha=0.0
     )
     words = tf.strings.reduce_join(tf.gather(pieces, found.ids), axis=-1)
+    if not spelling:
+        words = tf.strings.join([tf.broadcast_to(begun[:, None], tf.shape(words)), words])
     likely = (found.scores > _IMPOSSIBLE / 10) & _begins(words, begun[:, None])
     words = tf.strings.strip(valid_utf8(words))
     return {

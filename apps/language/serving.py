@@ -88,19 +88,22 @@ def typed(model: LanguageModel, text: tf.Tensor, states: list[tf.Tensor]) -> tup
 
     Where there is no text, the state stays, and the output is the last one.
     """
-    ids = model.tokens.encode(text).to_tensor()
-    # The state `h` of the last layer is its output.
-    outputs = states[-model.states_a_layer]
+    ids = model.tokens.encode(text).to_tensor(shape=[None, None])
+    ids = tf.pad(ids, [[0, 0], [0, tf.cast(tf.shape(ids)[1] == 0, tf.int32)]])  # at least one column
+
+    def read(token: tf.Tensor, outputs: tf.Tensor, states: list[tf.Tensor]) -> list[tf.Tensor]:
+        new, after_it = model.step(token, states)
+        real = (token != PAD)[:, None]
+        return [tf.where(real, now, before) for now, before in zip((new, *after_it), (outputs, *states), strict=True)]
 
     def body(number: tf.Tensor, outputs: tf.Tensor, states: list[tf.Tensor]) -> tuple:
-        new, after_it = model.step(ids[:, number], states)
-        real = (ids[:, number] != PAD)[:, None]
-        pairs = zip((new, *after_it), (outputs, *states), strict=True)
-        outputs, *states = (tf.where(real, now, before) for now, before in pairs)
+        outputs, *states = read(ids[:, number], outputs, states)
         return number + 1, outputs, states
 
+    # The state `h` of the last layer is its output. A key is one token, for which there is no need to begin a loop.
+    outputs, *states = read(ids[:, 0], states[-model.states_a_layer], states)
     _, outputs, states = tf.while_loop(
-        lambda number, outputs, states: number < tf.shape(ids)[1], body, (tf.constant(0), outputs, states)
+        lambda number, outputs, states: number < tf.shape(ids)[1], body, (tf.constant(1), outputs, states)
     )
     return outputs, states
 

@@ -91,7 +91,9 @@ class Tokens(tf.Module):
 
     def shown(self, ids: tf.Tensor) -> tf.Tensor:
         """The text of each id, string of the shape of `ids`, valid UTF-8."""
-        return valid_utf8(tf.gather(tf.constant(self.pieces), ids))
+        with tf.init_scope():
+            pieces = valid_utf8(tf.constant(self.pieces)).numpy()
+        return tf.gather(tf.constant(pieces), ids)
 
     def readable(self, text: tf.Tensor, after: tf.Tensor | None = None) -> tf.Tensor:
         """Joined pieces as text: bytes that spell no character become U+FFFD, a line loses its first space."""

@@ -104,10 +104,13 @@ class SentimentClassifier(keras.Model):
         for metric in self.metrics:
             if metric.name == "loss":
                 # The loss that validation reports too, without penalties and perturbations.
-                metric.update_state(self.loss(labels, logits), sample_weight=tf.shape(labels)[0])
+                metric.update_state(self._mean_loss(labels, logits), sample_weight=tf.shape(labels)[0])
             else:
                 metric.update_state(labels, logits)
         return self.get_metrics_result()
+
+    def _mean_loss(self, labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(self.loss.call(labels, logits))  # self.loss(...) is divided by the number of replicas
 
     def _training_loss(self, tokens: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits and the sum of the parts' own losses: each part learns as if it were alone."""
@@ -116,17 +119,17 @@ class SentimentClassifier(keras.Model):
             embedded = self._embed(tokens, training=True)
             embedding_tape.watch(embedded)
             logits = self._read(embedded, mask, training=True)
-            loss = self.loss(labels, logits)
+            loss = self._mean_loss(labels, logits)
         if size := self.options.adversarial:
             # r = size * |E| * g / |g|, g the gradient of the loss in the embeddings E of a text.
             gradient = embedding_tape.gradient(loss, embedded)
             real = tf.cast(mask, embedded.dtype)[..., None]
             scale = size * _norm(embedded * real) / (_norm(gradient) + 1e-12)
             perturbed = embedded + tf.stop_gradient(scale * gradient)
-            loss += self.loss(labels, self._read(perturbed, mask, training=True))
+            loss += self._mean_loss(labels, self._read(perturbed, mask, training=True))
         if self.ngrams:
             linear = self.ngrams(tokens)
-            loss += self.loss(labels, linear)
+            loss += self._mean_loss(labels, linear)
             logits = (logits + linear) / 2
         return logits, loss
 

@@ -29,6 +29,7 @@ class Command(click.Command):
             import tensorflow as tf
 
             absl.logging.set_verbosity(absl.logging.ERROR)
+            tf.get_logger().setLevel("ERROR")
             tf.config.list_physical_devices()
         finally:
             os.dup2(stderr, 2)

@@ -16,11 +16,11 @@ from rnnapps.cli.app import Command
 from rnnapps.cli.inputs import input_files, input_texts
 from rnnapps.cli.options import COUNT, PATH, SECONDS, batch_size_option, click_options, collected, given, spelled
 from rnnapps.cli.output import say
+from rnnapps.cli.printed import Printer, printer
 from rnnapps.cli.run_config import read_config, read_run
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
-from rnnapps.terminal import printable, printable_json
 
 _DRAWN = 10  # inputs in a picture
 
@@ -59,13 +59,13 @@ def predict_command(task: Task) -> click.Command:
         as_json: bool,
         **values: Any,
     ) -> None:
-        if (input is None) != (output is None):
+        if input is not None and output is None:
             raise UserError("--input and --output go together: name both, or give inputs as arguments")
         asked = _asked(arguments, server, model, model_version, timeout)
         inputs = arguments if server else arguments[1:]
         if input is not None and inputs:
             raise UserError(f"--input {input} takes the place of inputs: leave out {inputs[0]!r}")
-        if input is not None and as_json:
+        if output is not None and as_json:
             raise UserError("--json is for answers on the screen; the suffix of --output says its format")
         decoding = collected(task.decoding, values)
         asking = task.asking()
@@ -79,7 +79,7 @@ def predict_command(task: Task) -> click.Command:
                 named = {column: values[option] for column, option in zip(every, columns, strict=True)}
                 _answer_file(task, asked, decoding, named, input, output, overwrite, quoting, batch_size)
             else:
-                _answer_inputs(task, asked, decoding, inputs, strict, batch_size, as_json)
+                _answer_inputs(task, asked, decoding, inputs, strict, batch_size, as_json, output, overwrite)
         finally:
             if asked.client is not None:
                 asked.client.close()
@@ -130,7 +130,7 @@ def _file_options(task: Task) -> list[click.Option]:
             ["--output"],
             type=PATH,
             metavar="FILE",
-            help="With --input: .csv, .tsv or .jsonl. A job that was killed continues where it was.",
+            help="Write answers here: .csv, .tsv or .jsonl. With --input, a killed job continues where it was.",
         ),
         click.Option(["--overwrite"], is_flag=True, help="With --output: replace it."),
         *(
@@ -258,11 +258,20 @@ def _answer_file(
 
     if task.suffixes and columns:
         folder = input if input.is_dir() else input.parent
-    named = {columns[column]: f"--{column}-column" for column in task.columns}
-    rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
-    present = {column: name for column, name in columns.items() if column in task.columns or name in rows.columns}
-    rows = rows._replace(inputs=tuple(present.values()))
-    predictor = _predictor(task, asked, decoding)
+    predictor = None
+    long = None
+    if hasattr(task.asking(), "open_series"):
+        predictor = _predictor(task, asked, decoding)
+        config = read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None
+        long = task.asking().open_series(input, columns, config, predictor.about, quoting)
+    if long is None:
+        named = {columns[column]: f"--{column}-column" for column in task.columns}
+        rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
+        present = {column: name for column, name in columns.items() if column in task.columns or name in rows.columns}
+        rows = rows._replace(inputs=tuple(present.values()))
+    else:
+        rows, present = long, {column: column for column in long.inputs}
+    predictor = predictor or _predictor(task, asked, decoding)
 
     def answer(found: list[Row]) -> list[Any]:
         inputs = [{column: row[name] for column, name in present.items()} for row in found]
@@ -303,9 +312,9 @@ def _answer_inputs(
     strict: bool,
     batch_size: int,
     as_json: bool,
+    output: Path | None,
+    overwrite: bool,
 ) -> None:
-    from rnnapps.prediction.answers import Refused
-
     asking = task.asking()
     predictor = None
     if hasattr(asking, "rows"):
@@ -316,11 +325,23 @@ def _answer_inputs(
         (column,) = task.columns
         inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
         rows = ({column: value} for value in inputs)
-    if asked.kind == "run" and not as_json and sys.stdout.isatty() and hasattr(task.code(), "stream"):
+    on_screen = not as_json and output is None and sys.stdout.isatty()
+    if asked.kind == "run" and on_screen and hasattr(task.code(), "stream"):
         _stream(task, asked, decoding, rows)
         return
     predictor = predictor or _predictor(task, asked, decoding)
-    shown = getattr(asking, "shown", dict)
+    with printer(task, decoding, as_json, output, overwrite) as show:
+        drawn = _show_answers(task, predictor, decoding, rows, strict, batch_size, show)
+    if predictor.model is not None and hasattr(task.code(), "draw"):
+        task.code().draw(predictor.model, drawn, decoding)
+
+
+def _show_answers(
+    task: Task, predictor: Any, decoding: Any, rows: Iterator[Row], strict: bool, batch_size: int, show: Printer
+) -> list[tuple[Row, Any]]:
+    """Answers rows and prints the answers; returns the first ones, for a picture."""
+    from rnnapps.prediction.answers import Refused
+
     answered = refused = 0
     drawn: list[tuple[Row, Any]] = []
     for batch in iter(lambda: list(islice(rows, batch_size)), []):
@@ -332,16 +353,11 @@ def _answer_inputs(
                 say(f"skipped: {answer.reason}", err=True)
                 continue
             answered += 1
-            if as_json:
-                click.echo(printable_json({**shown(row), **answer}))
-            else:
-                for cells in asking.lines(answered + refused, row, answer, decoding):
-                    click.echo("\t".join(map(printable, cells)))
+            show(answered + refused, row, answer)
             if len(drawn) < _DRAWN:
                 drawn.append((row, answer))
     if refused and not answered:
         raise UserError(f"none of the {refused} inputs could be answered")
     if refused:
         click.echo(f"{answered} answered, {refused} skipped", err=True)
-    if predictor.model is not None and hasattr(task.code(), "draw"):
-        task.code().draw(predictor.model, drawn, decoding)
+    return drawn

@@ -37,8 +37,10 @@ and, where the task has them, `check(decoding, asked, input)`, which refuses opt
 together (`asked` is "run", "export" or "server", and `input` the file of `--input` or None), and
 `check_config(config)`, which refuses those of `train`. Where an argument of `predict` is not one text or file but may
 hold many inputs, `rows(arguments, config, about) -> Iterator[Row]` reads them; `config` is that of a run, None for an
-export or a server, and `about` what an export says of itself. `shown(row) -> dict` is what `predict --json` repeats of
-a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it depends on the row, too.
+export or a server, and `about` what an export says of itself. `open_series(path, columns, config, about, quoting) ->
+SeriesRows | None` opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is what
+`predict --json` repeats of a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it
+depends on the row, too.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ class Task:
         optional_columns: Those that are inputs where a table has them.
         suffixes: Where inputs are files: the suffixes of those to take from a folder.
         outputs: The answers that a table gets a column for.
+        delimiter: What stands between the columns that `predict` prints on the screen; a comma makes CSV.
         decoding: Dataclass of options that say how answers are found and shown: of `evaluate`, `predict` and `export`.
             An export fixes them, but for those that are declared `free` or `shown`.
         evaluation: Dataclass of options of `evaluate`; those of `decoding` where it is not given.
@@ -94,6 +97,7 @@ class Task:
     optional_columns: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("label", "score")
+    delimiter: str = "\t"
     decoding: type = NoOptions
     evaluation: type = NoOptions
     signature: str = "serving_default"

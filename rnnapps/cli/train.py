@@ -78,17 +78,27 @@ def train_run(
     config = checked(task, config)
     from rnnapps import training
 
-    app = task.code()
-    resume = resumed is not None
-    training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
+    app, resume = task.code(), resumed is not None
+    strategy = training.strategy(config.training.strategy)
+    chief, replicas = training.is_chief(strategy), strategy.num_replicas_in_sync
+    if chief:
+        training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     if resumed is not None:
         check_unchanged(run_dir, resumed, config)
     training.set_seed(config.source.seed)
     splits = app.load(config.source)
     for line in app.summary(splits.values()):
         say(line)
-    model, _, history = fit_model(task, config, splits, run_dir, resume=resume, overwrite=overwrite)
+    if replicas > 1:
+        say(f"{replicas} replicas share a batch of {config.training.batch_size}")
+    with strategy.scope():
+        model, _, history = fit_model(task, config, splits, run_dir, resume=resume, overwrite=overwrite)
     run = history.run
+    if not chief:
+        say(f"best epoch {history.best_epoch} of {len(history.rows)}; the chief evaluates it and wrote {run_dir}")
+        return
+    if replicas > 1:
+        model = training.load_model(run, app.Model)
     held_out = splits["test"] if "test" in splits else splits["validation"]
     metrics = app.assess(model, held_out, config.training.batch_size, task.evaluation(), run.report)
     if held_out.split == "test":
@@ -160,12 +170,13 @@ def fit_model(
         jit_compile=objective.jit_compile,
     )
     run = training.RunFolder(run_dir)
-    callbacks = list(code.callbacks(model, config, run)) if hasattr(code, "callbacks") else []
+    chief = training.is_chief(model.distribute_strategy)
+    callbacks = list(code.callbacks(model, config, run)) if chief and hasattr(code, "callbacks") else []
     callbacks += watch(objective)
-    if how.gradient_flow:
+    if how.gradient_flow and chief:
         one_batch = next(iter(validation.epoch(0)))
         callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))
-    if overwrite and not resume:
+    if overwrite and not resume and chief:
         training.remove_run(run_dir)  # not before everything else has gone well
     history = training.fit(
         model,

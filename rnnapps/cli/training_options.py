@@ -10,7 +10,7 @@ class TrainingOptions:
     """Optimisation, stopping and checkpoints; see `rnnapps.training`."""
 
     epochs: int = option(10, "Most epochs to train; early stopping may end sooner.", minimum=1)
-    batch_size: int = option(32, "Examples in a training step.", minimum=1)
+    batch_size: int = option(32, "Examples in a training step, of all devices together.", minimum=1)
     learning_rate: float | None = option(
         None, "Learning rate of Adam; 1e-3 to 1e-2 is usual.", above=0, missing="0.001"
     )
@@ -28,6 +28,11 @@ class TrainingOptions:
     )
     checkpoint_every: int = option(200, "Most steps that a kill can cost.", minimum=1, metavar="STEPS")
     gradient_flow: bool = option(False, "Measure and draw the gradient of every time step after each epoch.")
+    strategy: str = option(
+        "auto",
+        "Devices to train on: one, all GPUs of this machine, or the machines in TF_CONFIG; auto: those that there are.",
+        choices=("auto", "none", "mirrored", "multi-worker"),
+    )
 
     @property
     def initial_learning_rate(self) -> float:
@@ -36,4 +41,4 @@ class TrainingOptions:
 
 
 # Options that change no result: a resumed run may change them.
-CHANGEABLE = ("checkpoint_every", "gradient_flow")
+CHANGEABLE = ("checkpoint_every", "gradient_flow", "strategy")

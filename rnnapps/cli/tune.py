@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from rnnapps.cli.options import COUNT, PATH, click_options
 from rnnapps.cli.output import say
 from rnnapps.cli.run_config import RunConfig, asked_config, checked
 from rnnapps.cli.search_space import Dimension, search_space, with_values
+from rnnapps.cli.study_database import DEAD_AFTER, shared_database
 from rnnapps.cli.study_pictures import draw_study
 from rnnapps.cli.task import Objective, Task
 from rnnapps.cli.train import fit_model
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import optuna
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_HEARTBEAT, _DEAD_AFTER = 10, 60  # seconds: how often a process says that its trial goes on, and when it is given up
 _SHOWN = 5  # trials in the table
 
 
@@ -143,14 +142,7 @@ def _study(
     chosen, pruning = samplers[sampler](), pruners[pruner]()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna calls the heartbeat experimental
-            database = optuna.storages.RDBStorage(
-                storage or f"sqlite:///{folder.absolute()}/study.db",
-                heartbeat_interval=_HEARTBEAT,
-                grace_period=_DEAD_AFTER,
-                heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
-            )
+        database = shared_database(storage or f"sqlite:///{folder.absolute()}/study.db")
         known = folder.name in optuna.get_all_study_names(database)
     except OSError as error:
         raise UserError(f"--study {folder}: cannot be written: {error.strerror}; choose another folder") from None
@@ -191,12 +183,24 @@ def _search(
 
     if done() >= trials:
         raise UserError(f"{folder}: has {done()} trials already; give more than that with --trials, got {trials}")
+    if config.training.strategy == "multi-worker":
+        raise UserError("a trial trains in one process: start tune on several machines with one --storage instead")
+    strategy = training.strategy("mirrored" if config.training.strategy == "mirrored" else "none")
     app = task.code()
     splits = app.load(config.source, ["train", "validation"])
     for line in app.summary(splits.values()):
         say(line)
 
+    given_up = False
+
     def objective(trial: Any) -> float:
+        nonlocal given_up
+        try:
+            return trained_loss(trial)
+        finally:
+            given_up = study.get_trials(deepcopy=False)[trial.number].state is optuna.trial.TrialState.FAIL
+
+    def trained_loss(trial: Any) -> float:
         values = {dimension.name: dimension.suggested(trial) for dimension in dimensions}
         say(f"trial {trial.number}: {_listed(values)}{_standing(study, done(), trials, began)}")
         run_dir = folder / "trials" / f"{trial.number:05}"
@@ -206,7 +210,8 @@ def _search(
         chosen = with_values(config, values, f"trial {trial.number}")
         training.set_seed(config.source.seed)
         try:
-            trained = fit_model(task, chosen, splits, run_dir, watch=watch)
+            with strategy.scope():
+                trained = fit_model(task, chosen, splits, run_dir, watch=watch)
         except Stopped:
             study.enqueue_trial(trial.params)
             say(f"trial {trial.number} was interrupted and is to run again; go on with --resume", err=True)
@@ -221,12 +226,21 @@ def _search(
         return _loss(trained.history.best_value, trained.objective)
 
     try:
-        study.optimize(
-            objective,
-            timeout=budget,
-            catch=(training.Diverged,),
-            callbacks=[optuna.study.MaxTrialsCallback(trials, states=states)],
-        )
+        searching = True
+        while searching:
+            try:
+                study.optimize(
+                    objective,
+                    timeout=None if budget is None else began + budget - time.monotonic(),
+                    catch=(training.Diverged,),
+                    callbacks=[optuna.study.MaxTrialsCallback(trials, states=states)],
+                )
+                searching = False
+            except (ValueError, optuna.exceptions.UpdateFinishedTrialError):  # the result of a failed trial is refused
+                if not given_up:
+                    raise
+                searching = done() < trials
+                say(f"this process did not report for {DEAD_AFTER} s: its trial was given to another", err=True)
     finally:
         _leave(study, folder, task, config)
 

@@ -8,9 +8,9 @@ values, with empty cells at the end of shorter ones. A series in each column: th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,6 +71,26 @@ def read_series(path: Path, source: SeriesSource) -> TimeSeries:
         rejected=tuple(rejected),
         notes=tuple(notes),
     )
+
+
+def series_of(
+    rows: Sequence[Mapping[str, Any]], path: Path, source: SeriesSource, frequency: frequencies.Frequency | None
+) -> list[OneSeries]:
+    """The series that some rows of a long table hold, in the order of their first rows.
+
+    Args:
+        rows: The rows, by column.
+        path: Their file, for messages.
+        source: Names the columns.
+        frequency: The step; None where the times tell it.
+
+    Raises:
+        DataError: The rows lack a column, or a time is not on the grid.
+    """
+    pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
+    long = _of_long(pd.DataFrame.from_records(rows), path, source)
+    grid = on_a_grid(long.groups, frequency, path, source)
+    return [_series(name, grid, index) for index, name in enumerate(long.groups)]
 
 
 @dataclasses.dataclass

@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -23,20 +24,33 @@ from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from rnnapps.datasets.rows import SUFFIXES, rows_of
+from rnnapps.datasets.series_rows import Steps, series_rows
+from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
 from rnnapps.prediction.answers import PREFIX, Refused
+from rnnapps.prediction.long_tables import steps_of
 from rnnapps.prediction.saved_model_handler import SavedModelHandler, columns_of
 from rnnapps.terminal import printable
 
 _BAD, _GOOD = "bad", "good"
 
 
-def read_rows(file: fileio.ReadableFile, columns: Sequence[str], quoting: str = "standard") -> Iterator[Any]:
-    """The rows of a file, by the reader of `predict --input`; a bad one goes, with the reason, to the output `bad`."""
+def read_rows(
+    file: fileio.ReadableFile, columns: Sequence[str], quoting: str = "standard", steps: Steps | None = None
+) -> Iterator[Any]:
+    """The rows of a file, by the reader of `predict --input`; a bad one goes, with the reason, to the output `bad`.
+
+    With `steps` the file is a long table of series, and the rows of a series become one.
+    """
     path = file.metadata.path
     with file.open(mime_type="application/octet-stream") as content:
         try:
-            for row in rows_of(content, path, columns, "--column", quoting):
+            if steps is None:
+                rows = rows_of(content, path, columns, "--column", quoting)
+            else:
+                wanted = (steps.source.time_column, steps.source.value_column)
+                rows = series_rows(rows_of(content, path, wanted, "--long", quoting), Path(path), steps)
+            for row in rows:
                 if row.problem:
                     yield beam.pvalue.TaggedOutput(_BAD, _bad_line(f"{path}, line {row.line}", row.problem))
                 else:
@@ -65,6 +79,7 @@ def build(
     handler: SavedModelHandler,
     columns: Sequence[str],
     quoting: str = "standard",
+    steps: Steps | None = None,
 ) -> None:
     """Adds reading, inference and writing to a pipeline.
 
@@ -76,6 +91,7 @@ def build(
         handler: Whom to ask.
         columns: The columns of the inputs; of lines of text the key that they get in the answers.
         quoting: "standard", or "none" where quotes are ordinary characters of a table.
+        steps: How the rows of long tables become series; None if each row is an input.
 
     Raises:
         UserError: The input is lines of text, and there are several columns.
@@ -83,13 +99,26 @@ def build(
     if len(columns) > 1 and not input.lower().endswith(SUFFIXES):
         raise UserError(f"--input {input}: must end in {', '.join(SUFFIXES)} to have several columns")
     files = pipeline | "Find" >> fileio.MatchFiles(input) | "Open" >> fileio.ReadMatches()
-    read = files | "Rows" >> beam.FlatMap(read_rows, columns, quoting).with_outputs(_BAD, main=_GOOD)
+    read = files | "Rows" >> beam.FlatMap(read_rows, columns, quoting, steps).with_outputs(_BAD, main=_GOOD)
     rows = read[_GOOD] | beam.Reshuffle()  # from the reader of a file to all workers
     results = rows | "Predict" >> RunInference(handler)
     written = results | "Answers" >> beam.FlatMap(write_result).with_outputs(_BAD, main=_GOOD)
     written[_GOOD] | "Write" >> beam.io.WriteToText(output, ".jsonl")
     rejected = (read[_BAD], written[_BAD]) | beam.Flatten()
     rejected | "Write rejects" >> beam.io.WriteToText(f"{output}.rejects", ".jsonl", skip_if_empty=True)
+
+
+def _steps(export: str, names: str) -> Steps:
+    """How the rows of long tables become series, of which `--long` names the columns."""
+    from rnnapps.serving import metadata
+
+    columns = names.split(",")
+    if len(columns) != 3:
+        raise UserError(f"--long must name three columns, such as series,time,value, got {names}")
+    source = SeriesSource(series_column=columns[0], time_column=columns[1], value_column=columns[2])
+    if (steps := steps_of(metadata(Path(export)), source)) is None:
+        raise UserError(f"--long needs an export of rnn-forecasting, got {export}")
+    return steps
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,6 +143,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default="standard",
         help="quotes in tables; none: they are ordinary characters, and a row is a line (default: standard)",
     )
+    parser.add_argument(
+        "--long",
+        nargs="?",
+        const="series,time,value",
+        metavar="SERIES,TIME,VALUE",
+        help="tables with a row for each value of a time series, those of a series together; names of the columns"
+        " (default: series,time,value)",
+    )
     parser.add_argument("--files", action="store_true", help="strings are the paths of files: send their content")
     parser.add_argument("--signature", default="serving_default", help="the signature to run")
     parser.add_argument("--batch-size", type=int, default=64, help="most rows answered at once (default: 64)")
@@ -124,10 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings = {"files": options.files, "signature": options.signature, "batch_size": options.batch_size}
         # A mistake shows here, and not in the logs of the workers.
         model = SavedModelHandler(options.export, **settings).load_model()
+        steps = None if options.long is None else _steps(options.export, options.long)
         columns = columns_of(options.column, list(model.inputs))
         handler = SavedModelHandler(options.export, columns, **settings)
         with beam.Pipeline(options=PipelineOptions(for_beam)) as pipeline:
-            build(pipeline, options.input, options.output, handler, list(columns.values()), options.quoting)
+            build(pipeline, options.input, options.output, handler, list(columns.values()), options.quoting, steps)
     except (UserError, OSError) as error:
         print(f"error: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         sys.exit(2)

@@ -213,7 +213,11 @@ def backward(
         """The gradient of the states as it passes the start of a segment on its way back."""
         if truncate is None:
             return d_states
-        flows = tf.logical_or(tf.equal(boundary, 0), tf.not_equal(boundary * segment % truncate, 0))
+        start = boundary * segment
+        outside = tf.logical_or(
+            tf.equal(start, 0), tf.equal(start, cut.steps)
+        )  # no segment before it, or none after it
+        flows = tf.logical_or(outside, tf.not_equal(start % truncate, 0))
         return tuple(tf.where(flows, d_state, 0) for d_state in d_states)
 
     d_remainder, d_states, d_weights, remainder_norms = segment_backward(cut.remainder, cut.whole, d_final_states)

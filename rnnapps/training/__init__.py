@@ -3,7 +3,7 @@
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Batches
 from rnnapps.training.ctc_loss import ctc_loss, needed_steps
-from rnnapps.training.errors import Diverged, Interrupted
+from rnnapps.training.errors import Diverged, Interrupted, WorkerLost
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
 from rnnapps.training.model_file import load_arrays, load_model
@@ -12,12 +12,14 @@ from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_c
 from rnnapps.training.runs import check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
+from rnnapps.training.strategies import STRATEGIES, is_chief, strategy
 from rnnapps.training.training_loop import fit
 from rnnapps.training.training_run import ResumableCallback
 
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
+    "STRATEGIES",
     "Batches",
     "Diverged",
     "GradientFlow",
@@ -28,12 +30,14 @@ __all__ = [
     "ResumableCallback",
     "RunError",
     "RunFolder",
+    "WorkerLost",
     "apply_gradients",
     "averaged_weights",
     "check_run_dir",
     "ctc_loss",
     "fit",
     "gradient_flow",
+    "is_chief",
     "learning_rate_schedule",
     "load_arrays",
     "load_model",
@@ -45,4 +49,5 @@ __all__ = [
     "plot_curves",
     "remove_run",
     "set_seed",
+    "strategy",
 ]

@@ -13,6 +13,10 @@ class Diverged(RunError):
     """The training loss is no longer a finite number. The best weights up to then stay in the run's `model.keras`."""
 
 
+class WorkerLost(RunError):
+    """Another worker of a distribution strategy is gone. All of them have to start again, from the last checkpoint."""
+
+
 class Interrupted(Stopped):
     """Training was asked to stop (Ctrl-C or SIGTERM) and did, between two steps, with everything saved.
 

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from rnnapps.run_folder import RunError
+from rnnapps.training.distributed import replicas, shares
 from rnnapps.training.state import Row
 
 
@@ -21,7 +22,10 @@ def build_all(
     Evaluating one batch is the public way to build all of them; the compiled function is used again in validation.
     """
     with kept_state(model):
-        names = list(model.evaluate(batches.take(1), verbose=0, return_dict=True))
+        if replicas(model) > 1:  # Keras's evaluate() fails under a multi-worker strategy
+            names = list(model.distribute_strategy.run(model.test_step, args=(shares(model, next(iter(batches))),)))
+        else:
+            names = list(model.evaluate(batches.take(1), verbose=0, return_dict=True))
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     monitored = [*names, *[f"val_{name}" for name in names] * has_validation, *figures]

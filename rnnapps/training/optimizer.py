@@ -47,10 +47,16 @@ class LayerwiseAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         for layer in self.layer_rates:
-            if any(variable is weight.value for weight in layer.weights):  # Keras calls it with TensorFlow's variables
+            if any(variable is part for weight in layer.weights for part in _parts(weight)):
                 learns = tf.cast(self.iterations >= layer.frozen_steps, learning_rate.dtype)
                 learning_rate = learning_rate * layer.rate * learns
         super().update_step(gradient, variable, learning_rate)
+
+
+def _parts(weight: keras.Variable) -> Sequence[tf.Variable]:
+    """TensorFlow's variables behind one of Keras's: one for each replica of this process."""
+    value = weight.value
+    return value.values if isinstance(value, tf.distribute.DistributedValues) else [value]
 
 
 def optimizer(
@@ -134,7 +140,8 @@ def apply_gradients(
         weights: The variables that the optimizer was built for.
     """
     if tf.distribute.has_strategy():  # replicas must meet inside `apply`, which XLA would not let them
-        optimizer.apply(list(gradients), list(weights))
+        total = tf.distribute.get_strategy().num_replicas_in_sync  # `apply` adds the gradients of the replicas up
+        optimizer.apply([tf.convert_to_tensor(gradient) / total for gradient in gradients], list(weights))
         return
     update = tf.function(lambda *dense: optimizer.apply(list(dense), list(weights)), jit_compile=True, autograph=False)
     update(*(tf.convert_to_tensor(gradient) for gradient in gradients))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import pathlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
@@ -11,14 +13,17 @@ import tensorflow as tf
 
 from rnnapps.datasets.autotuning import without_autotuning
 from rnnapps.errors import UserError
-from rnnapps.run_folder import RunError
+from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Data, as_batches
+from rnnapps.training.distributed import check_same_everywhere
+from rnnapps.training.errors import WorkerLost
 from rnnapps.training.history import History
 from rnnapps.training.model_steps import build_all
 from rnnapps.training.optimizer import has_schedule
 from rnnapps.training.progress import show_progress
 from rnnapps.training.runs import check_run_dir, new_run, resumed_run
 from rnnapps.training.schedule import ReduceOnPlateau
+from rnnapps.training.strategies import folder_to_write, is_chief
 from rnnapps.training.training_run import TrainingRun
 
 
@@ -43,6 +48,11 @@ def fit(
     progress: bool = True,
 ) -> History:
     """Trains `model`, keeps its best weights, and leaves everything about the run in a folder.
+
+    A model that was made and compiled in the scope of a distribution strategy (see `strategy`) trains on all of its
+    replicas. A batch is then the global batch: each replica takes its share of the rows. All workers call `fit` with
+    the same arguments, see the same metrics and decide alike. Only the chief writes to `run_dir`; the others read it
+    when a run is resumed.
 
     When it returns, the model has the weights of its best epoch, and `run_dir` holds `config.json`, `model.keras`
     (those weights), `checkpoints/`, `history.csv`, `metrics.json`, `logs/` for TensorBoard and `report/curves.png`.
@@ -85,6 +95,7 @@ def fit(
     Raises:
         RunError: The folder holds a run already, holds none to resume, was started with another configuration, is
             being trained by another process, or cannot be written; or there are no batches.
+        WorkerLost: Under a multi-worker strategy another worker is gone.
         Diverged: The training loss became infinite or not a number.
         Interrupted: Ctrl-C or SIGTERM; everything is saved, call again with `resume=True` to go on.
         UserError: Keras does not run on TensorFlow.
@@ -110,22 +121,37 @@ def fit(
             raise ValueError(f"{name} must be at least 1, got {value}")
     if reduce_on_plateau is not None and has_schedule(model.optimizer):
         raise ValueError("reduce_on_plateau needs an optimizer with a constant learning rate, got one with a schedule")
-    check_run_dir(run_dir, resume=resume)  # the rest of the checks builds the model, which takes its time
+    strategy, run_dir = model.distribute_strategy, pathlib.Path(run_dir)
+    if is_chief(strategy):
+        check_run_dir(run_dir, resume=resume)  # the rest of the checks builds the model, which takes its time
     batches = as_batches(train, "train", batch_size=batch_size, shuffle=True)
     if batches.steps < 1:
         raise RunError("there are no training batches: the training data are empty")
     held_out = None if validation is None else _in_order(validation, batch_size)
-    figures = dict(figures or {})
-    build_all(model, batches.epoch(0) if held_out is None else held_out, held_out is not None, monitor, figures)
+    figures, config = dict(figures or {}), config or {}
+    with _lost_workers_named(strategy, run_dir), folder_to_write(strategy, run_dir, resume) as folder:
+        check_same_everywhere(model, config)
+        build_all(model, batches.epoch(0) if held_out is None else held_out, held_out is not None, monitor, figures)
+        with resumed_run(folder, config, changeable) if resume else new_run(folder, config) as run:
+            training = TrainingRun(
+                model, batches, held_out, run, epochs=epochs, checkpoint_every_steps=checkpoint_every_steps,
+                patience=patience, monitor=monitor, mode=mode, figures=figures, reduce_on_plateau=reduce_on_plateau,
+                callbacks=callbacks, display=show_progress(progress and is_chief(strategy)),
+            )  # fmt: skip
+            history = training.run_to_the_end(resume)
+    return dataclasses.replace(history, run=RunFolder(run_dir))
 
-    config = config or {}
-    with resumed_run(run_dir, config, changeable) if resume else new_run(run_dir, config) as run:
-        training = TrainingRun(
-            model, batches, held_out, run, epochs=epochs, checkpoint_every_steps=checkpoint_every_steps,
-            patience=patience, monitor=monitor, mode=mode, figures=figures, reduce_on_plateau=reduce_on_plateau,
-            callbacks=callbacks, display=show_progress(progress),
-        )  # fmt: skip
-        return training.run_to_the_end(resume)
+
+@contextlib.contextmanager
+def _lost_workers_named(strategy: tf.distribute.Strategy, run_dir: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+        if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            raise
+        raise WorkerLost(
+            f"another worker is gone or cannot be reached; start all of them again with --resume {run_dir}"
+        ) from error
 
 
 def _in_order(validation: Data, batch_size: int | None) -> tf.data.Dataset:

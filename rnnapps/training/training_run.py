@@ -24,6 +24,7 @@ from rnnapps.files import replacing, write_csv
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Batches
 from rnnapps.training.checkpoint import Checkpoints
+from rnnapps.training.distributed import agreed, asked_to_stop, test_function, train_function
 from rnnapps.training.errors import Diverged, Interrupted
 from rnnapps.training.history import History
 from rnnapps.training.model_file import load_weights
@@ -79,6 +80,7 @@ class TrainingRun:
             self.callbacks = keras.callbacks.CallbackList(
                 list(callbacks), model=model, epochs=epochs, steps=train.steps, verbose=0
             )
+        self.train_on_next, self.evaluate_next = train_function(model), test_function(model)
         self.stop = StopSignals()
         self.events = EventFiles(run.logs)
         self.checkpoints = Checkpoints(run.checkpoints, model)
@@ -133,8 +135,10 @@ class TrainingRun:
             state.train_logs = self.train_steps(started)
         with averaged_weights(self.model), kept_state(self.model):
             validation_logs = self.validate() if self.validation is not None else {}
-            if not self.stop.received:
-                validation_logs |= {name: float(figure()) for name, figure in self.figures.items()}
+            cut_short = asked_to_stop(self.model, self.stop)
+            if not cut_short:
+                figures = {name: float(figure()) for name, figure in self.figures.items()}
+                validation_logs |= agreed(self.model, figures)
             row = {
                 "epoch": state.epoch + 1,
                 "step": state.total_steps,
@@ -144,11 +148,11 @@ class TrainingRun:
                 **validation_logs,
             }
             improved = False
-            if not self.stop.received:
+            if not cut_short:
                 improved = state.best.improved(state.epoch + 1, row[self.monitor], self.mode)
             if improved:
                 self.save_model()
-        if self.stop.received:  # validation was cut short; a resumed run does it again
+        if cut_short:  # a resumed run validates again
             self.interrupt(started)
         if self.reduce_on_plateau and state.plateau.reduce(self.reduce_on_plateau, row[self.monitor], self.mode):
             lower = row["learning_rate"] * self.reduce_on_plateau.factor
@@ -168,15 +172,14 @@ class TrainingRun:
         batches = without_autotuning(self.train.epoch(state.epoch).skip(state.step).take(steps - state.step))
         if not state.step:  # else the metrics hold the batches before the checkpoint
             model.reset_metrics()
-        iterator = iter(model.distribute_strategy.experimental_distribute_dataset(batches))
-        model.make_train_function()
+        iterator = iter(batches)
         self.display.begin(f"epoch {state.epoch + 1}/{self.epochs}", steps, state.step)
         since_checkpoint, logs = 0, None
         while state.step < steps:
             if self.callbacks:
                 self.callbacks.on_train_batch_begin(state.step)
             try:
-                logs = model.train_function(iterator)
+                logs = self.train_on_next(iterator)
             except (StopIteration, tf.errors.OutOfRangeError):
                 raise ValueError(
                     f"epoch({state.epoch}) of the training data gave {state.step} batches; its `steps` says {steps}"
@@ -188,7 +191,7 @@ class TrainingRun:
             if self.callbacks:
                 self.callbacks.on_train_batch_end(state.step - 1, logs)
             self.display.step(state.step, logs)
-            if self.stop.received and state.step < steps:
+            if asked_to_stop(model, self.stop) and state.step < steps:
                 self.finite(logs)
                 self.interrupt(started)
             if since_checkpoint >= self.checkpoint_every_steps and state.step < steps:
@@ -201,25 +204,24 @@ class TrainingRun:
         """Returns the averages over the validation data; nothing when asked to stop."""
         model = self.model
         model.reset_metrics()
-        model.make_test_function()
         assert self.validation is not None
-        iterator = iter(model.distribute_strategy.experimental_distribute_dataset(self.validation))
+        iterator = iter(self.validation)
         steps = int(self.validation.cardinality())
         self.display.begin("  validation", steps if steps > 0 else None)
         logs, done = None, 0
         while done != steps:
             try:
-                logs = model.test_function(iterator)
+                logs = self.evaluate_next(iterator)
             except (StopIteration, tf.errors.OutOfRangeError):
                 break
             done += model.steps_per_execution
             self.display.step(done, logs)
-            if self.stop.received:
+            if asked_to_stop(model, self.stop):
                 return {}
         return {f"val_{name}": value for name, value in averages(model, logs).items()}
 
     def finite(self, logs: Mapping[str, Any]) -> Row:
-        row = numbers(logs)
+        row = numbers(agreed(self.model, logs))
         if not math.isfinite(row.get("loss", 0.0)):
             kept = f"the best weights, of epoch {self.state.best.epoch}, are in {self.run.model_file}; "
             raise Diverged(

@@ -43,7 +43,9 @@ def test_truncation_stops_the_gradient_at_every_segment(cell, reverse):
     assert_equal(ours[1 + len(case.states) :], slow)
 
 
-@pytest.mark.parametrize("truncate, checkpoint_every", ((8, 4), (4, 8), (4, None)))
+@pytest.mark.parametrize(
+    "truncate, checkpoint_every", ((8, 4), (4, 8), (4, None), (1, None), (STEPS, None), (STEPS, 1))
+)
 def test_truncation_with_checkpoints(truncate, checkpoint_every):
     case = Case("lstm")
     ours = case.ours(case.inputs, case.states, truncate=truncate, checkpoint_every=checkpoint_every)

@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rnnapps.apps.forecasting.cli import TASK, main
+from rnnapps.apps.forecasting.serving import endpoints
+from rnnapps.cli.run_config import read_run
+from rnnapps.prediction import predictor
 from tests.apps.contract import Contract, invoke
 
 SMALL = ["--units", "16", "--hidden", "32", "--context", "48", "--horizon", "12", "--windows", "2", "--epochs", "9"]
@@ -62,10 +66,20 @@ class TestForecasting(Contract):
     def test_predict_goes_on_where_each_series_of_the_run_ends(self, trained, tmp_path):
         picture = tmp_path / "bands.png"
         output = self.run("predict", trained[0], "--plot", picture).stdout
-        rows = list(csv.DictReader(io.StringIO(output), delimiter="\t"))
+        rows = list(csv.DictReader(io.StringIO(output)))
         assert len(rows) == 6 * 12 and picture.stat().st_size > 10_000
         assert rows[0]["series"] == "s0" and rows[0]["time"] == "2024-03-11T00:00:00"
         assert all(float(row["0.025"]) < float(row["0.5"]) < float(row["0.975"]) for row in rows)
+
+    def test_forecasts_go_into_a_file_of_the_format_that_its_name_says(self, trained, tmp_path):
+        table, objects = tmp_path / "forecasts.csv", tmp_path / "forecasts.jsonl"
+        expected = self.run("predict", trained[0]).stdout
+        self.run("predict", trained[0], "--output", table)
+        self.run("predict", trained[0], "--output", objects)
+        assert table.read_text() == expected
+        assert objects.read_text() == self.run("predict", trained[0], "--json").stdout
+        assert "exists already" in self.refused("predict", trained[0], "--output", table)
+        assert ".jsonl, .json, .ndjson, got .txt" in self.refused("predict", trained[0], "--output", "forecasts.txt")
 
     def test_predict_reads_numbers_and_names_what_is_missing(self, trained):
         assert "takes history, start, got history" in self.refused("predict", trained[0], "1 2 3")
@@ -92,6 +106,58 @@ class TestForecasting(Contract):
             assert one["predicted_mean"] == pytest.approx(other["mean"], rel=1e-5)
             assert one["predicted_quantiles"]["0.9"] == pytest.approx(other["quantiles"]["0.9"], rel=1e-5)
         assert "at least one value" in (tmp_path / "out.jsonl.rejects.csv").read_text()
+
+    def test_an_export_answers_as_its_run_does_in_every_batch_and_length(self, trained, exported):
+        _, _, model = read_run(trained[0], TASK)
+        run = predictor.of_endpoint(endpoints(model)["serving_default"], {}, model)
+        export = predictor.of_export(exported[0], "serving_default")
+        random = np.random.default_rng(5)
+        for batch in (0, 1, 2, 33):
+            for time in (1, 30, 48, 130):  # the context is 48
+                history = random.normal(20, 5, (batch, time)).astype(np.float32)
+                history[:, 1::4] = np.nan
+                inputs = {"history": history, "start": np.array(["2024-02-28T20:00"] * batch, object)}
+                found, expected = export.ask(inputs), run.ask(inputs)
+                assert found["quantiles"].shape == (batch, 12, 9) and found["mean"].shape == (batch, 12)
+                for name in ("quantiles", "mean"):
+                    np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-5)
+
+    def test_a_long_table_is_answered_series_by_series(self, trained, exported, tmp_path):
+        expected = self.answers(trained[0])
+        lines = [line for path in self.inputs for line in Path(path).read_text().splitlines()[1:]]
+        bad = [
+            "off,2024-03-01T00:00,1",
+            "off,2024-03-01T01:20,1",
+            "off,2024-03-01T02:00,1",
+            "broken,2024-03-01,1",
+            "broken",
+        ]
+        lines[40], lines[41] = lines[41], lines[40]  # times need not ascend
+        (tmp_path / "long.csv").write_text("\n".join(["series,time,value", *bad, *lines]) + "\n")
+        for number, folder in enumerate((trained[0], exported[0])):
+            output = tmp_path / f"out-{number}.jsonl"
+            self.run("predict", folder, "--input", tmp_path / "long.csv", "--output", output)
+            found = [json.loads(line) for line in output.read_text().splitlines()]
+            assert [(one["series"], one["start"]) for one in found] == [
+                (f"s{number}", "2024-03-01T00:00:00") for number in range(3)
+            ]
+            for one, other in zip(found, expected, strict=True):
+                assert one["predicted_mean"] == pytest.approx(other["mean"], rel=1e-5)
+            rejects = (tmp_path / f"out-{number}.jsonl.rejects.csv").read_text()
+            assert "not a whole number of steps of 1 hour" in rejects
+            assert "line 6: 1 fields where the header has 3" in rejects
+
+    def test_a_long_table_is_answered_on_beam_as_here(self, trained, exported, tmp_path):
+        pipeline = pytest.importorskip("rnnapps.prediction.beam", reason="the extra `beam` is not installed")
+        table, here = write_series(tmp_path / "long.csv", 5), tmp_path / "here.jsonl"
+        self.run("predict", exported[0], "--input", table, "--output", here)
+        there = ["--input", table, "--output", tmp_path / "there", "--long"]
+        pipeline.main(["--export", str(exported[0]), *map(str, there)])
+        found = [json.loads(line) for path in tmp_path.glob("there-*") for line in path.read_text().splitlines()]
+        expected = [json.loads(line) for line in here.read_text().splitlines()]
+        for one, other in zip(sorted(found, key=lambda row: row["series"]), expected, strict=True):
+            assert one["predicted_mean"] == pytest.approx(other["predicted_mean"], rel=1e-5)
+            assert (one["series"], one["history"]) == (other["series"], other["history"])
 
     def test_evaluate_forecasts_as_often_as_asked(self, trained):
         metrics = json.loads(self.run("evaluate", trained[0], "--forecasts", 1, "--json").stdout)
@@ -128,7 +194,7 @@ def test_covariates_of_a_table_reach_the_forecast(tmp_path):
     options += ["--learning-rate", 0.01, "--known", "promotion", "--static", "kind", "--context", 28]
     invoke(main, "train", "--dataset", tmp_path / "sales.csv", "--run-dir", run, *options)
     output = invoke(main, "predict", run).stdout
-    rows = list(csv.DictReader(io.StringIO(output), delimiter="\t"))
+    rows = list(csv.DictReader(io.StringIO(output)))
     known = {(line.split(",")[0], line.split(",")[1]): line.split(",")[3] for line in lines[1:]}
     found = [(known[row["series"], row["time"][:10]], float(row["0.5"])) for row in rows]
     assert len(found) == 14

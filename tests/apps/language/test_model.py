@@ -192,6 +192,17 @@ def test_completions_are_the_words_of_highest_probability():
     np.testing.assert_allclose(found["probabilities"][0], [probability[word] for word in expected], rtol=1e-3)
 
 
+def test_a_word_that_stands_has_the_probability_of_what_ends_it_and_comes_once():
+    model = make(seed=3)
+    found = complete(model, tf.constant(["a bad"]), 5)
+    words = found["completions"].numpy()[0].tolist()
+    assert len(set(words)) == 5  # not once more for another way to spell it, byte by byte
+    logits = model(tf.constant([[END, *(260 + LETTERS.index(letter) for letter in "a bad")]]))[0, -1].numpy()
+    shares = np.exp(logits) * ~np.isin(np.arange(len(logits)), [PAD, UNKNOWN])
+    ends = shares[~model.tokens.of_letters()].sum() / shares.sum()
+    assert found["probabilities"].numpy()[0][words.index(b"bad")] == pytest.approx(ends, rel=1e-4)
+
+
 def test_a_word_is_completed_by_words_that_begin_with_it_or_not_at_all():
     keras.utils.set_random_seed(0)
     vocabulary = [" film", " films", " a", " fil"]

@@ -1,0 +1,80 @@
+"""How `predict` prints answers to inputs of the command line: columns or JSON, on the screen or into a file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rnnapps.cli.task import Task
+from rnnapps.errors import UserError
+from rnnapps.terminal import printable, printable_json
+
+Printer = Callable[[int, Mapping[str, Any], Mapping[str, Any]], None]
+
+
+@contextlib.contextmanager
+def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overwrite: bool) -> Iterator[Printer]:
+    """A function that prints an answer, given its number from 1, its row and the answer itself.
+
+    Args:
+        task: The task, which says what the columns are.
+        decoding: The options of the task's `decoding`.
+        as_json: Whether to print a JSON object a line on the screen.
+        output: The file to write, which has its name only when it is complete; None for the screen. Its suffix says
+            its format.
+        overwrite: Whether to replace it.
+
+    Raises:
+        UserError: The file has another suffix, exists or cannot be written.
+    """
+    asking = task.asking()
+    shown = getattr(asking, "shown", dict)
+    if output is None:
+
+        def show(number: int, row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+            if as_json:
+                click.echo(printable_json({**shown(row), **answer}))
+                return
+            for cells in asking.lines(number, row, answer, decoding):
+                click.echo(_line([printable(cell) for cell in cells], task.delimiter))
+
+        yield show
+        return
+    from rnnapps.datasets.rows import DELIMITERS
+    from rnnapps.files import replacing
+    from rnnapps.prediction.formats import SUFFIXES, table_line
+
+    suffix = output.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(f"--output {output}: must end in {', '.join(SUFFIXES)}, got {output.suffix or 'no suffix'}")
+    if output.exists() and not overwrite:
+        raise UserError(f"--output {output}: exists already; choose another one, or --overwrite")
+    delimiter = DELIMITERS.get(suffix)
+    try:
+        with replacing(output) as partial, open(partial, "wb") as file:
+
+            def write(number: int, row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+                if delimiter is None:
+                    line = json.dumps({**shown(row), **answer}, ensure_ascii=False)
+                    file.write(f"{line}\n".encode(errors="backslashreplace"))
+                    return
+                for cells in asking.lines(number, row, answer, decoding):
+                    file.write(table_line(list(cells), delimiter))
+
+            yield write
+    except OSError as error:
+        raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from None
+
+
+def _line(cells: list[str], delimiter: str) -> str:
+    """A line of columns; of CSV with quotes where a cell needs them."""
+    if delimiter == "\t":
+        return delimiter.join(cells)
+    from rnnapps.prediction.formats import table_line
+
+    return table_line(cells, delimiter).decode().removesuffix("\n")

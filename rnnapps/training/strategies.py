@@ -1,0 +1,114 @@
+"""Distribution strategies of TensorFlow, by name: several GPUs of a machine, several machines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from rnnapps.errors import UserError
+from rnnapps.run_folder import RunError, RunFolder
+from rnnapps.training.errors import Interrupted
+
+STRATEGIES = ("auto", "none", "mirrored", "multi-worker")
+
+
+def strategy(name: str = "auto") -> tf.distribute.Strategy:
+    """Makes the strategy that a model is to be built, compiled and trained under.
+
+    `multi-worker` connects to the other workers and waits for them, so call it before anything else makes a tensor.
+
+    Args:
+        name: `"none"`: one device. `"mirrored"`: all GPUs of this machine. `"multi-worker"`: the machines in
+            `TF_CONFIG`. `"auto"`: the last where `TF_CONFIG` names several workers, the second where there are several
+            GPUs, else the first.
+
+    Returns:
+        The strategy; use its `scope()`.
+
+    Raises:
+        UserError: An unknown name, or `TF_CONFIG` is missing or not one that a worker can start from.
+
+    Example:
+        >>> with strategy("none").scope():
+        ...     model = keras.Sequential([keras.layers.Dense(1)])
+
+    Source: TensorFlow, "Distributed training with TensorFlow" and "Multi-worker training with Keras".
+    """
+    if name not in STRATEGIES:
+        raise UserError(f"strategy must be one of {', '.join(STRATEGIES)}, got {name!r}")
+    workers = _workers() if name in ("auto", "multi-worker") else 0
+    if name == "multi-worker" and not workers:
+        raise UserError("--strategy multi-worker needs the environment variable TF_CONFIG, which names the workers")
+    if name == "multi-worker" or workers > 1:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    devices = tf.config.list_logical_devices("GPU")
+    if name == "mirrored":
+        devices = devices or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.MirroredStrategy() if name == "auto" and len(devices) > 1 else tf.distribute.get_strategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or resolver.task_type is None:
+        return True
+    if "chief" in resolver.cluster_spec().jobs:
+        return resolver.task_type == "chief"
+    return resolver.task_id == 0
+
+
+@contextlib.contextmanager
+def folder_to_write(strategy: tf.distribute.Strategy, run_dir: pathlib.Path, resume: bool) -> Iterator[pathlib.Path]:
+    """The run folder for the chief. Another worker gets a temporary folder, with what a resumed run starts from.
+
+    All workers save, because variables that are spread over them are collected by all; only the chief's files stay.
+    """
+    if is_chief(strategy):
+        yield run_dir
+        return
+    with tempfile.TemporaryDirectory(prefix="rnnapps-worker-") as folder:
+        own = pathlib.Path(folder, "run")
+        if resume:
+            run = RunFolder(run_dir)
+            own.mkdir()
+            for part in (run.config_file, run.model_file):
+                if part.exists():
+                    shutil.copy2(part, own)
+            shutil.copytree(run.checkpoints, own / run.checkpoints.name)
+        try:
+            yield own
+        except RunError as error:
+            raise type(error)(str(error).replace(str(own), str(run_dir))) from error
+        except Interrupted as stop:
+            raise Interrupted(str(stop).replace(str(own), str(run_dir)), run_dir, stop.signal) from None
+
+
+def _workers() -> int:
+    """Number of workers in `TF_CONFIG`; 0 if it is not set."""
+    text = os.environ.get("TF_CONFIG", "")
+    if not text:
+        return 0
+    try:
+        config: Any = json.loads(text)
+        jobs, task = config["cluster"], config["task"]
+        kinds = {kind: len(addresses) for kind, addresses in jobs.items()}
+        fits = 0 <= int(task["index"]) < kinds[task["type"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        fits = False
+    if not fits:
+        raise UserError(
+            'TF_CONFIG must be {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}, '
+            f"got {text[:200]}"
+        )
+    if task["type"] not in ("chief", "worker") or "ps" in kinds:
+        raise UserError("TF_CONFIG: parameter servers and evaluators are unsupported; name workers and a chief only")
+    return kinds.get("chief", 0) + kinds.get("worker", 0)
