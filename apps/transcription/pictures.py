@@ -52,8 +52,8 @@ def plot_heard(
         above.set_ylabel("Hz")
         above.set_yticks([log_mel.place(hertz) for hertz in marks], [f"{hertz:,}" for hertz in marks])
         below.plot(times, probabilities[:, -1], color="#b8bec8", linewidth=1.5, label="blank")
-        highest = np.argsort(-probabilities[:, :-1].max(axis=0))[:_CURVES] if len(probabilities) else []
-        for number in highest:
+        loudest = probabilities[:, :-1].max(axis=0, initial=0.0)
+        for number in np.argsort(-loudest)[:_CURVES]:
             name = plain(model.tokens.pieces[number].replace(" ", "space"))
             below.plot(times, probabilities[:, number], linewidth=1.5, label=name)
         words = zip(*(values[0].numpy() for values in (heard.words, heard.starts, heard.ends)), strict=True)
