@@ -74,7 +74,7 @@ def texts(seed: int = 0) -> Iterator[str]:
 
     Example:
         >>> list(itertools.islice(texts(), 2))
-        ['the year twenty ninety one', 'the year nineteen oh five']
+        ['the year twenty ninety one', 'at ten to nine in the morning']
     """
     draw = random.Random(seed)
     expressions = (text for text, _ in generate("de", seed) if len(text) <= _LONGEST and _IN_WORDS.fullmatch(text))
