@@ -79,6 +79,8 @@ endif
 ifneq ($(DIGITS),)
 	$(BIN)/python benchmarks/spoken_digits.py $(DIGITS)
 	$(BIN)/python benchmarks/spoken_digits.py $(DIGITS) --leave-out
+	$(BIN)/python benchmarks/transcription.py $(DIGITS) --torch
+	$(BIN)/python benchmarks/transcription.py $(DIGITS) --leave-out
 else
 	@echo "left out: make bench DIGITS=FOLDER measures spoken digits"
 endif

@@ -156,6 +156,19 @@ def test_spoken_digits(run, tmp_path):
 
 
 @pytest.mark.slow
+def test_transcription(tmp_path):
+    source = np.random.default_rng(0)
+    for digit, kind in enumerate(("low", "high", "rising")):
+        (tmp_path / str(digit)).mkdir()
+        for number in range(3, 12):
+            soundfile.write(tmp_path / str(digit) / f"{digit}_ann_{number}.wav", tone(kind, source), RATE)
+    tiny = ["--strings", 12, "--units", 8, "--layers", 1, "--convolutions", "4,4", "--epochs", 1, "--batch-size", 4]
+    output = in_a_process("transcription", tmp_path, "--torch", "--cell", "lstm", *tiny)
+    assert [row[1] for row in rows(output)] == ["rnn-transcription", "PyTorch, nn.LSTM and CTCLoss"]
+    assert "mean WER" in output
+
+
+@pytest.mark.slow
 def test_streaming_audio():
     ((chunk, *_),) = rows(in_a_process("streaming_audio", "--units", 8, "--chunk-ms", 20, "--seconds", 0.1))
     assert chunk == "20 ms"

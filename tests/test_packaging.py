@@ -76,7 +76,9 @@ finally:
 SLOW_TO_IMPORT = {"tensorflow", "keras", "numpy", "sklearn", "matplotlib", "tensorflow_datasets", "soundfile", "grpc"}
 
 
-@pytest.mark.parametrize("command", ["rnn-sentiment", "rnn-translation", "rnn-speech", "rnn-forecasting", "rnn-music"])
+@pytest.mark.parametrize(
+    "command", ["rnn-sentiment", "rnn-translation", "rnn-speech", "rnn-forecasting", "rnn-transcription", "rnn-music"]
+)
 def test_help_loads_nothing_that_makes_it_slow(installed, command):
     """What `--help` in half a second rests on; a clock would measure the other tests that run meanwhile."""
     output = run(installed / command, "--help")

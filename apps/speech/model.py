@@ -7,19 +7,16 @@ import keras
 import tensorflow as tf
 
 from rnnapps.apps.speech.cli import Options
-from rnnapps.audio import (
-    AttentionPooling,
-    LogMel,
-    SpecAugment,
-    TimeConvolution,
-    VoiceAugmentation,
-    WaveformAugmentation,
-)
+from rnnapps.audio import AttentionPooling, FrontEnd, LogMel
 from rnnapps.layers import Bidirectional, MaskedPooling, Stacked, recurrent_layer
 from rnnapps.options import as_json, from_keywords
 from rnnapps.training import Batches
 
-# The options that decide which weights there are and what they mean.
+# The options of the part before the recurrent layers, and those that decide which weights there are and what they mean.
+FRONT_END = (
+    *("bands", "window_seconds", "hop_seconds", "convolutions", "speed", "shift_seconds", "gain", "noise"),
+    *("tempo", "warp", "channel", "mask_seconds", "mask_bands"),
+)
 SHAPING = ("cell", "units", "layers", "causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds")
 
 
@@ -64,21 +61,12 @@ class SpeechClassifier(keras.Model):
             raise ValueError(f"a causal model streams with attention pooling, got {chosen.pooling!r}")
         self.classes = tuple(classes)
         self.sample_rate = sample_rate
-        self.augmentation = WaveformAugmentation(
-            chosen.speed, round(chosen.shift_seconds * sample_rate), chosen.gain, chosen.noise
-        )
-        self.log_mel = LogMel(sample_rate, chosen.bands, chosen.window_seconds, chosen.hop_seconds, name="log_mel")
-        self.voices = VoiceAugmentation(chosen.tempo, chosen.warp, chosen.channel)
-        self.masks = SpecAugment(round(chosen.mask_seconds / chosen.hop_seconds), chosen.mask_bands)
-        self.convolutions = [
-            TimeConvolution(channels, name=f"convolution_{number}")
-            for number, channels in enumerate(chosen.convolutions, start=1)
-        ]
+        front_end = {name: getattr(chosen, name) for name in FRONT_END}
+        self.front_end = FrontEnd(sample_rate, **front_end, reduction=2 ** len(chosen.convolutions), name="front_end")
         self.recurrent = Stacked(
             [self._recurrent_layer(number) for number in range(1, chosen.layers + 1)], name="recurrent"
         )
-        step_seconds = chosen.hop_seconds * 2 ** len(chosen.convolutions)
-        half_life = chosen.memory_seconds / step_seconds if chosen.causal else None
+        half_life = chosen.memory_seconds / self.front_end.step_seconds if chosen.causal else None
         self.pooling = AttentionPooling(half_life) if chosen.pooling == "attention" else MaskedPooling(chosen.pooling)
         self.head_dropout = keras.layers.Dropout(chosen.dropout)
         self.head = keras.layers.Dense(len(classes), dtype="float32", name="head")
@@ -100,8 +88,13 @@ class SpeechClassifier(keras.Model):
 
     def adapt(self, batches: Batches) -> None:
         """Learns the normalisation of the log-mel frames from training batches, and builds the model."""
-        self.log_mel.adapt(inputs for inputs, _ in batches.epoch(0))
+        self.front_end.adapt(inputs for inputs, _ in batches.epoch(0))
         self.build()
+
+    @property
+    def log_mel(self) -> LogMel:
+        """The layer that makes frames of waveforms."""
+        return self.front_end.log_mel
 
     def start_from(self, other: "SpeechClassifier") -> None:
         """Takes over what another model has learned to hear, all but its head; both must be built.
@@ -117,19 +110,12 @@ class SpeechClassifier(keras.Model):
             mine.set_weights(theirs.get_weights())
 
     def _hearing(self) -> list[keras.layers.Layer]:
-        return [*self.convolutions, self.recurrent, self.pooling]
+        return [*self.front_end.convolutions, self.recurrent, self.pooling]
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         waveform, lengths = inputs if isinstance(inputs, (tuple, list)) else (inputs, None)
-        if lengths is None:
-            lengths = tf.fill([tf.shape(waveform)[0]], tf.shape(waveform)[1])
-        waveform, lengths = self.augmentation(waveform, lengths, training=training)
-        frames, mask = self.log_mel(waveform, lengths)
-        frames, mask = self.voices(frames, mask, training=training)
-        sequence = self.masks(frames, training=training)[..., None]
-        for layer in self.convolutions:
-            sequence, mask = layer(sequence, mask=mask), layer.compute_mask(sequence, mask)
-        sequence = self.recurrent(_merged(sequence), mask=mask, training=training)[0]
+        sequence, mask = self.front_end(waveform, lengths, training=training)
+        sequence = self.recurrent(sequence, mask=mask, training=training)[0]
         return self.head(self.head_dropout(self.pooling(sequence, mask=mask), training=training))
 
     def probabilities(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tf.Tensor:
@@ -144,9 +130,7 @@ class SpeechClassifier(keras.Model):
         """
         if not self.options.causal:
             raise ValueError("a bidirectional model hears the end first and cannot stream; train one with causal=True")
-        states = {"samples": self.log_mel.initial_state(batch_size)}
-        for number, layer in enumerate(self.convolutions):
-            states[f"frames_{number}"] = layer.initial_state(batch_size)
+        states = self.front_end.initial_states(batch_size)
         for number, state in enumerate(self.recurrent.get_initial_state(batch_size)):
             states[f"recurrent_{number}"] = state
         states["heard"], states["weight"] = self.pooling.initial_state(batch_size)
@@ -160,13 +144,9 @@ class SpeechClassifier(keras.Model):
           states: from `initial_states` or the call before. The sizes of `samples` and `frames_...` along axis 1 vary:
             they hold what does not fill a frame or a step yet.
         """
-        new = {}
-        frames, new["samples"] = self.log_mel.stream(chunk, states["samples"])
-        sequence = frames[..., None]
-        for number, layer in enumerate(self.convolutions):
-            sequence, new[f"frames_{number}"] = layer.stream(sequence, states[f"frames_{number}"])
+        sequence, new = self.front_end.stream(chunk, states)
         recurrent = [states[name] for name in states if name.startswith("recurrent_")]
-        sequence, *recurrent = self.recurrent(_merged(sequence), initial_state=recurrent)
+        sequence, *recurrent = self.recurrent(sequence, initial_state=recurrent)
         new |= {f"recurrent_{number}": state for number, state in enumerate(recurrent)}
         pooled, (new["heard"], new["weight"]) = self.pooling.stream(sequence, (states["heard"], states["weight"]))
         return tf.nn.softmax(self.head(pooled)), new
@@ -178,10 +158,3 @@ class SpeechClassifier(keras.Model):
             "sample_rate": self.sample_rate,
             **as_json(self.options),
         }
-
-
-def _merged(sequence: tf.Tensor) -> tf.Tensor:
-    """Frequencies and channels side by side: (batch, time, frequency, channels) -> (batch, time, features)."""
-    shape = tf.shape(sequence)
-    features = sequence.shape[2] * sequence.shape[3]
-    return tf.reshape(sequence, [shape[0], shape[1], features])

@@ -1,6 +1,5 @@
 """What the signature of a speech classifier is asked, and what its answer says. No TensorFlow."""
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,6 @@ from rnnapps.apps.speech.cli import Shown
 from rnnapps.cli import RunConfig
 from rnnapps.errors import UserError
 
-# What the WAV decoder in the graph reads; everything else is converted here.
-_READ_AS_IT_IS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
-
 
 def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
     """The input of `serving_default`: the bytes of a WAV file; other audio files are converted to WAV.
@@ -19,14 +15,9 @@ def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
     Raises:
         UserError: The file cannot be read, or is not a recording.
     """
-    path = Path(row["path"])
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not content:
-        raise UserError(f"{path}: the file is empty")
-    return {"audio": content if content[:4] == b"RIFF" and _plain(content) else _converted(path, content)}
+    from rnnapps.audio import wav_bytes
+
+    return {"audio": wav_bytes(Path(row["path"]))}
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
@@ -60,24 +51,3 @@ def check_config(config: RunConfig) -> None:
             f"--hop-seconds {options.hop_seconds} must be from one sample to --window-seconds,"
             f" which is {options.window_seconds}"
         )
-
-
-def _plain(content: bytes) -> bool:
-    import soundfile
-
-    try:
-        return soundfile.info(io.BytesIO(content)).subtype in _READ_AS_IT_IS
-    except soundfile.LibsndfileError:
-        return True  # let the decoder in the graph say what is wrong
-
-
-def _converted(path: Path, content: bytes) -> bytes:
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32")
-    except soundfile.LibsndfileError as error:
-        raise UserError(f"{path}: not a recording: {error.error_string.rstrip('.')}") from None
-    wav = io.BytesIO()
-    soundfile.write(wav, samples, rate, format="WAV", subtype="FLOAT")
-    return wav.getvalue()

@@ -237,6 +237,8 @@ def _answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row])
             answers[number] = next(found)
             if task.suffixes and isinstance(answers[number], Refused):  # a signature knows no names of files
                 answers[number] = Refused(f"{row[task.columns[0]]}: {answers[number].reason.removeprefix('audio: ')}")
+        if hasattr(asking, "placed") and not isinstance(answers[number], Refused):
+            answers[number] = asking.placed(row, answers[number])
     return answers
 
 
@@ -274,7 +276,10 @@ def _answer_file(
     def answer(found: list[Row]) -> list[Any]:
         inputs = [{column: row[name] for column, name in present.items()} for row in found]
         if task.suffixes:
-            inputs = [{column: str(folder / value) for column, value in row.items()} for row in inputs]
+            inputs = [
+                {column: str(folder / value) if column in task.columns else value for column, value in row.items()}
+                for row in inputs
+            ]
         return _answer_rows(task, predictor, decoding, inputs)
 
     source = f"{asked.name} {decoding}" if options.names(task.decoding) else asked.name

@@ -39,7 +39,8 @@ together (`asked` is "run", "export" or "server", and `input` the file of `--inp
 hold many inputs, `rows(arguments, config, about) -> Iterator[Row]` reads them; `config` is that of a run, None for an
 export or a server, and `about` what an export says of itself. `open_series(path, columns, config, about, quoting) ->
 SeriesRows | None` opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is what
-`predict --json` repeats of a row, where that is not all of it.
+`predict --json` repeats of a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it
+depends on the row, too.
 """
 
 from __future__ import annotations

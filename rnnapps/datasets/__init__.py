@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnnapps.datasets.bucketing import BucketedBatches, boundaries_for, bucket
     from rnnapps.datasets.corpora import Block, Corpus, batched
-    from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
+    from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split, Transcripts
     from rnnapps.datasets.loading import load_splits, summary
     from rnnapps.datasets.named_sets import NAMED_SETS
     from rnnapps.datasets.pair_batches import PairBatches
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         SeriesSource,
         Source,
         TextSource,
+        TranscriptSource,
         absolute,
     )
     from rnnapps.datasets.time_series import OneSeries, TimeSeries
@@ -55,6 +56,8 @@ __all__ = [
     "Split",
     "TextSource",
     "TimeSeries",
+    "TranscriptSource",
+    "Transcripts",
     "absolute",
     "batched",
     "boundaries_for",
@@ -66,7 +69,7 @@ __all__ = [
 _MODULES = {
     "bucketing": ("BucketedBatches", "boundaries_for", "bucket"),
     "corpora": ("Block", "Corpus", "batched"),
-    "examples": ("LabelledTexts", "Pairs", "Recordings", "Split"),
+    "examples": ("LabelledTexts", "Pairs", "Recordings", "Split", "Transcripts"),
     "loading": ("load_splits", "summary"),
     "named_sets": ("NAMED_SETS",),
     "pair_batches": ("PairBatches",),
@@ -80,6 +83,7 @@ _MODULES = {
         "SeriesSource",
         "Source",
         "TextSource",
+        "TranscriptSource",
         "absolute",
     ),
     "time_series": ("OneSeries", "TimeSeries"),

@@ -1,4 +1,4 @@
-"""The examples of one split, in memory: labelled texts, sentence pairs or labelled recordings."""
+"""The examples of one split, in memory: labelled texts, sentence pairs, labelled recordings or transcripts."""
 
 from __future__ import annotations
 
@@ -120,7 +120,44 @@ class Recordings:
         return dataclasses.replace(self, labels=labels, classes=tuple(classes))
 
 
-Split = LabelledTexts | Pairs | Recordings
+@dataclass(frozen=True)
+class Transcripts:
+    """Recordings and what is said in them.
+
+    Attributes:
+        waveforms: Mono samples, int16 (samples,) each.
+        texts: What is said in each, UTF-8 in the form of the source.
+        paths: Where each comes from: a file, with times where it is a part of one; or its number in the split.
+        sample_rate: In Hz.
+        name: The data set as it was asked for.
+        split: "train", "validation", "test", or "all" for the whole of one's own data.
+        rejected: The files and rows that were skipped.
+        notes: Remarks on the data that `summary` repeats.
+    """
+
+    waveforms: list[np.ndarray]
+    texts: list[bytes]
+    paths: tuple[str, ...]
+    sample_rate: int
+    name: str
+    split: str
+    rejected: tuple[Rejected, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.waveforms)
+
+    def only(self, places: Sequence[int]) -> Transcripts:
+        """Some of the recordings, by their places."""
+        return dataclasses.replace(
+            self,
+            waveforms=[self.waveforms[place] for place in places],
+            texts=[self.texts[place] for place in places],
+            paths=tuple(self.paths[place] for place in places),
+        )
+
+
+Split = LabelledTexts | Pairs | Recordings | Transcripts
 
 
 def _renumbered(name: str, labels: np.ndarray, own: Sequence[str], classes: Sequence[str]) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import overload
 
 from rnnapps.datasets.corpora import Corpus
-from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split
+from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split, Transcripts
 from rnnapps.datasets.pieces import Pieces
 from rnnapps.datasets.rejected import DataError, skipped
 from rnnapps.datasets.sources import (
@@ -19,6 +19,7 @@ from rnnapps.datasets.sources import (
     SeriesSource,
     Source,
     TextSource,
+    TranscriptSource,
     dataset_of,
     files_of,
     is_path,
@@ -32,6 +33,7 @@ Splits = (
     dict[str, LabelledTexts]
     | dict[str, Pairs]
     | dict[str, Recordings]
+    | dict[str, Transcripts]
     | dict[str, Corpus]
     | dict[str, TimeSeries]
     | dict[str, Pieces]
@@ -44,6 +46,8 @@ def load_splits(source: TextSource, splits: Sequence[str] | None = None) -> dict
 def load_splits(source: PairSource, splits: Sequence[str] | None = None) -> dict[str, Pairs]: ...
 @overload
 def load_splits(source: RecordingSource, splits: Sequence[str] | None = None) -> dict[str, Recordings]: ...
+@overload
+def load_splits(source: TranscriptSource, splits: Sequence[str] | None = None) -> dict[str, Transcripts]: ...
 @overload
 def load_splits(source: CorpusSource, splits: Sequence[str] | None = None) -> dict[str, Corpus]: ...
 @overload
@@ -59,8 +63,8 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     from the rest: a tenth of it, fixed by the seed. Of time series it is the end.
 
     Args:
-        source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `CorpusSource`, a
-            `SeriesSource` or a `MusicSource`.
+        source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `TranscriptSource`, a
+            `CorpusSource`, a `SeriesSource` or a `MusicSource`.
         splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
             split. None: all splits that the data have, which are these three except where one's own sentence pairs
             have a validation part and no test part, or where TFDS keeps the labels of the test split back.
@@ -108,7 +112,8 @@ def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces]) -> Iterator[
     splits = list(splits)
     first = splits[0]
     yield f"{first.name}: {', '.join(map(_size, splits))}{_about(first)}"
-    what = {Pairs: ("pair", "pairs"), Recordings: ("file or row", "files or rows"), Pieces: ("file", "files")}
+    file = ("file or row", "files or rows")
+    what = {Pairs: ("pair", "pairs"), Recordings: file, Transcripts: file, Pieces: ("file", "files")}
     yield from skipped((bad for split in splits for bad in split.rejected), *what.get(type(first), ("row", "rows")))
     yield from dict.fromkeys(note for split in splits for note in split.notes)
 
@@ -118,7 +123,7 @@ def _size(split: Split | Corpus | TimeSeries | Pieces) -> str:
         return f"{split.split} {split.bytes / 1e6:,.2f} MB"
     if isinstance(split, TimeSeries):
         return f"{split.split} {len(split.origins()):,}" if split.split != "train" else f"train {len(split):,} series"
-    if isinstance(split, Recordings):
+    if isinstance(split, Recordings | Transcripts):
         minutes = sum(map(len, split.waveforms)) / split.sample_rate / 60
         return f"{split.split} {len(split):,} ({minutes:.1f} min)"
     return f"{split.split} {len(split):,}"
@@ -132,6 +137,8 @@ def _about(split: Split | Corpus | TimeSeries | Pieces) -> str:
     if isinstance(split, TimeSeries):
         step = "steps" if split.frequency is None else f"steps of 1 {split.frequency.name}"
         return f" forecasts; {split.horizon} {step} each, season {split.season}"
+    if isinstance(split, Transcripts):
+        return f"; {len(set(b' '.join(split.texts).split())):,} different words in {split.split}"
     if not isinstance(split, Pairs):
         return f"; classes {', '.join(split.classes)}"
     return " pairs" + (f"; {split.languages[0]} to {split.languages[1]}" if split.languages else "")
@@ -163,6 +170,10 @@ def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> S
         from rnnapps.datasets.labelled_texts import read_texts
 
         return read_texts(path, source, SPLITS if splits is None else splits)
+    if isinstance(source, TranscriptSource):
+        from rnnapps.datasets.transcripts import read_transcripts
+
+        return read_transcripts(path, source, SPLITS if splits is None else splits)
     from rnnapps.datasets.recordings import read_recordings
 
     return read_recordings(path, source, SPLITS if splits is None else splits)
@@ -192,6 +203,10 @@ def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits
         from rnnapps.datasets.tfds_music import read_tfds_music
 
         return read_tfds_music(source, SPLITS if splits is None else splits)
+    if isinstance(source, TranscriptSource):
+        from rnnapps.datasets.tfds_transcripts import read_tfds_transcripts
+
+        return read_tfds_transcripts(source, SPLITS if splits is None else splits)
     from rnnapps.datasets.tfds_recordings import read_tfds_recordings
 
     for option, value in (("--split-by", source.split_by), ("--test-files", source.test_files)):

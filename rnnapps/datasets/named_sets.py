@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-Kind = Literal["texts", "pairs", "recordings", "corpora", "series", "music"]
+Kind = Literal["texts", "pairs", "recordings", "transcripts", "corpora", "series", "music"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class NamedSet:
     """A data set with a name.
 
     Attributes:
-        kind: "texts", "pairs", "recordings", "series" or "music". A set of texts is also a corpus.
+        kind: "texts", "pairs", "recordings", "transcripts", "series" or "music". A set of texts is also a corpus.
         builder: Module and class of its TFDS builder.
         description: What it is, in a few words.
         sizes: The number of examples by split; series are divided in time, so each split has all of them.
@@ -85,6 +85,12 @@ NAMED_SETS: Mapping[str, NamedSet] = MappingProxyType(
             ("rnnapps.datasets.embedded.spoken_words", "SpokenVocabulary"),
             "sixty spoken words in synthetic voices",
             _sizes(13_920, 1_200, 1_920),
+        ),
+        "spoken_phrases": NamedSet(
+            "transcripts",
+            ("rnnapps.datasets.embedded.spoken_phrases", "SpokenPhrases"),
+            "numbers, times, dates, prices and commands in synthetic voices",
+            _sizes(6_000, 400, 800),
         ),
         "temperatures": NamedSet(
             "series",

@@ -136,6 +136,48 @@ class RecordingSource:
 
 
 @dataclass(frozen=True)
+class TranscriptSource:
+    """Where recordings with their texts are, and how the texts are written.
+
+    Attributes:
+        dataset: One of, in this order: a named set (`spoken_phrases`); a manifest or a folder of your own, see
+            `rnnapps.datasets.transcripts` for the layouts; a TFDS name such as `librispeech`.
+        sample_rate: In Hz. All recordings are resampled to it.
+        data_dir, seed, strict: As in `TextSource`.
+        case, punctuation, digits, language, alphabet: What is done to the texts, see
+            `rnnapps.datasets.normalisation.Normalisation`.
+    """
+
+    dataset: str = option("spoken_phrases", _DATASET, metavar="NAME|PATH", located=True)
+    sample_rate: int = option(
+        16_000,
+        "Sample rate in Hz; recordings are resampled to it.",
+        minimum=4000,
+        maximum=96_000,
+        metavar="HZ",
+        fixed=True,
+    )
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+    case: str = option("lower", "Case of the texts.", choices=("lower", "upper", "keep"), fixed=True)
+    punctuation: str = option(
+        "drop", "Punctuation of the texts; apostrophes within words stay.", choices=("drop", "keep"), fixed=True
+    )
+    digits: str = option(
+        "spell", "Digits of the texts: spelt as words, or kept.", choices=("spell", "keep"), fixed=True
+    )
+    language: str = option("en", "Language of spelt numbers, a code of num2words.", metavar="CODE", fixed=True)
+    alphabet: str | None = option(
+        None,
+        "Characters that a text may have; rows with others are skipped.",
+        metavar="CHARACTERS",
+        missing="all letters and the apostrophe, and digits and punctuation where kept",
+        fixed=True,
+    )
+
+
+@dataclass(frozen=True)
 class CorpusSource:
     """Where running text is.
 
@@ -268,8 +310,17 @@ class MusicSource:
     strict: bool = option(False, _STRICT)
 
 
-Source = TextSource | PairSource | RecordingSource | CorpusSource | SeriesSource | MusicSource
-AnySource = TypeVar("AnySource", TextSource, PairSource, RecordingSource, CorpusSource, SeriesSource, MusicSource)
+Source = TextSource | PairSource | RecordingSource | TranscriptSource | CorpusSource | SeriesSource | MusicSource
+AnySource = TypeVar(
+    "AnySource",
+    TextSource,
+    PairSource,
+    RecordingSource,
+    TranscriptSource,
+    CorpusSource,
+    SeriesSource,
+    MusicSource,
+)
 
 
 def files_of(source: PairSource) -> dict[str, Path]:
@@ -328,6 +379,8 @@ def kind_of(source: Source) -> named_sets.Kind:
         return "series"
     if isinstance(source, MusicSource):
         return "music"
+    if isinstance(source, TranscriptSource):
+        return "transcripts"
     return "pairs" if isinstance(source, PairSource) else "recordings"
 
 

@@ -21,6 +21,7 @@ KINDS: Mapping[Kind, str] = {
     "texts": "text classification",
     "pairs": "translation",
     "recordings": "audio classification",
+    "transcripts": "speech recognition",
     "corpora": "text",
     "series": "time series",
     "music": "music",

@@ -30,8 +30,9 @@ def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) 
 
     def columns(builder: tfds.core.DatasetBuilder) -> tuple[str, str]:
         features = dict(builder.info.features or {})
-        audio = _only(name, features, tfds.features.Audio, "audio")
-        return audio, _only(name, features, tfds.features.ClassLabel, "label")
+        needed = "one audio and one label feature"
+        audio = only_feature(name, features, tfds.features.Audio, "audio", needed)
+        return audio, only_feature(name, features, tfds.features.ClassLabel, "label", needed)
 
     builder = prepared(name, source.data_dir, "recordings", columns)
     features = builder.info.features
@@ -42,7 +43,7 @@ def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) 
     for part, stands_for in read.items():
         waveforms, numbers = [], []
         for example in builder.as_dataset(split=part, shuffle_files=False).as_numpy_iterator():
-            waveforms.append(_resampled(example[audio], rate, sample_rate))
+            waveforms.append(resampled(example[audio], rate, sample_rate))
             numbers.append(example[label])
         labels = np.array(numbers, np.int64)
         held_out = None
@@ -62,16 +63,24 @@ def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) 
     return {split: found[split] for split in splits}
 
 
-def _only(name: str, features: dict[str, tfds.features.FeatureConnector], kind: type, wanted: str) -> str:
+def only_feature(
+    name: str, features: dict[str, tfds.features.FeatureConnector], kind: type, wanted: str, needed: str
+) -> str:
+    """The feature of a kind that is called `wanted`, or the only one of that kind.
+
+    Raises:
+        DataError: There is none, or several; the message says that a set with what is `needed` can be used.
+    """
     found = [key for key, feature in features.items() if isinstance(feature, kind)]
     if wanted in found:
         return wanted
     if len(found) != 1:
-        raise DataError(f"{name}: has {', '.join(features)}; a set with one audio and one label feature is needed")
+        raise DataError(f"{name}: has {', '.join(features)}; a set with {needed} is needed")
     return found[0]
 
 
-def _resampled(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+def resampled(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """Mono samples, int16 at another rate, of samples of any type and number of channels."""
     samples = samples.mean(axis=1) if samples.ndim == 2 else samples
     if np.issubdtype(samples.dtype, np.floating):
         samples = np.round(np.clip(samples, -1, 1) * (2**15 - 1))

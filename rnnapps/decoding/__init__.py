@@ -28,13 +28,32 @@ computing. States and constants hold tensors only, not None. Dense layers and th
     hypotheses = beam_search(step, cell_states, (memory, keys, mask), start=2, end=3, max_length=2 * lengths + 10)
     hypotheses.ids[:, 0]  # the best of each sentence
 
+Speech needs another search: a model trained with CTC has said all its probabilities before the search begins.
+`ctc_greedy`, `ctc_beam_search` and `ctc_align` take these.
+
 A hypothesis is a sequence of at most `max_length` tokens, followed by the end. Its log-probability is that of all its
 tokens and of the end; after `max_length` tokens only the end can follow, however unlikely it is.
 """
 
 from rnnapps.decoding.beam_search import beam_search
+from rnnapps.decoding.ctc import Alignment, ctc_align, ctc_greedy, without_long_blanks
+from rnnapps.decoding.ctc_beam_search import Scorer, ctc_beam_search
 from rnnapps.decoding.hypotheses import Hypotheses, length_penalty
 from rnnapps.decoding.random_numbers import uniform
 from rnnapps.decoding.sampling import candidates, greedy, sample
 
-__all__ = ["Hypotheses", "beam_search", "candidates", "greedy", "length_penalty", "sample", "uniform"]
+__all__ = [
+    "Alignment",
+    "Hypotheses",
+    "Scorer",
+    "beam_search",
+    "candidates",
+    "ctc_align",
+    "ctc_beam_search",
+    "ctc_greedy",
+    "greedy",
+    "length_penalty",
+    "sample",
+    "uniform",
+    "without_long_blanks",
+]

@@ -15,7 +15,8 @@ def in_chunks(function: Callable[..., Outputs], rows: int) -> Callable[..., Outp
 
     Args:
         function: Takes tensors `(batch, ...)` and returns tensors `(batch, ...)` by name, whose other dimensions are
-            static. The outputs of a row must not depend on the other rows. It is not called for an empty batch.
+            static, but for the second of a matrix: its rows are padded with zeros or empty strings to the longest. The
+            outputs of a row must not depend on the other rows. It is not called for an empty batch.
         rows: Largest number of rows of a call, which bounds the memory that any batch takes.
 
     Returns:
@@ -40,14 +41,38 @@ def in_chunks(function: Callable[..., Outputs], rows: int) -> Callable[..., Outp
             return index + 1, {name: arrays[name].write(index, answer[name]) for name in arrays}
 
         arrays = {
-            name: tf.TensorArray(output.dtype, chunks, element_shape=[None, *output.shape[1:]], infer_shape=False)
+            name: tf.TensorArray(
+                output.dtype, chunks, element_shape=[None, *output.shape[1:]], infer_shape=False, clear_after_read=False
+            )
             for name, output in outputs.items()
         }
         # One after the other: chunks in parallel would take the memory that this loop is there to save.
         _, arrays = tf.while_loop(lambda index, _: index < chunks, one_chunk, (0, arrays), parallel_iterations=1)
-        return {name: arrays[name].concat() for name in outputs}
+        return {
+            name: _joined(arrays[name], chunks)
+            if outputs[name].shape[1:].as_list() == [None]
+            else arrays[name].concat()
+            for name in outputs
+        }
 
     return chunked
+
+
+def _joined(array: tf.TensorArray, chunks: tf.Tensor) -> tf.Tensor:
+    """The rows of matrices of unequal widths, padded to the widest."""
+    index = tf.range(chunks)
+    widths = tf.map_fn(lambda place: tf.shape(array.read(place))[1], index)
+    widest = tf.reduce_max(tf.concat([[0], widths], axis=0))
+
+    def padded(place: tf.Tensor, wide: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        rows = array.read(place)
+        missing = tf.zeros([tf.shape(rows)[0], widest - tf.shape(rows)[1]], array.dtype)
+        return place + 1, wide.write(place, tf.concat([rows, missing], axis=1))
+
+    # One more, without rows, since nothing can be joined to a matrix of no width where there is no chunk.
+    wide = tf.TensorArray(array.dtype, chunks + 1, element_shape=[None, None], infer_shape=False)
+    wide = wide.write(chunks, tf.zeros([0, widest], array.dtype))
+    return tf.while_loop(lambda place, _: place < chunks, padded, (0, wide))[1].concat()
 
 
 def never_empty(function: Callable[..., Outputs]) -> Callable[..., Outputs]:

@@ -1,5 +1,6 @@
 """Text to numbers inside the graph, so that a model takes strings and its clients need no tokenizer."""
 
+from rnnapps.text.characters import Characters
 from rnnapps.text.ngrams import HashedNgrams
 from rnnapps.text.segmentations import Segmentations
 from rnnapps.text.subwords import END, PAD, START, UNKNOWN, Subwords, train_subwords
@@ -11,6 +12,7 @@ __all__ = [
     "PAD",
     "START",
     "UNKNOWN",
+    "Characters",
     "HashedNgrams",
     "Segmentations",
     "Subwords",

@@ -2,6 +2,7 @@
 
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.batches import Batches
+from rnnapps.training.ctc_loss import ctc_loss, needed_steps
 from rnnapps.training.distributed import check_same_everywhere
 from rnnapps.training.errors import Diverged, Interrupted, WorkerLost
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
@@ -35,6 +36,7 @@ __all__ = [
     "averaged_weights",
     "check_run_dir",
     "check_same_everywhere",
+    "ctc_loss",
     "fit",
     "gradient_flow",
     "is_chief",
@@ -42,6 +44,7 @@ __all__ = [
     "load_arrays",
     "load_model",
     "lost_workers_named",
+    "needed_steps",
     "open_run",
     "optimizer",
     "plot_attention",

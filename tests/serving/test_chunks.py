@@ -44,3 +44,17 @@ def test_strings_are_padded_as_numbers_are():
     answer = tf.function(never_empty(first), autograph=False)
     assert answer(tf.zeros([0, 4, 2]), tf.constant([], tf.string))["text"].shape == (0,)
     assert answer(tf.ones([1, 4, 2]), tf.constant(["a"]))["text"].numpy().tolist() == [b"a"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 5])
+def test_matrices_of_unequal_widths_are_padded_to_the_widest(size):
+    def words(text):
+        places = tf.ragged.range(tf.strings.length(text)).to_tensor()
+        return {"words": tf.strings.split(text).to_tensor(""), "places": places}
+
+    texts = ["a b", "c", "d e f", "", "gg"][:size]
+    answer = tf.function(in_chunks(words, 2), autograph=False)(tf.constant(texts, tf.string))
+    widest = max((len(text.split()) for text in texts), default=0)
+    expected = [[*text.encode().split(), *[b""] * (widest - len(text.split()))] for text in texts]
+    assert answer["words"].numpy().tolist() == expected
+    assert answer["places"].shape == (size, max(map(len, texts), default=0))

@@ -12,12 +12,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import numpy as np
-import soxr
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets.embedded.espeak import Manner, say
+from rnnapps.datasets.embedded.voices import SAMPLE_RATE, VOICES, coloured_noise, int16, manner, recorded
 
-SAMPLE_RATE = 16_000  # Hz
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 UNKNOWN, SILENCE = "unknown", "silence"
 CLASSES = (*WORDS, UNKNOWN, SILENCE)
@@ -28,25 +26,6 @@ OTHER_WORDS = (
     *("hammer", "island", "jacket", "kitchen", "lemon", "mountain", "needle", "orange", "paper", "queen"),
     *("river", "silver", "table", "umbrella", "village", "window", "yellow", "music", "coffee", "morning"),
 )
-ACCENTS = (
-    *("en", "en-us", "en-gb-x-rp", "en-gb-scotland"),
-    *("en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-us-nyc", "en-029"),
-)
-# eSpeak's variants less whispers, robots, monsters and those with the formants of another (iven2, steph2, ...).
-VOICES = {
-    "train": (
-        *("Alex", "Andrea", "Andy", "Annie", "Diogo", "Gene", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mario"),
-        *("Michael", "Mike", "Nguyen", "Reed", "RicishayMax", "Storm", "Tweaky", "adam", "anika", "announcer"),
-        *("antonio", "aunty", "benjamin", "caleb", "ed", "edward", "f1", "f2", "f4", "fast", "grandpa", "gustave"),
-        *("ian", "iven", "john", "kaukovalta", "klatt", "klatt2", "klatt4", "klatt5", "klatt6", "m1", "m2", "m4"),
-        *("m6", "m8", "marcelo", "michel", "norbert", "paul", "pedro", "quincy", "robert", "sandro", "shelby", "steph"),
-    ),
-    "validation": ("Denis", "f5", "m5", "miguel", "rob", "RicishayMax2", "robosoft6", "victor", "klatt3", "belinda"),
-    "test": (
-        *("Alicia", "boris", "david", "f3", "grandma", "linda", "m3", "m7"),
-        *("max", "Mr serious", "pablo", "travis", "zac", "mike2", "robosoft8", "croak"),
-    ),
-}
 
 
 class Waveform(tfds.features.Audio):
@@ -134,31 +113,7 @@ def clip(label: str, voice: str, random: np.random.Generator) -> np.ndarray:
         random: Draws all that varies.
     """
     if label == SILENCE:
-        samples = _noise(int(random.uniform(0.5, 1.2) * SAMPLE_RATE), random)
-        return _int16(samples * 10 ** (random.uniform(-70, -20) / 20))
-    manner = Manner(
-        f"{random.choice(ACCENTS)}+{voice}",
-        words_per_minute=int(random.integers(120, 221)),
-        pitch=int(random.integers(30, 71)),
-        pitch_range=int(random.integers(30, 71)),
-    )
-    spoken, rate = say(str(random.choice(OTHER_WORDS)) if label == UNKNOWN else label, manner)
-    speech = soxr.resample(spoken.astype(np.float32) / 2**15, rate, SAMPLE_RATE)
-    speech /= np.sqrt(np.mean(np.square(speech))) + 1e-9
-    before, after = (int(random.uniform(0, 0.25) * SAMPLE_RATE) for _ in range(2))
-    speech = np.pad(speech, (before, after))
-    speech += _noise(len(speech), random) * 10 ** (-random.uniform(5, 45) / 20)  # signal to noise: 5 to 45 dB
-    return _int16(speech * 10 ** (random.uniform(-40, -16) / 20))
-
-
-def _noise(size: int, random: np.random.Generator) -> np.ndarray:
-    """Noise of mean square 1 with a colour between white (power the same at all frequencies) and brown (1 / f^2)."""
-    period = 2 ** max(1, (size - 1).bit_length())  # Fourier transforms are fastest for powers of two
-    phases = np.exp(2j * np.pi * random.random(period // 2))
-    spectrum = phases * np.arange(1, period // 2 + 1) ** (-random.uniform(0, 2) / 2)
-    noise = np.fft.irfft(np.concatenate([[0], spectrum]), period)[:size]
-    return (noise / np.sqrt(np.mean(np.square(noise)))).astype(np.float32)
-
-
-def _int16(samples: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(samples, -1, 1) * (2**15 - 1)).astype(np.int16)
+        samples = coloured_noise(int(random.uniform(0.5, 1.2) * SAMPLE_RATE), random)
+        return int16(samples * 10 ** (random.uniform(-70, -20) / 20))
+    how = manner(voice, random)
+    return recorded(str(random.choice(OTHER_WORDS)) if label == UNKNOWN else label, how, random)

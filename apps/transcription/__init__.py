@@ -1,0 +1,1 @@
+"""Transcription: from recordings to text."""

@@ -1,0 +1,115 @@
+"""`rnn-transcription`: what speech recognition declares, and `listen`. Commands import TensorFlow themselves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from rnnapps.audio.suffixes import SUFFIXES
+from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.cli.options import COUNT, PATH, POSITIVE, run_argument
+from rnnapps.datasets.sources import TranscriptSource
+from rnnapps.options import inherited, option
+
+
+@dataclass(frozen=True)
+class Source(TranscriptSource):
+    """Where the recordings and their texts are."""
+
+
+@dataclass(frozen=True)
+class Options(RecurrentOptions):
+    """The options of `Transcriber`. Those that begin with "Training:" vary the recordings in training."""
+
+    cell: str = inherited(RecurrentOptions, "cell", "gru")
+    layers: int = inherited(RecurrentOptions, "layers", 2)
+    dropout: float = inherited(RecurrentOptions, "dropout", 0.1)
+    causal: bool = option(
+        False, "Causal: read forward only, so that the model can stream.", flags="--causal/--bidirectional"
+    )
+    convolutions: tuple[int, ...] = option(
+        (16, 32), "Channels before the recurrent layers; each halves the frequencies.", minimum=1, metavar="WIDTHS"
+    )
+    reduction: int = option(
+        2,
+        "Frames that the convolutions turn into a step; a text needs a step for each character.",
+        minimum=1,
+        maximum=8,
+    )
+    bands: int = option(40, "Number of mel bands.", minimum=1)
+    window_seconds: float = option(0.025, "Length of a frame.", above=0, metavar="SECONDS")
+    hop_seconds: float = option(0.0125, "Time from one frame to the next.", above=0, metavar="SECONDS")
+    speed: float = option(0.0, "Training: largest change of speed, a fraction.", minimum=0)
+    shift_seconds: float = option(
+        0.1, "Training: maximum silence added before and after.", minimum=0, metavar="SECONDS"
+    )
+    gain: float = option(6.0, "Training: largest change of loudness, in dB.", minimum=0)
+    noise: float = option(-30.0, "Training: loudest noise, in dB relative to the clip.")
+    tempo: float = option(0.1, "Training: largest change of tempo at constant pitch, a fraction.", minimum=0)
+    warp: float = option(0.05, "Training: largest change of vocal tract length, a fraction.", minimum=0)
+    channel: float = option(0.1, "Training: strength of microphone variation, 0 to 1.", minimum=0)
+    mask_seconds: float = option(0.05, "Training: longest part hidden.", minimum=0, metavar="SECONDS")
+    mask_bands: int = option(4, "Training: most mel bands hidden.", minimum=0)
+
+
+@dataclass(frozen=True)
+class Training(TrainingOptions):
+    """How to train a transcriber."""
+
+    precision: str = option(
+        "float32", "What training computes with; mixed_bfloat16 is for GPUs.", choices=("float32", "mixed_bfloat16")
+    )
+
+
+@dataclass(frozen=True)
+class Search:
+    """How texts are found and shown."""
+
+    beam: int = option(8, "Beam width; 1 without a language model takes the best path.", minimum=1, maximum=500)
+    language_model: Path | None = option(
+        None, "Run of rnn-language on characters that judges the texts as well.", metavar="RUN"
+    )
+    alpha: float = option(1.0, "Weight of the language model.", minimum=0)
+    beta: float = option(1.0, "Reward for each character, against short texts; with a language model.")
+    nbest: int | None = option(
+        None, "Texts of each recording, best first.", minimum=1, missing="1; in an export 5", free=True
+    )
+    format: str = option(
+        "text", "What to print: texts, subtitles, or JSON with the times of words.",
+        choices=("text", "srt", "json"), shown=True, free=True,
+    )  # fmt: skip
+    plot: Path | None = option(
+        None, "Draw spectrogram, probabilities and words of the first recording; a RUN only.",
+        metavar="PNG", shown=True,
+    )  # fmt: skip
+
+
+TASK = Task(
+    name="transcription",
+    summary="Speech recognition: train on recordings with their texts, evaluate, predict, listen, export for "
+    "TensorFlow Serving.",
+    source=Source,
+    model=Options,
+    training=Training(epochs=6, batch_size=16, learning_rate=4e-3, schedule="cosine", patience=4),
+    implementation="rnnapps.apps.transcription.task",
+    requests="rnnapps.apps.transcription.requests",
+    columns=("path",),
+    suffixes=SUFFIXES,
+    optional_columns=("start", "end"),
+    outputs=("text", "score"),
+    decoding=Search,
+    signature="nbest",
+    resources=("fused",),
+    batch_size=16,
+    batch_sizes=(1, 2, 4, 8, 16),
+)
+main = command_group(TASK)
+
+
+@main.command(params=[run_argument(), click.Argument(["file"], type=PATH, required=False)])
+@click.option("--every", type=POSITIVE, default=0.04, show_default=True, metavar="SECONDS", help="Length of a chunk.")
+@click.option("--rate", type=COUNT, metavar="HZ", help="Rate of standard input.  [default: that of the model]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line.")
+def listen(run: Path, file: Path | None, every: float, rate: int | None, as_json: bool) -> None:
+    """Write down FILE, or samples of 16 bits from standard input, chunk by chunk; RUN was trained with --causal."""
+    TASK.code().follow(TASK, run, file, every, rate, as_json)

@@ -1,0 +1,61 @@
+"""A run of rnn-language as a judge of texts: how probable each next character is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from rnnapps.apps.transcription.cli import Search
+from rnnapps.apps.transcription.model import Transcriber
+from rnnapps.cli.other_runs import read_run_of
+from rnnapps.decoding import Scorer
+from rnnapps.errors import UserError
+
+
+def scorer_of(model: Transcriber, search: Search | None) -> Scorer | None:
+    """The language model that the options of the search name; None where they name none.
+
+    The weights of the language model become part of what an export of the transcriber holds.
+
+    Raises:
+        UserError: It is not a run of rnn-language on characters, or it does not know the characters of the transcriber.
+    """
+    if search is None or search.language_model is None:
+        return None
+    language = read_run_of("language", search.language_model)
+    model.fused.variables_of_language = [variable.value for variable in language.variables]
+    return scorer(language, model.tokens.pieces, search.language_model)
+
+
+def scorer(language: Any, characters: tuple[str, ...], run: Path) -> Scorer:
+    """A language model of characters as a `Scorer`. A text is read as a line of its own.
+
+    Args:
+        language: The model of a run of rnn-language.
+        characters: Those of the transcriber.
+        run: Its folder, for messages.
+    """
+    options = language.options
+    if options.level != "char" or options.normalised:
+        level = "normalised text" if options.normalised else f"{options.level}s"
+        raise UserError(f"--language-model {run}: a model of characters as written is needed, got one of {level}")
+    encoded = language.tokens.encode(tf.constant([*characters, "\n"])).to_list()
+    if unknown := [character for character, ids in zip(characters, encoded, strict=False) if len(ids) != 1]:
+        raise UserError(
+            f"--language-model {run}: does not know {unknown[0]!r}; train it on texts with the transcriber's characters"
+        )
+    ids = tf.constant([one[0] for one in encoded], tf.int32)
+
+    def after(token: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        outputs, states = language.step(token, states)
+        return tf.gather(tf.nn.log_softmax(language.logits(outputs)), ids, axis=1), states
+
+    def start(batch: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        return after(tf.fill([batch], ids[-1]), language.initial_states(batch))
+
+    def step(tokens: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        return after(tf.gather(ids, tokens), states)
+
+    return Scorer(start, step)

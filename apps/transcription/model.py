@@ -1,0 +1,183 @@
+"""The transcriber: log-mel frames, convolutions, recurrent layers, and at each step a character or the blank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rnnapps.apps.transcription.cli import Options
+from rnnapps.audio import FrontEnd
+from rnnapps.layers import Bidirectional, Stacked, recurrent_layer
+from rnnapps.options import as_json, from_keywords
+from rnnapps.text import Characters
+from rnnapps.training import Batches, apply_gradients, ctc_loss
+
+# The options that belong to the part before the recurrent layers.
+_FRONT_END = (
+    *("bands", "window_seconds", "hop_seconds", "convolutions", "reduction", "speed", "shift_seconds", "gain"),
+    *("noise", "tempo", "warp", "channel", "mask_seconds", "mask_bands"),
+)
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class Transcriber(keras.Model):
+    """Listens to a recording and says at each step how probable each character is.
+
+        x = front_end(waveform)                      log-mel frames and convolutions, a step every `step_seconds`
+        h = recurrent layers(x)                      in both directions, or forward only
+        p(character or blank at step t) = softmax(W h_t + b)
+
+    The texts are then found by `rnnapps.decoding`: repeats are joined and blanks dropped. Nothing in a causal model
+    looks ahead, so it can be fed chunk by chunk and gives what it gives to the whole. How much a batch is padded never
+    changes an answer.
+
+    Args:
+        alphabet: The characters, the space among them. The blank comes after the last.
+        normalisation: How the training texts were written, see `rnnapps.datasets.normalisation.Normalisation`.
+        sample_rate: Samples a second of the waveforms, in Hz.
+        name, trainable, dtype: As for every Keras model.
+        **options: See `rnnapps.apps.transcription.cli.Options`.
+
+    Call arguments:
+        inputs: Waveform float (batch, samples), and lengths int (batch,), the real samples of each; or the waveform
+            alone.
+
+    Output:
+        Logits, float32 (batch, time, characters + 1).
+
+    References:
+        Graves and Jaitly, "Towards end-to-end speech recognition with recurrent neural networks", ICML 2014; Amodei et
+        al., "Deep Speech 2", ICML 2016 (convolutions before recurrent layers).
+    """
+
+    def __init__(
+        self,
+        alphabet: Sequence[str],
+        normalisation: Mapping[str, Any] | None = None,
+        *,
+        sample_rate: int = 16_000,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        **options: Any,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.options = chosen = from_keywords(Options, options, type(self).__name__)
+        self.tokens = Characters(alphabet)
+        self.normalisation = dict(normalisation or {})
+        self.sample_rate = sample_rate
+        self.fused = tf.Module()  # holds the weights of a language model for an export
+        self.front_end = FrontEnd(sample_rate, **{name: getattr(chosen, name) for name in _FRONT_END}, name="front_end")
+        self.recurrent = Stacked(
+            [self._recurrent_layer(number) for number in range(1, chosen.layers + 1)], name="recurrent"
+        )
+        self.head_dropout = keras.layers.Dropout(chosen.dropout)
+        self.head = keras.layers.Dense(self.tokens.size + 1, dtype="float32", name="head")
+
+    def _recurrent_layer(self, number: int) -> keras.layers.Layer:
+        options = self.options
+        layer = recurrent_layer(
+            **options.layer_arguments(),
+            return_sequences=True,
+            return_state=True,
+            name=f"{options.cell}_{number}",
+        )
+        return layer if options.causal else Bidirectional(layer, name=f"bidirectional_{number}")
+
+    def build(self, inputs_shape: Any = None) -> None:
+        # A real call builds every layer.
+        self.call(tf.zeros((1, self.sample_rate // 2)))
+        self.built = True
+
+    def adapt(self, batches: Batches) -> None:
+        """Learns the normalisation of the log-mel frames from training batches, and builds the model."""
+        self.front_end.adapt(inputs for inputs, _ in batches.epoch(0))
+        self.build()
+
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        waveform, lengths = inputs if isinstance(inputs, (tuple, list)) else (inputs, None)
+        return self.read(waveform, lengths, training)[0]
+
+    def read(
+        self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Logits float32 (batch, time, characters + 1) of waveforms, and the number of real steps, int32 (batch,)."""
+        sequence, mask = self.front_end(waveform, lengths, training=training)
+        sequence = self.recurrent(sequence, mask=mask, training=training)[0]
+        logits = self.head(self.head_dropout(sequence, training=training))
+        return logits, tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)
+
+    def log_probabilities(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Log-probabilities float32 (batch, time, characters + 1), and the number of real steps, int32 (batch,)."""
+        logits, steps = self.read(waveform, lengths)
+        return tf.nn.log_softmax(logits), steps
+
+    def initial_states(self, batch_size: int | tf.Tensor) -> dict[str, tf.Tensor]:
+        """The states of a stream that has not begun, by name; see `stream`.
+
+        Raises:
+            ValueError: The model is not causal.
+        """
+        if not self.options.causal:
+            raise ValueError("a bidirectional model hears the end first and cannot stream; train one with causal=True")
+        states = self.front_end.initial_states(batch_size)
+        for number, state in enumerate(self.recurrent.get_initial_state(batch_size)):
+            states[f"recurrent_{number}"] = state
+        return states
+
+    def stream(self, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Goes on listening.
+
+        Args:
+            chunk: Float (batch, samples), any number of samples.
+            states: From `initial_states` or the previous call.
+
+        Returns:
+            The log-probabilities of the steps that the chunk completes, float32 (batch, time, characters + 1), and the
+            new states.
+        """
+        sequence, new = self.front_end.stream(chunk, states)
+        recurrent = [states[name] for name in states if name.startswith("recurrent_")]
+        sequence, *recurrent = self.recurrent(sequence, initial_state=recurrent)
+        new |= {f"recurrent_{number}": state for number, state in enumerate(recurrent)}
+        return tf.nn.log_softmax(self.head(sequence)), new
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            mean, count = self._mean_loss(waveform, lengths, texts, training=True)
+            loss = self.optimizer.scale_loss(mean + sum(self.losses))
+        weights = self.trainable_weights
+        apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
+        return self._measured(mean, count)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._measured(*self._mean_loss(waveform, lengths, texts))
+
+    def _mean_loss(
+        self, waveform: tf.Tensor, lengths: tf.Tensor, texts: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Nats a character, and how many characters there are; rows that are too short for their texts do not count."""
+        logits, steps = self.read(waveform, lengths, training)
+        labels = self.tokens.encode(texts).to_tensor(-1)
+        losses, spelt = ctc_loss(logits, steps, labels)
+        characters = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
+        return tf.reduce_sum(losses) / tf.maximum(characters, 1.0), characters
+
+    def _measured(self, mean: tf.Tensor, count: tf.Tensor) -> dict[str, Any]:
+        (loss,) = (metric for metric in self.metrics if metric.name == "loss")
+        loss.update_state(mean, sample_weight=count)
+        return self.get_metrics_result()
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "alphabet": list(self.tokens.pieces),
+            "normalisation": self.normalisation,
+            "sample_rate": self.sample_rate,
+            **as_json(self.options),
+        }

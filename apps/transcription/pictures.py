@@ -1,0 +1,96 @@
+"""Pictures: spectrogram, probabilities and words of a recording; and the most frequent mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.figure
+import numpy as np
+import tensorflow as tf
+
+from rnnapps.apps.transcription.cli import Search
+from rnnapps.apps.transcription.language import scorer_of
+from rnnapps.apps.transcription.model import Transcriber
+from rnnapps.apps.transcription.transcribing import transcribe
+from rnnapps.audio import read_audio
+from rnnapps.decoding import Scorer
+from rnnapps.training.plots import STYLE, plain, save
+
+_CURVES = 12  # more characters than these could not be told apart
+
+
+def plot_heard(
+    model: Transcriber, samples: np.ndarray, search: Search, scorer: Scorer | None, title: str, path: Path
+) -> None:
+    """Draws what the model heard: the log-mel spectrogram, the probabilities of characters over time, and the words.
+
+    Args:
+        model: The transcriber.
+        samples: The recording at the model's rate, float (samples,).
+        search: How texts are found.
+        scorer: A language model.
+        title: Title of the picture.
+        path: Where the PNG goes.
+    """
+    waveform = tf.constant(samples[None], tf.float32)
+    frames, _ = model.front_end.log_mel(waveform)
+    log_probs, _ = model.log_probabilities(waveform)
+    heard = transcribe(model, waveform, None, search, scorer)
+    probabilities = np.exp(log_probs[0].numpy())
+    seconds = len(samples) / model.sample_rate
+    log_mel, bands = model.front_end.log_mel, frames.shape[2]
+    marks = [hertz for hertz in (250, 500, 1000, 2000, 4000) if 0 <= log_mel.place(hertz) <= bands]
+    times = (np.arange(len(probabilities)) + 1) * model.front_end.step_seconds
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, bands))
+        above.set_title(plain(title), loc="left")
+        above.set_ylabel("Hz")
+        above.set_yticks([log_mel.place(hertz) for hertz in marks], [f"{hertz:,}" for hertz in marks])
+        below.plot(times, probabilities[:, -1], color="#b8bec8", linewidth=1.5, label="blank")
+        loudest = probabilities[:, :-1].max(axis=0, initial=0.0)
+        for number in np.argsort(-loudest)[:_CURVES]:
+            name = plain(model.tokens.pieces[number].replace(" ", "space"))
+            below.plot(times, probabilities[:, number], linewidth=1.5, label=name)
+        words = zip(*(values[0].numpy() for values in (heard.words, heard.starts, heard.ends)), strict=True)
+        for word, start, end in words:
+            below.annotate(
+                plain(word.decode("utf-8", errors="replace")), ((start + end) / 2, 1.03), ha="center", fontsize=9
+            )
+            below.axvspan(start, end, color="#e6e9ee", zorder=0)
+        below.set(xlim=(0, seconds), ylim=(0, 1.15), xlabel="seconds", ylabel="probability")
+        below.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+        save(figure, path)
+
+
+def plot_errors(mistakes: Sequence[tuple[str, int]], path: Path) -> None:
+    """Draws how often the most frequent mistakes were made, and writes a PNG.
+
+    Args:
+        mistakes: Pairs "said > heard" and their counts, the most frequent first.
+        path: Where the PNG goes.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=(7, max(2.5, 0.3 * len(mistakes) + 1)), layout="constrained")
+        axes = figure.subplots()
+        axes.barh([plain(pair) for pair, _ in mistakes], [count for _, count in mistakes])
+        axes.invert_yaxis()
+        axes.set_xlabel("times")
+        axes.set_title("said > heard, the most frequent mistakes" if mistakes else "no mistakes", loc="left")
+        save(figure, path)
+
+
+def draw(model: Transcriber, answered: Sequence[tuple[Mapping[str, Any], Any]], decoding: Search) -> None:
+    """`predict --plot`: draws the first recording."""
+    if decoding.plot is None or not answered:
+        return
+    row, answer = answered[0]
+    samples = read_audio(row["path"], model.sample_rate)
+    start = round(row.get("start", 0.0) * model.sample_rate)
+    end = None if row.get("end") is None else round(row["end"] * model.sample_rate)
+    title = f"{Path(row['path']).name}: {answer['text']}"
+    plot_heard(model, samples[start:end], decoding, scorer_of(model, decoding), title, decoding.plot)

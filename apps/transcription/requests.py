@@ -1,0 +1,196 @@
+"""What the signature `nbest` of a transcriber is asked, and what its answer says. No TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnapps.apps.transcription.cli import Search
+from rnnapps.cli import RunConfig
+from rnnapps.cli.inputs import input_files
+from rnnapps.errors import UserError
+
+LONGEST_SECONDS = 20.0  # of a recording that is heard at once; longer ones are cut at pauses
+NO_TEXT = -1e9
+
+
+def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Recordings, those in folders, and those that manifests name; a row for each part of a long one.
+
+    Args:
+        arguments: Paths of recordings, folders and manifests.
+        config: What the run was started with; None for an export or a server.
+        about: What an export says of itself.
+    """
+    from rnnapps.audio.suffixes import SUFFIXES
+    from rnnapps.datasets.rows import SUFFIXES as TABLES
+
+    for name in input_files(arguments, SUFFIXES):
+        if Path(name).suffix.lower() not in TABLES:
+            yield from _parts({"path": name})
+            continue
+        for row in _manifest(Path(name)):
+            yield from _parts(row)
+
+
+def _manifest(path: Path) -> Iterator[dict[str, Any]]:
+    from rnnapps.datasets.rows import open_rows
+    from rnnapps.datasets.transcript_lists import seconds
+
+    columns = open_rows(path, ()).columns
+    column = "audio_filepath" if "audio_filepath" in columns and "path" not in columns else "path"
+    for row in open_rows(path, column).after():
+        if row.values is None:
+            raise UserError(f"{path}:{row.line}: {row.problem}")
+        try:
+            times = {name: seconds(row.values, name) for name in ("start", "end", "offset", "duration")}
+        except ValueError as error:
+            raise UserError(f"{path}:{row.line}: {error}") from None
+        start, end = times["start"] or times["offset"] or 0.0, times["end"]
+        if end is None and times["offset"] and times["duration"]:
+            end = start + times["duration"]
+        found = {"path": str(path.parent / str(row.values[column]))}
+        yield found if not start and end is None else {**found, "start": start, "end": end}
+
+
+def _parts(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The row, or if its recording is long a row for each part between pauses."""
+    import soundfile
+
+    from rnnapps.audio import cut_at_pauses
+
+    try:
+        about = soundfile.info(row["path"])
+        begin, end = row.get("start", 0.0), row.get("end") or about.duration
+        if end - begin <= LONGEST_SECONDS or not about.samplerate:
+            yield row
+            return
+        samples, rate = soundfile.read(
+            row["path"], start=round(begin * about.samplerate), stop=round(end * about.samplerate), dtype="float32"
+        )
+    except (soundfile.LibsndfileError, OSError):
+        yield row  # the request says what is wrong
+        return
+    samples = samples.mean(axis=1) if samples.ndim > 1 else samples
+    for first, last in cut_at_pauses(samples, rate, LONGEST_SECONDS):
+        yield {"path": row["path"], "start": round(begin + first / rate, 3), "end": round(begin + last / rate, 3)}
+
+
+def request(row: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
+    """The input: the bytes of a WAV file; other audio files, and parts of recordings, are converted to WAV.
+
+    Raises:
+        UserError: The file cannot be read, or is not a recording.
+    """
+    from rnnapps.audio import wav_bytes
+
+    times = {}
+    for name in ("start", "end"):
+        try:
+            times[name] = float(row[name]) if row.get(name) not in (None, "") else None
+        except (TypeError, ValueError):
+            raise UserError(f"{row['path']}: {name!r} must be a number of seconds, got {row[name]!r}") from None
+    return {"audio": wav_bytes(Path(row["path"]), times["start"] or 0.0, times["end"])}
+
+
+def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
+    """The text, its score, and its words with their times in seconds and how sure they are; several texts if wanted."""
+    words = [
+        {"word": _text(word), "start": round(start, 3), "end": round(end, 3), "confidence": round(confidence, 4)}
+        for word, start, end, confidence in zip(
+            outputs["words"], outputs["starts"], outputs["ends"], outputs["confidences"], strict=True
+        )
+        if word
+    ]
+    several = [
+        {"text": _text(text), "score": round(score, 6)}
+        for text, score in zip(outputs["texts"], outputs["scores"], strict=True)
+        if score > NO_TEXT / 2
+    ][: decoding.nbest or 1]
+    found = {**several[0], "words": words}
+    return found | ({"nbest": several} if decoding.nbest and decoding.nbest > 1 else {})
+
+
+def placed(row: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a part of a recording, with the times of words in the whole recording."""
+    start = float(row.get("start") or 0.0)
+    words = [
+        {**word, "start": round(word["start"] + start, 3), "end": round(word["end"] + start, 3)}
+        for word in answer["words"]
+    ]
+    return {**answer, "words": words}
+
+
+def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Search) -> Iterator[Sequence[str]]:
+    """The recording and its text; or a subtitle; or JSON."""
+    if decoding.format == "json":
+        yield (json.dumps({**shown(row), **answer}, ensure_ascii=False),)
+    elif decoding.format == "srt":
+        words = answer["words"]
+        start = words[0]["start"] if words else row.get("start", 0.0)
+        end = words[-1]["end"] if words else row.get("end") or start
+        yield (str(number),)
+        yield (f"{_subtitle_time(start)} --> {_subtitle_time(end)}",)
+        yield (answer["text"],)
+        yield ("",)
+    elif "nbest" in answer:
+        for candidate in answer["nbest"]:
+            yield row["path"], *_times(row), f"{candidate['score']:.4f}", candidate["text"]
+    else:
+        yield row["path"], *_times(row), answer["text"]
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What `predict --json` repeats of a row."""
+    return dict(row)
+
+
+def check(decoding: Search, asked: str, input: Path | None) -> None:
+    """Refuses options that do not go together."""
+    if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
+        raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
+    if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
+        raise UserError(f"--plot must end in .png, got {decoding.plot}")
+    if decoding.plot is not None and input is not None:
+        raise UserError("--plot is for recordings on the command line; leave out --input")
+    if decoding.format != "text" and input is not None:
+        raise UserError(f"--format {decoding.format} is for answers on the screen; leave out --input")
+
+
+def check_config(config: RunConfig) -> None:
+    """Refuses options of `train` that do not go together."""
+    options, rate = config.model, config.source.sample_rate
+    most = 2 ** len(options.convolutions)
+    if options.reduction > most or options.reduction not in (1, 2, 4, 8):
+        raise UserError(
+            f"--reduction must be 1, 2, 4 or 8 and at most {most} with {len(options.convolutions)} --convolutions,"
+            f" got {options.reduction}"
+        )
+    if not 1 <= round(options.hop_seconds * rate) <= round(options.window_seconds * rate):
+        raise UserError(
+            f"--hop-seconds {options.hop_seconds} must be from one sample to --window-seconds,"
+            f" which is {options.window_seconds}"
+        )
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", errors="replace")
+
+
+def _times(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The part of a recording, as a cell; no cell for a whole one."""
+    if "start" not in row:
+        return ()
+    end = row.get("end")
+    return (f"{row['start'] or 0:.2f}-{'' if end is None else f'{end:.2f}'}",)
+
+
+def _subtitle_time(seconds: float) -> str:
+    """As SubRip writes it: hours, minutes, seconds and milliseconds."""
+    milliseconds = round(1000 * seconds)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    whole, milliseconds = divmod(milliseconds, 1000)
+    return f"{hours:02d}:{minutes:02d}:{whole:02d},{milliseconds:03d}"

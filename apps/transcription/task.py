@@ -1,0 +1,55 @@
+"""Transcription: what its commands call. See `rnnapps.cli.task` for the contract."""
+
+from __future__ import annotations
+
+import click
+import keras
+
+from rnnapps.apps.transcription.cli import Search
+from rnnapps.apps.transcription.data import UtteranceBatches, usable
+from rnnapps.apps.transcription.model import Transcriber
+from rnnapps.apps.transcription.pictures import draw
+from rnnapps.apps.transcription.report import assess, error_rate, table
+from rnnapps.apps.transcription.serving import about, endpoints, samples
+from rnnapps.apps.transcription.streaming import follow
+from rnnapps.apps.transcription.transcribing import listener
+from rnnapps.cli import Objective, RunConfig
+from rnnapps.datasets import Transcripts, summary
+from rnnapps.datasets import load_splits as load
+from rnnapps.options import as_json
+
+Model = Transcriber
+
+
+def make(config: RunConfig, train: Transcripts) -> Transcriber:
+    """A transcriber that knows the characters of the training texts; its frames are normalised by the recordings."""
+    characters = sorted({" ", *(character for text in train.texts for character in text.decode())})
+    source = config.source
+    normalisation = {name: getattr(source, name) for name in ("case", "punctuation", "digits", "language", "alphabet")}
+    policy = keras.config.dtype_policy()
+    try:
+        # Layers keep the precision in which they are made; a model that is loaded answers in full precision.
+        keras.config.set_dtype_policy(config.training.precision)
+        model = Transcriber(characters, normalisation, sample_rate=train.sample_rate, **as_json(config.model))
+        model.adapt(UtteranceBatches(train, config.training.batch_size))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    return model
+
+
+def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int | None = None) -> UtteranceBatches:
+    """Batches of waveforms and texts, without those that the model cannot spell in their time."""
+    kept, lines = usable(model, split, config.source.strict)
+    for line in lines:
+        click.echo(line)
+    return UtteranceBatches(kept, config.training.batch_size, seed=seed)
+
+
+def objective(model: Transcriber, validation: Transcripts, config: RunConfig) -> Objective:
+    """The model's own loss; the best epoch is that of the lowest word error rate of the best paths."""
+    listen = listener(model, Search(beam=1))
+
+    def val_wer() -> float:
+        return error_rate(listen, validation, config.training.batch_size)
+
+    return Objective(monitor="val_wer", mode="min", figures={"val_wer": val_wer}, jit_compile=False)

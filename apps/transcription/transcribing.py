@@ -1,0 +1,124 @@
+"""From what the model heard to texts: the search, the times of words, and how sure each word is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rnnapps.apps.transcription.cli import Search
+from rnnapps.apps.transcription.model import Transcriber
+from rnnapps.decoding import Scorer, ctc_align, ctc_beam_search, ctc_greedy, without_long_blanks
+
+Listen = Callable[[tf.Tensor, tf.Tensor], list[str]]
+NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
+_CERTAIN = 0.999
+
+
+class Heard(NamedTuple):
+    """What is said in recordings.
+
+    Attributes:
+        texts: String (batch, n_best), the best first; "" where there are fewer.
+        scores: Float32 (batch, n_best), log-probabilities, with the language model where there is one; `NO_TEXT` where
+            there are fewer.
+        words: String (batch, words) of the best text, padded with "".
+        starts, ends: Float32 (batch, words), when each word was heard, in seconds.
+        confidences: Float32 (batch, words), from 0 to 1: the mean probability of its characters where they were heard.
+    """
+
+    texts: tf.Tensor
+    scores: tf.Tensor
+    words: tf.Tensor
+    starts: tf.Tensor
+    ends: tf.Tensor
+    confidences: tf.Tensor
+
+
+def transcribe(
+    model: Transcriber,
+    waveform: tf.Tensor,
+    lengths: tf.Tensor | None,
+    search: Search,
+    scorer: Scorer | None = None,
+    n_best: int = 1,
+) -> Heard:
+    """The texts of waveforms; a plain graph.
+
+    Args:
+        model: The transcriber.
+        waveform: Float (batch, samples).
+        lengths: Integer (batch,), the real samples of each; None for all.
+        search: How to look for the texts.
+        scorer: A language model.
+        n_best: How many texts to return, at most the beam's width.
+    """
+    log_probs, steps = model.log_probabilities(waveform, lengths)
+    if search.beam == 1 and scorer is None:
+        tokens, scores = ctc_greedy(log_probs, steps)
+        tokens, scores = tokens[:, None], scores[:, None]
+    else:
+        shorter, fewer = without_long_blanks(log_probs, steps, _CERTAIN)
+        beta = search.beta if scorer else 0.0
+        tokens, scores, _ = ctc_beam_search(
+            shorter, fewer, beam_width=search.beam, n_best=n_best, scorer=scorer, alpha=search.alpha, beta=beta
+        )
+    shape = tf.shape(tokens)
+    texts = tidy(model.tokens.decode(tf.reshape(tokens, [shape[0] * shape[1], shape[2]])))
+    times = _words(model, log_probs, steps, tokens[:, 0])
+    return Heard(
+        tf.ensure_shape(tf.reshape(texts, shape[:2]), [None, n_best]),
+        tf.ensure_shape(tf.maximum(scores, NO_TEXT), [None, n_best]),
+        tf.strings.split(tf.reshape(texts, shape[:2])[:, 0]).to_tensor(""),
+        *times,
+    )
+
+
+def tidy(texts: tf.Tensor) -> tf.Tensor:
+    """Texts with single spaces between words and none at the ends."""
+    return tf.strings.strip(tf.strings.regex_replace(texts, " +", " "))
+
+
+def _words(
+    model: Transcriber, log_probs: tf.Tensor, steps: tf.Tensor, tokens: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Starts, ends and confidences of the words of a text, each float32 (batch, words)."""
+    aligned = ctc_align(log_probs, steps, tokens)
+    letters = (tokens >= 0) & (model.tokens.each(tokens) != " ")
+    begins = letters & ~tf.pad(letters[:, :-1], [[0, 0], [1, 0]])
+    number = tf.cumsum(tf.cast(begins, tf.int32), axis=1) - 1
+    count = tf.reduce_max(tf.concat([[0], tf.reshape(number, [-1]) + 1], axis=0))
+    # of[b, l, w]: character l is part of word w.
+    of = letters[..., None] & tf.equal(number[..., None], tf.range(count)[None, None])
+    steps_of = tf.cast(of, tf.float32)
+    size = tf.reduce_sum(steps_of, axis=1)
+    there = size > 0
+    late = tf.reduce_max(aligned.last) + 1
+    first = tf.reduce_min(tf.where(of, aligned.first[..., None], late), axis=1)
+    last = tf.reduce_max(tf.where(of, aligned.last[..., None] + 1, 0), axis=1)
+    sure = tf.reduce_sum(steps_of * tf.exp(aligned.log_probs)[..., None], axis=1) / tf.maximum(size, 1.0)
+    seconds = model.front_end.step_seconds
+    starts, ends = (tf.where(there, tf.cast(step, tf.float32) * seconds, 0.0) for step in (first, last))
+    return starts, ends, tf.where(there, sure, 0.0)
+
+
+def listener(model: Transcriber, search: Search, scorer: Scorer | None = None) -> Listen:
+    """A function from a batch of waveforms and their lengths to their best texts, which compiles once."""
+
+    def best(waveform: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        return transcribe(model, waveform, lengths, search, scorer).texts[:, 0]
+
+    specs = [tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)]
+    compiled = tf.function(best, input_signature=specs, autograph=False)
+
+    def listen(waveform: tf.Tensor, lengths: tf.Tensor) -> list[str]:
+        return [text.decode("utf-8", errors="replace") for text in compiled(waveform, lengths).numpy()]
+
+    return listen
+
+
+def in_order(found: Sequence[str], order: np.ndarray) -> list[str]:
+    """Answers to the examples in their order, from those in the order of `UtteranceBatches.order`."""
+    return [found[place] for place in np.argsort(order)]

@@ -1,0 +1,54 @@
+"""Recordings as the bytes of WAV files that `decode_wav` reads. No TensorFlow: clients of servers use it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import soundfile
+
+from rnnapps.audio.audio_files import AudioError
+
+# What the WAV decoder in the graph reads; everything else is converted here.
+_READ_AS_IT_IS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
+
+
+def wav_bytes(path: Path, start: float = 0.0, end: float | None = None) -> bytes:
+    """The bytes of a WAV file as it is, and of any other recording or a part of one as a WAV file.
+
+    Args:
+        path: The recording.
+        start: Where the part begins, in seconds.
+        end: Where it ends; None for the end of the recording.
+
+    Raises:
+        AudioError: The file cannot be read, is not a recording, or has no such part.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not content:
+        raise AudioError(f"{path}: the file is empty")
+    whole = not start and end is None
+    if whole and content[:4] == b"RIFF" and _plain(content):
+        return content
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            rate = file.samplerate
+            if start * rate >= max(1, file.frames):
+                raise AudioError(f"{path}: 'start' is {start:g} s, but it is {file.frames / rate:.2f} s long")
+            file.seek(round(start * rate))
+            samples = file.read(-1 if end is None else round((end - start) * rate), dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: not a recording: {error.error_string.rstrip('.')}") from None
+    wav = io.BytesIO()
+    soundfile.write(wav, samples, rate, format="WAV", subtype="FLOAT")
+    return wav.getvalue()
+
+
+def _plain(content: bytes) -> bool:
+    try:
+        return soundfile.info(io.BytesIO(content)).subtype in _READ_AS_IT_IS
+    except soundfile.LibsndfileError:
+        return True  # let the decoder in the graph say what is wrong

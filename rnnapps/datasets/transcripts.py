@@ -1,0 +1,156 @@
+"""Recordings of one's own with their texts; `rnnapps.datasets.transcript_lists` says in which layouts.
+
+A validation or test split that the data do not name is held out from the rest: a tenth, fixed by the seed; in whole
+speakers where these are known, otherwise so that equal texts are in one split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rnnapps.audio import read_audio
+from rnnapps.datasets.examples import Transcripts
+from rnnapps.datasets.normalisation import Normalisation
+from rnnapps.datasets.rejected import DataError, Rejected, first_of
+from rnnapps.datasets.sources import TranscriptSource
+from rnnapps.datasets.speakers import hold_out_speakers, torn
+from rnnapps.datasets.splits import SPLITS, hold_out
+from rnnapps.datasets.transcript_lists import Utterance, list_transcripts
+from rnnapps.errors import UserError
+
+_SHORTEST_SECONDS = 0.05
+
+
+def normalisation_of(source: TranscriptSource) -> Normalisation:
+    """What a source does to the texts."""
+    return Normalisation(source.case, source.punctuation, source.digits, source.language, source.alphabet)
+
+
+def read_transcripts(path: Path, source: TranscriptSource, splits: Sequence[str]) -> dict[str, Transcripts]:
+    """Reads one's own recordings with their texts, and divides them. Only the splits wanted are decoded.
+
+    Args:
+        path: A manifest or a folder.
+        source: How to read and divide it.
+        splits: The splits wanted, or "all".
+
+    Raises:
+        DataError: There is nothing usable, a split is empty, or (with `source.strict`) a row or file is bad.
+    """
+    listing = list_transcripts(path)
+    rejected: list[Rejected] = list(listing.rejected)
+    normalise, kept, texts = normalisation_of(source), [], []
+    for utterance in listing.utterances:
+        try:
+            texts.append(normalise(utterance.text).encode())
+            kept.append(utterance)
+        except ValueError as error:
+            rejected.append(utterance.rejected(str(error)))
+    if rejected and source.strict:
+        raise DataError(str(rejected[0]))
+    if not kept:
+        raise DataError(f"{path}: no recording with a text{first_of(rejected, 'row', 'rows')}")
+    parts, notes = None, list(listing.notes)
+    if "all" not in splits:
+        parts, remarks = _parts(path, kept, texts, source)
+        notes += remarks
+    made = {}
+    for split in splits:
+        chosen = range(len(kept)) if parts is None else np.flatnonzero(parts == SPLITS.index(split)).tolist()
+        if not len(chosen):
+            raise DataError(f"{path}: the {split} split is empty: {len(kept)} recordings are too few to divide")
+        waveforms, good, bad = _decoded([kept[place] for place in chosen], source)
+        if not good:
+            every = [*rejected, *bad]
+            raise DataError(
+                f"{path}: none of the {len(chosen)} recordings of the {split} split can be used: {every[0]}"
+            )
+        usable = [chosen[place] for place in good]
+        made[split] = Transcripts(
+            waveforms,
+            [texts[place] for place in usable],
+            tuple(kept[place].name for place in usable),
+            source.sample_rate,
+            source.dataset,
+            split,
+            (*rejected, *bad),
+            tuple(notes),
+        )
+    return made
+
+
+def _decoded(
+    utterances: Sequence[Utterance], source: TranscriptSource
+) -> tuple[list[np.ndarray], list[int], list[Rejected]]:
+    """The waveforms of those that could be read, their places, and what is wrong with the others."""
+    waveforms: list[np.ndarray] = []
+    good: list[int] = []
+    bad: list[Rejected] = []
+    last: tuple[Path, np.ndarray] | None = None  # parts of a long recording follow one another
+    for place, utterance in enumerate(utterances):
+        try:
+            if last is None or last[0] != utterance.path:
+                last = utterance.path, read_audio(utterance.path, source.sample_rate)
+            waveforms.append(cut_out(last[1], utterance, source.sample_rate))
+            good.append(place)
+        except UserError as error:
+            rejected = utterance.rejected(str(error))
+            if source.strict:
+                raise DataError(str(rejected)) from None
+            bad.append(rejected)
+    return waveforms, good, bad
+
+
+def cut_out(samples: np.ndarray, utterance: Utterance, sample_rate: int) -> np.ndarray:
+    """The samples of an utterance, int16, from those of its recording.
+
+    Raises:
+        UserError: It does not lie in the recording, is too short, or is silent.
+    """
+    seconds = len(samples) / sample_rate
+    if utterance.start >= seconds:
+        raise UserError(f"{utterance.path}: 'start' is {utterance.start:g} s, but it is {seconds:.2f} s long")
+    end = len(samples) if utterance.end is None else round(utterance.end * sample_rate)
+    part = samples[round(utterance.start * sample_rate) : end]
+    if len(part) < _SHORTEST_SECONDS * sample_rate:
+        shortest = _SHORTEST_SECONDS * 1000
+        raise UserError(
+            f"{utterance.path}: needs at least {shortest:.0f} ms, got {len(part) / sample_rate * 1000:.3g} ms"
+        )
+    if np.ptp(part) < 2 / 2**15:
+        raise UserError(f"{utterance.path}: there is no sound in it")
+    return np.round(np.clip(part, -1, 1) * (2**15 - 1)).astype(np.int16)
+
+
+def _parts(
+    path: Path, utterances: Sequence[Utterance], texts: Sequence[bytes], source: TranscriptSource
+) -> tuple[np.ndarray, list[str]]:
+    """The split of each recording, an index into `SPLITS`, and remarks on its speakers."""
+    named = [utterance.split for utterance in utterances]
+    parts = np.array([SPLITS.index(split or "train") for split in named])
+    train = np.flatnonzero(parts == SPLITS.index("train"))
+    if not len(train):
+        raise DataError(f"{path}: nothing is left to train on")
+    missing = [split for split in ("test", "validation") if split not in named]
+    labels: np.ndarray = np.zeros(len(utterances), np.int64)
+    known = any(utterance.speaker for utterance in utterances)
+    # A recording of which the speaker is not known counts as one by somebody else.
+    speakers = [utterance.speaker or f"{utterance.name} {number}" for number, utterance in enumerate(utterances)]
+    whole = known and bool(missing) and hold_out_speakers(speakers, labels, parts, missing, source.seed)
+    if missing and not whole:
+        contents = [texts[place] for place in train.tolist()]
+        parts[train] = hold_out(contents, labels[train], missing, source.seed)
+    if not known:
+        return parts, ["speakers are not known, so a speaker may be in several splits"] if missing else []
+    remarks = [f"{len(set(speakers)):,} speakers"]
+    if shared := torn(speakers, parts):
+        speaker, splits = shared[0]
+        others = f" and {len(shared) - 1:,} more are" if len(shared) > 1 else " is"
+        remarks.append(
+            f"warning: speaker {speaker!r} ({', '.join(splits)}){others} in several splits; figures will look better"
+            " than they are for new speakers"
+        )
+    return parts, remarks

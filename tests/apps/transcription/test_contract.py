@@ -1,0 +1,183 @@
+"""The command line from end to end, on a language of tones: the contract, and what only this application does."""
+
+import csv
+import io
+import itertools
+import json
+
+import jiwer
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+from click.testing import CliRunner
+
+from rnnapps import serving
+from rnnapps.apps.language.cli import main as language_main
+from rnnapps.apps.transcription.cli import TASK, main
+from rnnapps.audio import read_audio
+from tests.apps.contract import Contract, invoke
+from tests.apps.transcription.melodies import RATE, melody, words, write_set
+
+SMALL = ["--causal", "--sample-rate", str(RATE), "--bands", "16", "--convolutions", "8,8", "--units", "32"]
+SMALL += ["--layers", "1", "--batch-size", "6", "--epochs", "8", "--learning-rate", "0.02", "--dropout", "0"]
+SMALL += ["--hop-seconds", "0.02", "--window-seconds", "0.04", "--mask-seconds", "0", "--mask-bands", "0"]
+SMALL += ["--speed", "0", "--warp", "0", "--channel", "0", "--noise", "-40", "--shift-seconds", "0.02"]
+SMALL += ["--averaging", "0"]
+
+
+class TestTranscription(Contract):
+    """With a causal model."""
+
+    main, task, small = main, TASK, SMALL
+    pictures = ("curves.png", "errors.png", "worst.png")
+    timed = ("real_time_factor",)
+    resumed = ("--dropout", "0.1", "--speed", "0.1")
+
+    def write(self, folder):
+        random = np.random.default_rng(7)
+        soundfile.write(folder / "other.flac", melody("ab cde", random), RATE)
+        soundfile.write(folder / "law.wav", melody("ace", random), RATE, subtype="ULAW")
+        soundfile.write(folder / "silence.wav", np.zeros(RATE // 2), RATE)
+        manifest = write_set(folder)
+        names = ("3.wav", "4.wav", "other.flac", "law.wav", "silence.wav")
+        type(self).inputs = tuple(str(folder / name) for name in names)
+        return ["--dataset", manifest]
+
+    def test_train_learns_and_says_so(self, trained):
+        metrics = json.loads((trained[0] / "metrics.json").read_text())["test"]
+        assert metrics["wer"] < 0.3 and metrics["cer"] < 0.15
+        assert metrics["count"] == 15 and metrics["words"] >= 15 and len(metrics["worst"]) == 15
+        assert f"word error rate       {metrics['wer']:.2%}" in trained[1] and "10 speakers" in trained[1]
+        assert metrics["worst"][0]["wer"] == max(one["wer"] for one in metrics["worst"])
+
+    def test_words_have_times_in_their_order_and_confidences(self, trained, data):
+        row = next(csv.DictReader(data[1].open()))
+        (line,) = self.run("predict", trained[0], data[1].parent / row["path"], "--json").stdout.splitlines()
+        found = json.loads(line)
+        assert found["text"] == row["text"] == " ".join(word["word"] for word in found["words"])
+        edges = [time for word in found["words"] for time in (word["start"], word["end"])]
+        assert edges == sorted(edges) and edges[-1] <= soundfile.info(found["path"]).duration + 0.05
+        assert all(0 < word["confidence"] <= 1 for word in found["words"])
+
+    def test_long_recordings_are_cut_at_pauses_and_written_as_subtitles(self, trained, tmp_path):
+        random = np.random.default_rng(3)
+        said = [words(random) for _ in range(16)]
+        pieces = [np.concatenate([melody(text, random), np.zeros(RATE, "float32")]) for text in said]
+        soundfile.write(tmp_path / "long.wav", np.concatenate(pieces), RATE)
+        seconds = len(np.concatenate(pieces)) / RATE
+        lines = self.run("predict", trained[0], tmp_path / "long.wav", "--json").stdout.splitlines()
+        found = [json.loads(line) for line in lines]
+        assert len(found) > 1 and (found[0]["start"], found[-1]["end"]) == (0, pytest.approx(seconds, abs=1e-3))
+        assert all(one["end"] == other["start"] for one, other in itertools.pairwise(found))
+        assert jiwer.wer(" ".join(said), " ".join(line["text"] for line in found)) < 0.3
+        for line in found:
+            assert all(line["start"] <= word["start"] < word["end"] <= line["end"] + 0.05 for word in line["words"])
+        subtitles = self.run("predict", trained[0], tmp_path / "long.wav", "--format", "srt").stdout
+        blocks = subtitles.strip().split("\n\n")
+        assert [block.splitlines()[0] for block in blocks] == [str(number + 1) for number in range(len(found))]
+        assert " --> 00:00:" in blocks[0].splitlines()[1] and blocks[0].splitlines()[2] == found[0]["text"]
+
+    def test_predict_takes_manifests_and_folders_draws_and_skips_what_is_none(self, trained, data, tmp_path):
+        (tmp_path / "broken.wav").write_text("no sound")
+        (tmp_path / "list.csv").write_text(f"path,start,end\n{self.inputs[0]},0.1,0.5\n{self.inputs[1]},,\n")
+        picture = tmp_path / "heard.png"
+        result = self.run("predict", trained[0], tmp_path / "list.csv", tmp_path, "--json", "--plot", picture)
+        found = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [line["path"] for line in found] == list(self.inputs[:2])
+        assert (found[0]["start"], found[0]["end"]) == (0.1, 0.5)
+        assert "broken.wav: not a WAV file" in result.stderr or "broken.wav: not a recording" in result.stderr
+        assert picture.stat().st_size > 10_000
+
+    def test_several_texts_are_ranked(self, trained):
+        (line,) = self.run("predict", trained[0], self.inputs[0], "--nbest", 3, "--json").stdout.splitlines()
+        found = json.loads(line)
+        scores = [one["score"] for one in found["nbest"]]
+        assert (
+            len(scores) == 3 and scores == sorted(scores, reverse=True) and found["text"] == found["nbest"][0]["text"]
+        )
+        assert "--beam" in self.refused("predict", trained[0], self.inputs[0], "--nbest", 9)
+
+    def test_a_table_of_files_gets_columns(self, trained, tmp_path):
+        (tmp_path / "in.csv").write_text(f"path,start,end\n{self.inputs[0]},,\n{self.inputs[0]},0.1,0.4\n")
+        self.run("predict", trained[0], "--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
+        rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+        assert len(rows) == 2 and rows[0]["predicted_text"] and rows[0]["predicted_text"] != rows[1]["predicted_text"]
+
+    def test_listening_in_chunks_ends_with_the_text_of_the_whole(self, trained, exported, tmp_path):
+        samples = read_audio(self.inputs[2], RATE)
+        (whole,) = self.run("predict", trained[0], self.inputs[2], "--beam", 1, "--json").stdout.splitlines()
+        whole = json.loads(whole)["text"]
+        lines = self.run("listen", trained[0], self.inputs[2], "--json").stdout.splitlines()
+        assert len(lines) > 1 and json.loads(lines[-1])["text"] == whole
+        sent = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+        result = CliRunner().invoke(main, ["listen", str(trained[0]), "--every", "0.1"], input=io.BytesIO(sent))
+        assert result.exit_code == 0 and result.stdout.splitlines()[-1].endswith(whole)
+        stream, start = (serving.load(exported[0], name) for name in ("stream", "stream_start"))
+        for size in (57, 320, 5000):
+            states = start(batch=tf.constant(1))
+            for begin in range(0, len(samples), size):
+                states = stream(chunk=tf.constant(samples[None, begin : begin + size]), **states)
+            assert states["text"].numpy()[0].decode().strip() == whole
+
+    def test_a_request_starts_a_bounded_number_of_streams(self, exported):
+        start = serving.load(exported[0], "stream_start")
+        assert start(batch=tf.constant(3))["samples"].shape[0] == 3
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"from 0 to\] \[1024\] \[streams a request"):
+            start(batch=tf.constant(1025))
+
+    def test_rows_that_ctc_cannot_spell_are_named_counted_and_skipped(self, data, tmp_path):
+        rows = list(csv.reader(data[1].open()))[1:31]
+        rows = [[str(data[1].parent / row[0]), *row[1:]] for row in rows]
+        rows[4][1], rows[9][1] = "abc " * 40, "xyz"
+        splits = [*["train"] * 8, *["validation"] * 3, "test", *["train"] * 18]
+        with (tmp_path / "list.csv").open("w") as file:
+            table = [[*row[:2], split] for row, split in zip(rows, splits, strict=True)]
+            csv.writer(file).writerows([["path", "text", "split"], *table])
+        options = ["train", "--dataset", tmp_path / "list.csv", "--run-dir", tmp_path / "run", *SMALL, "--epochs", "1"]
+        printed = self.run(*options).stdout
+        assert "skipped 1 bad recording of the train split:" in printed
+        assert f"{rows[4][0]}: the text is longer than the audio allows" in printed
+        assert f"{rows[9][0]}: character 'x' is in no training text" in printed
+        history = (tmp_path / "run" / "history.csv").read_text()
+        assert "nan" not in history
+        error = self.refused(*options[:-2], "--epochs", "1", "--overwrite", "--strict")
+        assert "longer than the audio allows" in error or "in no training text" in error
+
+    def test_a_language_model_run_is_fused_and_exported(self, trained, tmp_path):
+        lines = "\n".join(words(np.random.default_rng(number)) for number in range(200)) + "\n"
+        (tmp_path / "texts.txt").write_text(lines)
+        language = tmp_path / "language"
+        small = ["--units", "8", "--embedding-units", "4", "--epochs", "1", "--batch-size", "2"]
+        invoke(language_main, "train", "--dataset", tmp_path / "texts.txt", "--run-dir", language, *small)
+        fused = ["--language-model", language, "--alpha", "0.3", "--beta", "0.2"]
+        plain, with_it = (
+            json.loads(self.run("predict", trained[0], self.inputs[0], "--json", *more).stdout) for more in ([], fused)
+        )
+        assert with_it["score"] != plain["score"]
+        self.run("export", trained[0], "--output", tmp_path / "export", *fused)
+        answers = self.run("predict", tmp_path / "export", self.inputs[0], "--json").stdout
+        assert json.loads(answers)["score"] == pytest.approx(with_it["score"], abs=1e-3)
+        assert "'transcription'" in self.refused("predict", trained[0], "x.wav", "--language-model", trained[0])
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (["--dataset", "./nowhere"], "no such file or folder"),
+            (["--reduction", "3"], "--reduction must be"),
+            (["--reduction", "8"], "at most 4 with 2 --convolutions"),
+            (["--hop-seconds", "0.05"], "--hop-seconds 0.05"),
+        ],
+    )
+    def test_a_mistake_is_one_line(self, tmp_path, arguments, complaint):
+        assert complaint in self.refused("train", "--run-dir", tmp_path / "run", *arguments)
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_bidirectional_run_does_not_listen(tmp_path):
+    data = write_set(tmp_path, 40)
+    run = tmp_path / "run"
+    options = [option for option in SMALL if option != "--causal"]
+    invoke(main, "train", "--dataset", data, "--run-dir", run, *options, "--epochs", "1")
+    error = invoke(main, "listen", run, tmp_path / "1.wav", code=2).stderr
+    assert "cannot stream; train a run with --causal" in error
