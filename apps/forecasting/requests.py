@@ -155,8 +155,8 @@ def check(decoding: Shown, asked: str, input: Path | None) -> None:
     """Refuses options of `predict` that do not go together."""
     if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
         raise UserError(f"--plot must end in .png, got {decoding.plot}")
-    if decoding.plot is not None and (asked == "server" or input is not None):
-        raise UserError("--plot draws what a run or an export answers on the screen; leave out --input and --server")
+    if decoding.plot is not None and (asked != "run" or input is not None):
+        raise UserError("--plot draws what a run answers on the screen; name a run, and leave out --input")
 
 
 def check_config(config: RunConfig) -> None:

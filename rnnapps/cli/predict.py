@@ -315,25 +315,28 @@ def _answer_inputs(
     output: Path | None,
     overwrite: bool,
 ) -> None:
-    asking = task.asking()
-    predictor = None
-    if hasattr(asking, "rows"):
-        config = read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None
-        predictor = _predictor(task, asked, decoding)
-        rows: Iterator[Row] = asking.rows(arguments, config, predictor.about)
-    else:
-        (column,) = task.columns
-        inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
-        rows = ({column: value} for value in inputs)
     on_screen = not as_json and output is None and sys.stdout.isatty()
     if asked.kind == "run" and on_screen and hasattr(task.code(), "stream"):
-        _stream(task, asked, decoding, rows)
+        _stream(task, asked, decoding, _one_input_rows(task, arguments))
         return
-    predictor = predictor or _predictor(task, asked, decoding)
+    predictor = _predictor(task, asked, decoding)
+    asking = task.asking()
+    if hasattr(asking, "rows"):
+        config = read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None
+        rows: Iterator[Row] = asking.rows(arguments, config, predictor.about)
+    else:
+        rows = _one_input_rows(task, arguments)
     with printer(task, decoding, as_json, output, overwrite) as show:
         drawn = _show_answers(task, predictor, decoding, rows, strict, batch_size, show)
     if predictor.model is not None and hasattr(task.code(), "draw"):
         task.code().draw(predictor.model, drawn, decoding)
+
+
+def _one_input_rows(task: Task, arguments: Sequence[str]) -> Iterator[Row]:
+    """A row for each text, or for each file."""
+    (column,) = task.columns
+    inputs = input_files(arguments, task.suffixes) if task.suffixes else input_texts(arguments)
+    return ({column: value} for value in inputs)
 
 
 def _show_answers(

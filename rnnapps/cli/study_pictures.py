@@ -34,6 +34,7 @@ def draw_study(study: optuna.Study, folder: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     monitor = finished[0].user_attrs["monitor"]
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,6 +42,8 @@ def draw_study(study: optuna.Study, folder: Path) -> None:
         warnings.simplefilter("ignore")  # Optuna calls its own pictures experimental
         for name, plot in _PICTURES.items():
             axes = getattr(optuna.visualization.matplotlib, plot)(study, target=_monitored, target_name=monitor)
+            if name == "history.png":
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             figure = axes.figure
             figure.set_size_inches(9, 5)
             with replacing(folder / name) as partial:

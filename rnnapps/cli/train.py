@@ -101,6 +101,8 @@ def train_run(
         say(line)
     if replicas > 1:
         say(f"{replicas} replicas share a batch of {config.training.batch_size}")
+    elif config.training.strategy not in ("auto", "none"):
+        say("there is one device only: --strategy changes nothing")
     with training.lost_workers_named(strategy, run_dir), strategy.scope():
         training.check_same_everywhere(strategy, config.as_json(task))
         model, _, history = fit_model(task, config, splits, run_dir, resume=resume, overwrite=overwrite)

@@ -76,8 +76,6 @@ def tune_command(task: Task) -> click.Command:
         "tune",
         callback=tune,
         params=[
-            *click_options(task.source),
-            *click_options(task.model),
             click.Option(
                 ["--study"],
                 type=PATH,
@@ -113,6 +111,8 @@ def tune_command(task: Task) -> click.Command:
                 help="Database that processes and machines share.  [default: sqlite, in the folder of the study]",
             ),
             config_option(),
+            *click_options(task.source),
+            *click_options(task.model),
             *click_options(task.training),
         ],
         help="Search for the options with the best result on the validation split. The test split is not read.",
@@ -143,19 +143,24 @@ def _study(
         "none": lambda: optuna.pruners.NopPruner(),
     }
     chosen, pruning = samplers[sampler](), pruners[pruner]()
+    own = folder / "study.db"
+    if resume and storage is None and not own.exists():
+        raise UserError(f"{folder} holds no study to resume: check the path, or start one without --resume")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        database = shared_database(storage or f"sqlite:///{folder.absolute()}/study.db")
+        if storage is None:
+            folder.mkdir(parents=True, exist_ok=True)
+        database = shared_database(storage or f"sqlite:///{own.absolute()}")
         known = folder.name in optuna.get_all_study_names(database)
     except OSError as error:
         raise UserError(f"--study {folder}: cannot be written: {error.strerror}; choose another folder") from None
     except Exception as error:  # whatever a database and its driver raise
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"--storage {storage or folder / 'study.db'}: cannot be used: {reason}") from None
+        raise UserError(f"--storage {storage or own}: cannot be used: {reason}") from None
     if known and not resume:
         raise UserError(f"{folder} already holds a study: go on with --resume, or choose another --study")
     if resume and not known:
-        raise UserError(f"{folder} holds no study to resume: check the path, or start one without --resume")
+        raise UserError(f"--storage {storage or own}: holds no study {folder.name!r} to resume: check --study")
+    folder.mkdir(parents=True, exist_ok=True)
     about = json.dumps([config.as_json(task), dimensions, sampler], sort_keys=True, default=str)
     study = optuna.create_study(
         storage=database, sampler=chosen, pruner=pruning, study_name=folder.name, load_if_exists=resume
