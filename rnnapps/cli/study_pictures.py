@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnapps.extras import from_extra
 from rnnapps.files import replacing
@@ -36,20 +36,23 @@ def draw_study(study: optuna.Study, folder: Path) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
-    monitor = finished[0].user_attrs["monitor"]
+    options: dict[str, Any] = {"target_name": finished[0].user_attrs["monitor"]}
+    if finished[0].value != finished[0].user_attrs["value"]:  # a value to maximise, with its sign turned
+        options["target"] = lambda trial: trial.user_attrs["value"]
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls its own pictures experimental
         for name, plot in _PICTURES.items():
-            axes = getattr(optuna.visualization.matplotlib, plot)(study, target=_monitored, target_name=monitor)
+            axes = getattr(optuna.visualization.matplotlib, plot)(study, **options)
             if name == "history.png":
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             figure = axes.figure
+            for part in figure.axes:
+                part.grid(False)  # each axis has lines of its own, which only belong to it
+                part.set_facecolor("white")
+            for lines in axes.collections:
+                lines.set_cmap("viridis")  # Optuna's palest blue cannot be seen
             figure.set_size_inches(9, 5)
             with replacing(folder / name) as partial:
                 figure.savefig(partial, dpi=120, bbox_inches="tight")
             plt.close(figure)
-
-
-def _monitored(trial: optuna.trial.FrozenTrial) -> float:
-    return float(trial.user_attrs["value"])
