@@ -15,6 +15,12 @@ from rnnapps.errors import UserError
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.errors import Interrupted, WorkerLost
 
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
 STRATEGIES = ("auto", "none", "mirrored", "multi-worker")
 
 
@@ -70,7 +76,7 @@ def lost_workers_named(strategy: tf.distribute.Strategy, run_dir: pathlib.Path) 
     """
     try:
         yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError) as error:
+    except _LOST as error:
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
         raise WorkerLost(

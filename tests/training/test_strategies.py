@@ -41,18 +41,27 @@ def start(count, run_dir, *how):
     ]
 
 
+def ended(workers):
+    """What each worker printed; none of them outlives the test."""
+    try:
+        return [worker.communicate(timeout=600)[0] for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
 @pytest.mark.slow
 def test_a_killed_worker_costs_steps_and_the_job_ends_as_that_of_one_process(tmp_path):
     run = tmp_path / "run"
     workers = start(3, run, "train", "train", "die")
-    said = [worker.communicate()[0] for worker in workers]
+    said = ended(workers)
     assert [worker.returncode for worker in workers] == [3, 3, -signal.SIGKILL]
     assert all(f"another worker is gone or cannot be reached; start all of them again with --resume {run}" in text
                for text in said[:2])  # fmt: skip
     assert not (run / "metrics.json").exists()
 
     workers = start(2, run, "resume", "resume")  # two take over from three
-    said = [worker.communicate()[0].split()[-1] for worker in workers]
+    said = [text.split()[-1] for text in ended(workers)]
     assert [worker.returncode for worker in workers] == [0, 0]
     assert said[0] == said[1]  # all saw the same metrics
     rows = [line.split(",")[:2] for line in (run / "history.csv").read_text().splitlines()]
