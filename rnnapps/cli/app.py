@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -15,9 +15,19 @@ INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 class Command(click.Command):
-    """A command that works with TensorFlow, and keeps what it says while it loads to itself."""
+    """A command that works with TensorFlow, and keeps what it says while it loads to itself.
+
+    Args:
+        check: Takes the values of the options and refuses what is wrong with them, before TensorFlow is loaded.
+    """
+
+    def __init__(self, *args: Any, check: Callable[..., Any] | None = None, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.check = check
 
     def invoke(self, context: click.Context) -> Any:
+        if self.check is not None:
+            self.check(**context.params)
         if context.find_root().params["debug"] or context.params.get("server"):  # a server's client needs no TensorFlow
             return super().invoke(context)
         # TensorFlow's C++ writes to the file descriptor before any setting of ours counts.

@@ -17,7 +17,7 @@ from rnnapps.cli.inputs import input_files, input_texts
 from rnnapps.cli.options import COUNT, PATH, SECONDS, batch_size_option, click_options, collected, given, spelled
 from rnnapps.cli.output import say
 from rnnapps.cli.printed import Printer, printer
-from rnnapps.cli.run_config import read_config, read_run
+from rnnapps.cli.run_config import RunConfig, read_config, read_run
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
@@ -258,12 +258,10 @@ def _answer_file(
 
     if task.suffixes and columns:
         folder = input if input.is_dir() else input.parent
-    predictor = None
-    long = None
+    predictor = long = None
     if hasattr(task.asking(), "open_series"):
         predictor = _predictor(task, asked, decoding)
-        config = read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None
-        long = task.asking().open_series(input, columns, config, predictor.about, quoting)
+        long = task.asking().open_series(input, columns, _config(task, asked), predictor.about, quoting)
     if long is None:
         named = {columns[column]: f"--{column}-column" for column in task.columns}
         rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
@@ -322,14 +320,18 @@ def _answer_inputs(
     predictor = _predictor(task, asked, decoding)
     asking = task.asking()
     if hasattr(asking, "rows"):
-        config = read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None
-        rows: Iterator[Row] = asking.rows(arguments, config, predictor.about)
+        rows: Iterator[Row] = asking.rows(arguments, _config(task, asked), predictor.about)
     else:
         rows = _one_input_rows(task, arguments)
     with printer(task, decoding, as_json, output, overwrite) as show:
         drawn = _show_answers(task, predictor, decoding, rows, strict, batch_size, show)
     if predictor.model is not None and hasattr(task.code(), "draw"):
         task.code().draw(predictor.model, drawn, decoding)
+
+
+def _config(task: Task, asked: _Asked) -> RunConfig | None:
+    """What a run was started with; None for an export or a server."""
+    return read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None
 
 
 def _one_input_rows(task: Task, arguments: Sequence[str]) -> Iterator[Row]:

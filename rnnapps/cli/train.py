@@ -41,6 +41,7 @@ def train_command(task: Task) -> click.Command:
     return Command(
         "train",
         callback=train,
+        check=lambda **values: checked(task, asked_config(task, values)),
         params=[
             *click_options(task.source),
             *click_options(task.model),

@@ -75,6 +75,7 @@ def tune_command(task: Task) -> click.Command:
     return Command(
         "tune",
         callback=tune,
+        check=lambda **values: checked(task, asked_config(task, values)),
         params=[
             click.Option(
                 ["--study"],
@@ -234,8 +235,7 @@ def _search(
         return _loss(trained.history.best_value, trained.objective)
 
     try:
-        searching = True
-        while searching:
+        while done() < trials:
             try:
                 study.optimize(
                     objective,
@@ -243,11 +243,10 @@ def _search(
                     catch=(training.Diverged,),
                     callbacks=[optuna.study.MaxTrialsCallback(trials, states=states)],
                 )
-                searching = False
+                break
             except (ValueError, optuna.exceptions.UpdateFinishedTrialError):  # the result of a failed trial is refused
                 if not given_up:
                     raise
-                searching = done() < trials
                 say(f"this process did not report for {DEAD_AFTER} s: its trial was given to another", err=True)
     finally:
         _leave(study, folder, task, config)
