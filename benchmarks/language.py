@@ -152,7 +152,7 @@ def on_one_core(options: dict) -> dict:
 
     from rnnapps import serving
     from rnnapps.apps.language.model import LanguageModel
-    from rnnapps.apps.language.serving import endpoints, samples, state_names
+    from rnnapps.apps.language.serving import endpoints, samples
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -166,7 +166,7 @@ def on_one_core(options: dict) -> dict:
         saved = serving.save(Path(folder, "language"), [model, model.tokens], own, requests).folder
         ask = {name: serving.load(saved, name) for name in ("serving_default", "complete", "start", "step")}
         answer = ask["start"](text=tf.constant(["the actors ar"]))
-        states = {name: answer[name] for name in state_names(model)}
+        states = {name: answer[name] for name in model.state_names}
         prompt = {"prompt": tf.constant(["the "]), "length": tf.constant([count]), "seed": tf.constant([0])}
         timed = {
             "`step`, a key": lambda: ask["step"](text=tf.constant(["e"]), **states),

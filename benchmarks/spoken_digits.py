@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 
-from measuring import print_header, print_row
+from measuring import number_of, print_header, print_row, speaker_of
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -84,19 +84,19 @@ def main() -> None:
 def tests(recordings: list[pathlib.Path], left_out: list[str] | None) -> Iterator[tuple[str, list[pathlib.Path]]]:
     """What to test on: a name and its recordings, once for each training."""
     if left_out is None:
-        yield "recordings 0-4", [file for file in recordings if _number(file) < 5]
+        yield "recordings 0-4", [file for file in recordings if number_of(file) < 5]
         return
-    known = sorted({_speaker(file) for file in recordings})
+    known = sorted({speaker_of(file) for file in recordings})
     for name in left_out or known:
         if unknown := set(name.split(",")) - set(known):
             sys.exit(f"--leave-out: no speaker {min(unknown)!r}; there are {', '.join(known)}")
-        yield name, [file for file in recordings if _speaker(file) in name.split(",")]
+        yield name, [file for file in recordings if speaker_of(file) in name.split(",")]
 
 
 def divided(recordings: Iterable[pathlib.Path], test: set[pathlib.Path]) -> Iterator[Row]:
     """Every recording with its digit and its split; of those that are not for test, a tenth is for validation."""
     for file in recordings:
-        split = "test" if file in test else "validation" if _number(file) % 10 == 7 else "train"
+        split = "test" if file in test else "validation" if number_of(file) % 10 == 7 else "train"
         yield file, file.parent.name, split
 
 
@@ -139,14 +139,6 @@ def train(
 def print_figures(name: str, seed: int, metrics: dict[str, float], seconds: float) -> None:
     """Prints one row of the table."""
     print_row([name, seed, f"{metrics['accuracy']:.2%}", f"{metrics['f1']:.4f}", f"{seconds:.0f}"])
-
-
-def _speaker(file: pathlib.Path) -> str:
-    return file.stem.split("_")[1]
-
-
-def _number(file: pathlib.Path) -> int:
-    return int(file.stem.split("_")[2])
 
 
 if __name__ == "__main__":

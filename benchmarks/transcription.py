@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from measuring import cores, in_a_process, print_header, print_row, run_command, write_figures
+from measuring import cores, in_a_process, number_of, print_header, print_row, run_command, speaker_of, write_figures
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -109,13 +109,13 @@ def sized(train: int) -> dict[str, int]:
 def tests(recordings: Sequence[pathlib.Path], left_out: list[str] | None) -> Iterator[tuple[str, set[pathlib.Path]]]:
     """What to test on: a name and its recordings, once for each training."""
     if left_out is None:
-        yield "recordings 0-4", {file for file in recordings if _number(file) < 5}
+        yield "recordings 0-4", {file for file in recordings if number_of(file) < 5}
         return
-    known = sorted({_speaker(file) for file in recordings})
+    known = sorted({speaker_of(file) for file in recordings})
     for name in left_out or known:
         if name not in known:
             sys.exit(f"--leave-out: no speaker {name!r}; there are {', '.join(known)}")
-        yield name, {file for file in recordings if _speaker(file) == name}
+        yield name, {file for file in recordings if speaker_of(file) == name}
 
 
 def joined(
@@ -130,13 +130,13 @@ def joined(
 
     parts: dict[str, list[pathlib.Path]] = {"train": [], "validation": [], "test": []}
     for file in recordings:
-        parts["test" if file in test else "validation" if _number(file) % 10 == 7 else "train"].append(file)
+        parts["test" if file in test else "validation" if number_of(file) % 10 == 7 else "train"].append(file)
     sounds = {file: soundfile.read(file, dtype="float32")[0] for file in recordings}
     for split, files in parts.items():
-        speakers = sorted({_speaker(file) for file in files})
+        speakers = sorted({speaker_of(file) for file in files})
         for number in range(sizes[split]):
             speaker = speakers[number % len(speakers)]
-            own = [file for file in files if _speaker(file) == speaker]
+            own = [file for file in files if speaker_of(file) == speaker]
             chosen = [own[place] for place in random.integers(len(own), size=random.integers(3, 8))]
             path = folder / f"{split}_{speaker}_{number}.wav"
             soundfile.write(path, _joined([sounds[file] for file in chosen], random), RATE)
@@ -321,14 +321,6 @@ def stream(run: str) -> dict[str, Any]:
         "processor_factor": float(np.mean(processor)) / 0.04,
     }
     return {"chunks": len(times), "p50": p50, "p99": p99, **factors, "equal": bool(equal)}
-
-
-def _speaker(file: pathlib.Path) -> str:
-    return file.stem.split("_")[1]
-
-
-def _number(file: pathlib.Path) -> int:
-    return int(file.stem.split("_")[2])
 
 
 if __name__ == "__main__":

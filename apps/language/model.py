@@ -13,7 +13,8 @@ from rnnapps.apps.language.carried_states import CarriedStates
 from rnnapps.apps.language.cli import Options
 from rnnapps.apps.language.tokens import END, NEWLINE, PAD, Tokens
 from rnnapps.apps.language.weight_drop import dropped_weights
-from rnnapps.layers import recurrent_layer
+from rnnapps.cells import state_names
+from rnnapps.layers import recurrent_layers
 from rnnapps.options import as_json, from_keywords
 from rnnapps.training import apply_gradients
 
@@ -71,19 +72,11 @@ class LanguageModel(keras.Model):
         self.embedding = keras.layers.Embedding(
             self.tokens.size, chosen.embedding_units, embeddings_initializer=start, name="embedding"
         )
-        self.recurrent = [
-            recurrent_layer(
-                **chosen.layer_arguments(),
-                return_sequences=True,
-                return_state=True,
-                name=f"{chosen.cell}_{number}",
-            )
-            for number in range(1, chosen.layers + 1)
-        ]
+        self.recurrent = recurrent_layers(chosen.layers, return_state=True, **chosen.layer_arguments())
         self.to_embedding = None
         if chosen.tied and chosen.units != chosen.embedding_units:
             self.to_embedding = keras.layers.Dense(chosen.embedding_units, use_bias=False, name="to_embedding")
-        self.states_a_layer = 2 if chosen.cell == "lstm" else 1
+        self.states_a_layer = len(state_names(chosen.cell, 1))
         self.carried: CarriedStates | None = None
 
     def build(self, input_shape: Any = None) -> None:
@@ -96,16 +89,16 @@ class LanguageModel(keras.Model):
 
     def carry(self, streams: int) -> None:
         """Makes room for the states of up to so many streams, for calls with `reset`; call it before `build`."""
-        self.carried = CarriedStates(streams, [self.options.units] * self.state_count)
+        self.carried = CarriedStates(streams, [self.options.units] * len(self.state_names))
 
     @property
-    def state_count(self) -> int:
-        """Number of states of all layers together."""
-        return self.states_a_layer * len(self.recurrent)
+    def state_names(self) -> list[str]:
+        """The names of the states of all layers together."""
+        return state_names(self.options.cell, self.options.layers)
 
     def initial_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         """Zeros `(batch, units)` for each state."""
-        return [tf.zeros([batch, self.options.units], self.compute_dtype) for _ in range(self.state_count)]
+        return [tf.zeros([batch, self.options.units], self.compute_dtype) for _ in self.state_names]
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         return self.logits(self._read_on(inputs, training)[0])

@@ -49,7 +49,7 @@ def endpoints(model: LanguageModel, decoding: Generation | None = None) -> dict[
         tokens = model.tokens.shown(ids)
         return {"tokens": tokens, "log_probabilities": scores, "total": tf.reduce_sum(scores, axis=1)}
 
-    names = state_names(model)
+    names = model.state_names
 
     def start(text: tf.Tensor) -> dict[str, tf.Tensor]:
         position = after(model, text)
@@ -75,12 +75,6 @@ def endpoints(model: LanguageModel, decoding: Generation | None = None) -> dict[
         "start": serving.Endpoint(serving.never_empty(start), [strings["text"]]),
         "step": serving.Endpoint(serving.never_empty(step), [strings["text"], *states]),
     }
-
-
-def state_names(model: LanguageModel) -> list[str]:
-    """The names of the states in the signatures, such as `h_1`, `c_1`."""
-    kinds = "hc"[: model.states_a_layer]
-    return [f"{kind}_{number}" for number in range(1, model.options.layers + 1) for kind in kinds]
 
 
 def typed(model: LanguageModel, text: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -115,7 +109,7 @@ def samples(model: LanguageModel, split: Corpus | None) -> dict[str, list[dict[s
         text = next(split.read()).text.decode("utf-8", errors="replace")
         lines = [line for line in text.splitlines() if line.strip()][:20]
     prompts = [*(line[:_PROMPT] for line in lines), *TRICKY]
-    outputs = {name: np.zeros((2, model.options.units), model.compute_dtype) for name in state_names(model)}
+    outputs = {name: np.zeros((2, model.options.units), model.compute_dtype) for name in model.state_names}
     count = len(prompts)
     return {
         "serving_default": [

@@ -11,8 +11,9 @@ import tensorflow as tf
 from rnnapps.apps.music.cli import Options
 from rnnapps.apps.music.keys import KEYS
 from rnnapps.apps.music.note_distribution import NOTES, NoteDistribution, as_roll
+from rnnapps.cells import state_names
 from rnnapps.datasets.pieces import TICKS, bar_length
-from rnnapps.layers import Stacked, recurrent_layer
+from rnnapps.layers import Stacked, recurrent_layers
 from rnnapps.options import as_json, from_keywords
 
 Inputs = Mapping[str, tf.Tensor]
@@ -65,10 +66,7 @@ class ChordModel(keras.Model):
         self.step_quarters, self.voices, self.metres = step, voices, tuple(metres)
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
         self.reading = keras.layers.Dense(chosen.units, activation="relu", name="reading")
-        layers = [
-            recurrent_layer(**chosen.layer_arguments(), return_sequences=True, name=f"{chosen.cell}_{number}")
-            for number in range(1, chosen.layers + 1)
-        ]
+        layers = recurrent_layers(chosen.layers, **chosen.layer_arguments())
         layers[-1].return_state = True
         self.recurrent = Stacked(layers, residual=True, name="recurrent")
         self.drop = keras.layers.Dropout(chosen.dropout)
@@ -89,13 +87,13 @@ class ChordModel(keras.Model):
         }
 
     @property
-    def state_count(self) -> int:
-        """Number of states of all layers together."""
-        return self.options.layers * (2 if self.options.cell == "lstm" else 1)
+    def state_names(self) -> list[str]:
+        """The names of the states of all layers together."""
+        return state_names(self.options.cell, self.options.layers)
 
     def initial_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
         """Zeros `(batch, units)` for each state."""
-        return [tf.zeros([batch, self.options.units], self.compute_dtype) for _ in range(self.state_count)]
+        return self.recurrent.get_initial_state(batch)
 
     def steps_of_bar(self, metre: str) -> int:
         """Time steps in a bar, or 0 where it is not a whole number of them."""

@@ -16,6 +16,7 @@ from rnnapps.apps.music.keys import key_name, key_of, share_in_key
 from rnnapps.apps.music.losses import note_counts, step_nats
 from rnnapps.apps.music.model import ChordModel
 from rnnapps.apps.music.pictures import draw_roll
+from rnnapps.apps.music.step_text import steps_of
 from rnnapps.datasets import Pieces
 
 _BARS = 16
@@ -92,16 +93,6 @@ def write_tunes(model: ChordModel, keys: list[int]) -> list[list[tuple[int, ...]
         tf.range(count),
     )
     return [steps_of(text.decode()) for text in texts.numpy()]
-
-
-def steps_of(text: str) -> list[tuple[int, ...]]:
-    """The time steps that a text spells.
-
-    Example:
-        >>> steps_of("60,64 - 62")
-        [(60, 64), (), (62,)]
-    """
-    return [() if step == "-" else tuple(map(int, step.split(","))) for step in text.split()]
 
 
 def table(metrics: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnapps.apps.music.cli import Generation
 from rnnapps.apps.music.keys import parsed_key
+from rnnapps.apps.music.step_text import text_of
 from rnnapps.cli import RunConfig
 from rnnapps.datasets.music_files import SUFFIXES, read_file
 from rnnapps.datasets.pieces import TICKS
@@ -40,7 +41,7 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
                 f"{argument}: a server does not say how long its time steps are; give them: '60,64,67 - 62'"
             )
         steps = read_file(path)[0].steps(round(about["step"] * TICKS))
-        yield {"prime": " ".join(",".join(map(str, pitches)) or "-" for pitches in steps)}
+        yield {"prime": text_of(steps)}
 
 
 def request(row: Mapping[str, Any], decoding: Generation) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rnnapps.apps.music.generation import Position, conditions, generate, one_st
 from rnnapps.apps.music.keys import key_name
 from rnnapps.apps.music.model import ChordModel
 from rnnapps.apps.music.note_distribution import as_roll
+from rnnapps.apps.music.step_text import text_of
 from rnnapps.apps.music.time_steps import read_steps, written_steps
 from rnnapps.datasets import Pieces
 
@@ -33,7 +34,7 @@ def endpoints(model: ChordModel, decoding: Generation | None = None) -> dict[str
     def default(prime: tf.Tensor, bars: tf.Tensor, *told: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"notes": generate(model, prime, bars, *told)}
 
-    names = state_names(model)
+    names = model.state_names
 
     def step(
         notes: tf.Tensor,
@@ -68,17 +69,11 @@ def endpoints(model: ChordModel, decoding: Generation | None = None) -> dict[str
     }
 
 
-def state_names(model: ChordModel) -> list[str]:
-    """The names of the states in the signatures, such as `h_1`, `c_1`."""
-    kinds = "hc" if model.options.cell == "lstm" else "h"
-    return [f"{kind}_{number}" for number in range(1, model.options.layers + 1) for kind in kinds]
-
-
 def samples(model: ChordModel, split: Pieces | None) -> dict[str, list[dict[str, Any]]]:
     """Requests for the check and the warm-up of an export: beginnings of pieces, and unusual ones."""
     primes = list(_PRIMES)
-    for steps in () if split is None else split.steps()[:5]:
-        primes.append(" ".join(",".join(map(str, pitches)) or "-" for pitches in steps[:_PRIME_STEPS]))
+    if split is not None:
+        primes += [text_of(steps[:_PRIME_STEPS]) for steps in split.steps()[:5]]
     count = len(primes)
     told: dict[str, Any] = {
         "key": ([""] + [key_name(number) for number in range(24)])[:count],
@@ -86,7 +81,7 @@ def samples(model: ChordModel, split: Pieces | None) -> dict[str, list[dict[str,
         "temperature": np.linspace(0, 1.2, count).astype(np.float32),
         "seed": np.arange(count, dtype=np.int32),
     }
-    states = {name: np.zeros((2, model.options.units), model.compute_dtype) for name in state_names(model)}
+    states = {name: np.zeros((2, model.options.units), model.compute_dtype) for name in model.state_names}
     two = {name: values[:2] for name, values in told.items()}
     return {
         "serving_default": [{"prime": primes, "bars": np.arange(count, dtype=np.int32) % 3, **told}],

@@ -13,9 +13,10 @@ from rnnapps.apps.music.keys import parsed_key
 from rnnapps.apps.music.losses import MeanNats, NoteAccuracy, StepNats
 from rnnapps.apps.music.model import ChordModel
 from rnnapps.apps.music.pictures import draw_roll
-from rnnapps.apps.music.report import assess, steps_of, table
+from rnnapps.apps.music.report import assess, table
 from rnnapps.apps.music.serving import about, endpoints, samples
 from rnnapps.apps.music.sounding import write_abc, write_midi, write_wav
+from rnnapps.apps.music.step_text import steps_of
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.cli.output import say
 from rnnapps.datasets import DataError, Pieces, summary

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from rnnapps.apps.sentiment.cli import Options
-from rnnapps.layers import Bidirectional, MaskedPooling, recurrent_layer
+from rnnapps.layers import MaskedPooling, recurrent_layers
 from rnnapps.options import as_json, from_keywords
 from rnnapps.text import HashedNgrams, word_vectorizer
 from rnnapps.training import apply_gradients
@@ -56,21 +56,14 @@ class SentimentClassifier(keras.Model):
             2 + len(words), self.options.embedding_units, mask_zero=True, name="embedding"
         )
         self.seed_generator = keras.random.SeedGenerator()
-        self.recurrent = [self._recurrent_layer(number) for number in range(1, self.options.layers + 1)]
+        self.recurrent = recurrent_layers(
+            self.options.layers, bidirectional=self.options.bidirectional, **self.options.layer_arguments()
+        )
         self.pooling = MaskedPooling(self.options.pooling)
         self.head_dropout = keras.layers.Dropout(self.options.dropout)
         self.head = keras.layers.Dense(len(classes), dtype="float32", name="head")
         length = self.options.ngrams
         self.ngrams = HashedNgrams(len(classes), length, dtype="float32", name="ngrams") if length else None
-
-    def _recurrent_layer(self, number: int) -> keras.layers.Layer:
-        options = self.options
-        layer = recurrent_layer(
-            **options.layer_arguments(),
-            return_sequences=True,
-            name=f"{options.cell}_{number}",
-        )
-        return Bidirectional(layer, name=f"bidirectional_{number}") if options.bidirectional else layer
 
     def build(self, tokens_shape: Any = None) -> None:
         # A real call builds every layer; two steps keep the n-gram part's shapes general.

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from rnnapps.audio.suffixes import SUFFIXES
-from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.cli import AudioOptions, Task, TrainingOptions, command_group
 from rnnapps.cli.options import PATH, POSITIVE, run_argument
 from rnnapps.datasets.sources import RecordingSource
 from rnnapps.options import inherited, option
@@ -20,14 +20,16 @@ class Source(RecordingSource):
 
 
 @dataclass(frozen=True)
-class Options(RecurrentOptions):
-    """The options of `SpeechClassifier`. Those that begin with "Training:" vary the recordings in training."""
+class Options(AudioOptions):
+    """The options of `SpeechClassifier`."""
 
-    cell: str = inherited(RecurrentOptions, "cell", "gru")
-    units: int = inherited(RecurrentOptions, "units", 96)
-    dropout: float = inherited(RecurrentOptions, "dropout", 0.2)
-    causal: bool = option(
-        False, "Causal: read forward only, so that the model can stream.", flags="--causal/--bidirectional"
+    units: int = inherited(AudioOptions, "units", 96)
+    dropout: float = inherited(AudioOptions, "dropout", 0.2)
+    convolutions: tuple[int, ...] = inherited(
+        AudioOptions,
+        "convolutions",
+        (16, 32),
+        help="Channels before the recurrent layers; each convolution halves time and frequency. 0: none.",
     )
     pooling: str = option(
         "attention",
@@ -37,26 +39,6 @@ class Options(RecurrentOptions):
     memory_seconds: float = option(
         0.5, "Causal: time after which what was heard counts half.", above=0, metavar="SECONDS"
     )
-    convolutions: tuple[int, ...] = option(
-        (16, 32),
-        "Channels before the recurrent layers; each convolution halves time and frequency. 0: none.",
-        minimum=1,
-        metavar="WIDTHS",
-    )
-    bands: int = option(40, "Number of mel bands.", minimum=1)
-    window_seconds: float = option(0.025, "Length of a frame.", above=0, metavar="SECONDS")
-    hop_seconds: float = option(0.01, "Time from one frame to the next.", above=0, metavar="SECONDS")
-    speed: float = option(0.15, "Training: largest change of speed, a fraction.", minimum=0)
-    shift_seconds: float = option(
-        0.1, "Training: maximum silence added before and after.", minimum=0, metavar="SECONDS"
-    )
-    gain: float = option(10.0, "Training: largest change of loudness, in dB.", minimum=0)
-    noise: float = option(-5.0, "Training: loudest noise, in dB relative to the clip.")
-    tempo: float = option(0.2, "Training: largest change of tempo at constant pitch, a fraction.", minimum=0)
-    warp: float = option(0.1, "Training: largest change of vocal tract length, a fraction.", minimum=0)
-    channel: float = option(0.3, "Training: strength of microphone variation, 0 to 1.", minimum=0)
-    mask_seconds: float = option(0.1, "Training: longest part hidden.", minimum=0, metavar="SECONDS")
-    mask_bands: int = option(6, "Training: most mel bands hidden.", minimum=0)
 
 
 @dataclass(frozen=True)

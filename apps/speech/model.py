@@ -8,15 +8,11 @@ import tensorflow as tf
 
 from rnnapps.apps.speech.cli import Options
 from rnnapps.audio import AttentionPooling, FrontEnd, LogMel
-from rnnapps.layers import Bidirectional, MaskedPooling, Stacked, recurrent_layer
+from rnnapps.layers import MaskedPooling, Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
 from rnnapps.training import Batches
 
-# The options of the part before the recurrent layers, and those that decide which weights there are and what they mean.
-FRONT_END = (
-    *("bands", "window_seconds", "hop_seconds", "convolutions", "speed", "shift_seconds", "gain", "noise"),
-    *("tempo", "warp", "channel", "mask_seconds", "mask_bands"),
-)
+# The options that decide which weights there are and what they mean.
 SHAPING = ("cell", "units", "layers", "causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds")
 
 
@@ -61,25 +57,17 @@ class SpeechClassifier(keras.Model):
             raise ValueError(f"a causal model streams with attention pooling, got {chosen.pooling!r}")
         self.classes = tuple(classes)
         self.sample_rate = sample_rate
-        front_end = {name: getattr(chosen, name) for name in FRONT_END}
-        self.front_end = FrontEnd(sample_rate, **front_end, reduction=2 ** len(chosen.convolutions), name="front_end")
-        self.recurrent = Stacked(
-            [self._recurrent_layer(number) for number in range(1, chosen.layers + 1)], name="recurrent"
+        self.front_end = FrontEnd(
+            sample_rate, **chosen.front_end_arguments(), reduction=2 ** len(chosen.convolutions), name="front_end"
         )
+        layers = recurrent_layers(
+            chosen.layers, bidirectional=not chosen.causal, return_state=True, **chosen.layer_arguments()
+        )
+        self.recurrent = Stacked(layers, name="recurrent")
         half_life = chosen.memory_seconds / self.front_end.step_seconds if chosen.causal else None
         self.pooling = AttentionPooling(half_life) if chosen.pooling == "attention" else MaskedPooling(chosen.pooling)
         self.head_dropout = keras.layers.Dropout(chosen.dropout)
         self.head = keras.layers.Dense(len(classes), dtype="float32", name="head")
-
-    def _recurrent_layer(self, number: int) -> keras.layers.Layer:
-        options = self.options
-        layer = recurrent_layer(
-            **options.layer_arguments(),
-            return_sequences=True,
-            return_state=True,
-            name=f"{options.cell}_{number}",
-        )
-        return layer if options.causal else Bidirectional(layer, name=f"bidirectional_{number}")
 
     def build(self, inputs_shape: Any = None) -> None:
         # A real call builds every layer.
@@ -128,11 +116,8 @@ class SpeechClassifier(keras.Model):
         Raises:
           ValueError: the model is not causal.
         """
-        if not self.options.causal:
-            raise ValueError("a bidirectional model hears the end first and cannot stream; train one with causal=True")
-        states = self.front_end.initial_states(batch_size)
-        for number, state in enumerate(self.recurrent.get_initial_state(batch_size)):
-            states[f"recurrent_{number}"] = state
+        recurrent = stream_states(self.recurrent, batch_size)
+        states = self.front_end.initial_states(batch_size) | recurrent
         states["heard"], states["weight"] = self.pooling.initial_state(batch_size)
         return states
 
@@ -145,9 +130,8 @@ class SpeechClassifier(keras.Model):
             they hold what does not fill a frame or a step yet.
         """
         sequence, new = self.front_end.stream(chunk, states)
-        recurrent = [states[name] for name in states if name.startswith("recurrent_")]
-        sequence, *recurrent = self.recurrent(sequence, initial_state=recurrent)
-        new |= {f"recurrent_{number}": state for number, state in enumerate(recurrent)}
+        sequence, recurrent = stream_recurrent(self.recurrent, sequence, states)
+        new |= recurrent
         pooled, (new["heard"], new["weight"]) = self.pooling.stream(sequence, (states["heard"], states["weight"]))
         return tf.nn.softmax(self.head(pooled)), new
 

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from rnnapps.apps.speech.data import WaveformBatches
 from rnnapps.apps.speech.model import SpeechClassifier
+from rnnapps.audio.spectrogram import draw_spectrogram
 from rnnapps.datasets import Recordings
 from rnnapps.training import plot_confusion_matrix
 from rnnapps.training.plots import STYLE, plain, save
@@ -109,19 +110,14 @@ def plot_stream(
         title: Title of the picture.
         path: Where the PNG goes.
     """
-    frames, _ = model.log_mel(samples[None])
     seconds = len(samples) / model.sample_rate
     answers = np.array(probabilities)
     loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves than these could not be told apart
-    bands = frames.shape[2]
-    marks = [hertz for hertz in (250, 500, 1000, 2000, 4000) if 0 <= model.log_mel.place(hertz) <= bands]
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-        above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, bands))
+        draw_spectrogram(above, model.log_mel, samples)
         above.set_title(plain(title), loc="left")
-        above.set_ylabel("Hz")
-        above.set_yticks([model.log_mel.place(hertz) for hertz in marks], [f"{hertz:,}" for hertz in marks])
         for number in loudest:
             name = plain(model.classes[number])
             below.plot(times, answers[:, number], label=name, linewidth=2, marker="o", markersize=3)

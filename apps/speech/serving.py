@@ -1,12 +1,10 @@
 """The signatures of an exported classifier: WAV bytes, waveforms and streams in, answers out."""
 
-import io
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import tensorflow as tf
 
 from rnnapps import serving
@@ -15,13 +13,11 @@ from rnnapps.assertions import asserted
 from rnnapps.audio import decode_wav
 from rnnapps.datasets import Recordings
 from rnnapps.serving import litert
+from rnnapps.serving.audio_streams import stream_endpoints, stream_requests
+from rnnapps.serving.sample_sounds import RATES, SUBTYPES, sample_sounds, wav_file
 
 _CHUNK = 64  # recordings at a time
 _SAMPLES = 16  # recordings of the test split in an export
-_STREAMS = 1024  # that one request may start
-_CHUNK_SAMPLES = 777  # of a stream's recorded requests: what fills neither a frame nor a step
-_SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
-_RATES = (8000, 16000, 22050, 44100, 48000)
 
 
 def answers(model: SpeechClassifier, audio: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -64,32 +60,15 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
             [tf.TensorSpec([None, None], tf.float32, name="waveform")],
         ),
     }
-    if not model.options.causal:
-        return found
-    states = model.initial_states(1)
-    names = list(states)
-
-    def stream(chunk: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities, new = model.stream(chunk, dict(zip(names, values, strict=True)))
-        return _named(model, probabilities) | {name: new[name] for name in names}
-
-    def start(batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        # A number takes no bandwidth, its states memory: without a bound one request could stop the server.
-        allowed = (batch >= 0) & (batch <= _STREAMS)
-        return model.initial_states(
-            asserted(batch, allowed, "batch: from 0 to", _STREAMS, "streams a request, got", batch)
-        )
-
-    def spec(name: str) -> tf.TensorSpec:
-        shape = [None, *states[name].shape[1:]]
-        if name == "samples" or name.startswith("frames_"):
-            shape[1] = None  # what has come in without filling a frame or a step
-        return tf.TensorSpec(shape, states[name].dtype, name=name)
-
-    chunk = tf.TensorSpec([None, None], tf.float32, name="chunk")
-    found["stream"] = serving.Endpoint(serving.never_empty(stream), [chunk, *map(spec, names)])
-    found["stream_start"] = serving.Endpoint(start, [tf.TensorSpec([], tf.int32, name="batch")])
+    if model.options.causal:
+        found |= stream_endpoints(model.initial_states, partial(_heard_on, model))
     return found
+
+
+def _heard_on(model: SpeechClassifier, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The answers so far, and the states after a chunk."""
+    probabilities, new = model.stream(chunk, states)
+    return _named(model, probabilities) | new
 
 
 def samples(model: SpeechClassifier, split: Recordings | None) -> dict[str, list[dict[str, Any]]]:
@@ -98,9 +77,12 @@ def samples(model: SpeechClassifier, split: Recordings | None) -> dict[str, list
     Recordings of a split and made-up sounds are sent as WAV files of many kinds; a causal model's stream is followed
     from chunk to chunk.
     """
-    clips = [*([] if split is None else split.waveforms[:_SAMPLES]), *_sounds(model.sample_rate)]
+    clips = [
+        *([] if split is None else split.waveforms[:_SAMPLES]),
+        *sample_sounds(model.sample_rate, model.sample_rate // 10),
+    ]
     files = [
-        _wav(clip, _RATES[number % len(_RATES)], _SUBTYPES[number % len(_SUBTYPES)], 1 + number % 2)
+        wav_file(clip, RATES[number % len(RATES)], SUBTYPES[number % len(SUBTYPES)], 1 + number % 2)
         for number, clip in enumerate(clips)
     ]
     waveform = clips[0][None].astype(np.float32) / 2**15
@@ -109,38 +91,14 @@ def samples(model: SpeechClassifier, split: Recordings | None) -> dict[str, list
         "waveform": [{"waveform": waveform}],
     }
     if model.options.causal:
-        requests |= {"stream_start": [{"batch": 2}], "stream": list(_stream_requests(model, waveform))}
+        streamed = stream_requests(model.initial_states, partial(_heard_on, model), waveform)
+        requests |= {"stream_start": [{"batch": 2}], "stream": list(streamed)}
     return requests
 
 
 def about(model: SpeechClassifier) -> dict[str, Any]:
     """What an export says of the model: its classes, in the order of `probabilities`, and its sample rate in Hz."""
     return {"classes": list(model.classes), "sample_rate": model.sample_rate}
-
-
-def _stream_requests(model: SpeechClassifier, waveform: np.ndarray) -> Iterator[dict]:
-    """Chunks of a waveform, each with the states that the model left after the one before."""
-    states = model.initial_states(1)
-    for begin in range(0, min(waveform.shape[1], 5 * _CHUNK_SAMPLES), _CHUNK_SAMPLES):
-        chunk = waveform[:, begin : begin + _CHUNK_SAMPLES]
-        yield {"chunk": chunk, **states}
-        states = model.stream(tf.constant(chunk), states)[1]
-
-
-def _sounds(rate: int) -> list[np.ndarray]:
-    """Noise, a rising tone, a short one and silence: int16 (samples,) each."""
-    time = np.arange(rate, dtype=np.float64) / rate
-    noise = np.random.default_rng(0).standard_normal(rate) / 10
-    tone = np.sin(2 * np.pi * (200 + 400 * time) * time) / 2
-    sounds = (noise, tone, tone[: rate // 10], np.zeros(rate // 2))
-    return [np.round(np.clip(sound, -1, 1) * (2**15 - 1)).astype(np.int16) for sound in sounds]
-
-
-def _wav(clip: np.ndarray, rate: int, subtype: str, channels: int) -> bytes:
-    """A clip as a WAV file whose header says `rate`: at another rate than the model's it is another clip."""
-    file = io.BytesIO()
-    soundfile.write(file, np.stack([clip] * channels, axis=1), rate, format="WAV", subtype=subtype)
-    return file.getvalue()
 
 
 def quantize(model: SpeechClassifier, file: Path, split: Recordings) -> tuple[float, float, int]:

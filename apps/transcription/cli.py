@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from rnnapps.audio.suffixes import SUFFIXES
-from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
+from rnnapps.cli import AudioOptions, Task, TrainingOptions, command_group
 from rnnapps.cli.options import COUNT, PATH, POSITIVE, run_argument
 from rnnapps.datasets.sources import TranscriptSource
 from rnnapps.options import inherited, option
@@ -18,38 +18,26 @@ class Source(TranscriptSource):
 
 
 @dataclass(frozen=True)
-class Options(RecurrentOptions):
-    """The options of `Transcriber`. Those that begin with "Training:" vary the recordings in training."""
+class Options(AudioOptions):
+    """The options of `Transcriber`. The recordings vary less than those of `rnn-speech`, or it learns more slowly."""
 
-    cell: str = inherited(RecurrentOptions, "cell", "gru")
-    layers: int = inherited(RecurrentOptions, "layers", 2)
-    dropout: float = inherited(RecurrentOptions, "dropout", 0.1)
-    causal: bool = option(
-        False, "Causal: read forward only, so that the model can stream.", flags="--causal/--bidirectional"
-    )
-    convolutions: tuple[int, ...] = option(
-        (16, 32), "Channels before the recurrent layers; each halves the frequencies.", minimum=1, metavar="WIDTHS"
-    )
+    layers: int = inherited(AudioOptions, "layers", 2)
+    dropout: float = inherited(AudioOptions, "dropout", 0.1)
+    hop_seconds: float = inherited(AudioOptions, "hop_seconds", 0.0125)
+    speed: float = inherited(AudioOptions, "speed", 0.0)
+    gain: float = inherited(AudioOptions, "gain", 6.0)
+    noise: float = inherited(AudioOptions, "noise", -30.0)
+    tempo: float = inherited(AudioOptions, "tempo", 0.1)
+    warp: float = inherited(AudioOptions, "warp", 0.05)
+    channel: float = inherited(AudioOptions, "channel", 0.1)
+    mask_seconds: float = inherited(AudioOptions, "mask_seconds", 0.05)
+    mask_bands: int = inherited(AudioOptions, "mask_bands", 4)
     reduction: int = option(
         2,
         "Frames that the convolutions turn into a step; a text needs a step for each character.",
         minimum=1,
         maximum=8,
     )
-    bands: int = option(40, "Number of mel bands.", minimum=1)
-    window_seconds: float = option(0.025, "Length of a frame.", above=0, metavar="SECONDS")
-    hop_seconds: float = option(0.0125, "Time from one frame to the next.", above=0, metavar="SECONDS")
-    speed: float = option(0.0, "Training: largest change of speed, a fraction.", minimum=0)
-    shift_seconds: float = option(
-        0.1, "Training: maximum silence added before and after.", minimum=0, metavar="SECONDS"
-    )
-    gain: float = option(6.0, "Training: largest change of loudness, in dB.", minimum=0)
-    noise: float = option(-30.0, "Training: loudest noise, in dB relative to the clip.")
-    tempo: float = option(0.1, "Training: largest change of tempo at constant pitch, a fraction.", minimum=0)
-    warp: float = option(0.05, "Training: largest change of vocal tract length, a fraction.", minimum=0)
-    channel: float = option(0.1, "Training: strength of microphone variation, 0 to 1.", minimum=0)
-    mask_seconds: float = option(0.05, "Training: longest part hidden.", minimum=0, metavar="SECONDS")
-    mask_bands: int = option(4, "Training: most mel bands hidden.", minimum=0)
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,10 @@ import tensorflow as tf
 
 from rnnapps.apps.transcription.cli import Options
 from rnnapps.audio import FrontEnd
-from rnnapps.layers import Bidirectional, Stacked, recurrent_layer
+from rnnapps.layers import Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
 from rnnapps.text import Characters
 from rnnapps.training import Batches, apply_gradients, ctc_loss
-
-# The options that belong to the part before the recurrent layers.
-_FRONT_END = (
-    *("bands", "window_seconds", "hop_seconds", "convolutions", "reduction", "speed", "shift_seconds", "gain"),
-    *("noise", "tempo", "warp", "channel", "mask_seconds", "mask_bands"),
-)
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -70,22 +64,15 @@ class Transcriber(keras.Model):
         self.normalisation = dict(normalisation or {})
         self.sample_rate = sample_rate
         self.fused = tf.Module()  # holds the weights of a language model for an export
-        self.front_end = FrontEnd(sample_rate, **{name: getattr(chosen, name) for name in _FRONT_END}, name="front_end")
-        self.recurrent = Stacked(
-            [self._recurrent_layer(number) for number in range(1, chosen.layers + 1)], name="recurrent"
+        self.front_end = FrontEnd(
+            sample_rate, **chosen.front_end_arguments(), reduction=chosen.reduction, name="front_end"
         )
+        layers = recurrent_layers(
+            chosen.layers, bidirectional=not chosen.causal, return_state=True, **chosen.layer_arguments()
+        )
+        self.recurrent = Stacked(layers, name="recurrent")
         self.head_dropout = keras.layers.Dropout(chosen.dropout)
         self.head = keras.layers.Dense(self.tokens.size + 1, dtype="float32", name="head")
-
-    def _recurrent_layer(self, number: int) -> keras.layers.Layer:
-        options = self.options
-        layer = recurrent_layer(
-            **options.layer_arguments(),
-            return_sequences=True,
-            return_state=True,
-            name=f"{options.cell}_{number}",
-        )
-        return layer if options.causal else Bidirectional(layer, name=f"bidirectional_{number}")
 
     def build(self, inputs_shape: Any = None) -> None:
         # A real call builds every layer.
@@ -121,12 +108,8 @@ class Transcriber(keras.Model):
         Raises:
             ValueError: The model is not causal.
         """
-        if not self.options.causal:
-            raise ValueError("a bidirectional model hears the end first and cannot stream; train one with causal=True")
-        states = self.front_end.initial_states(batch_size)
-        for number, state in enumerate(self.recurrent.get_initial_state(batch_size)):
-            states[f"recurrent_{number}"] = state
-        return states
+        recurrent = stream_states(self.recurrent, batch_size)
+        return self.front_end.initial_states(batch_size) | recurrent
 
     def stream(self, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Goes on listening.
@@ -140,9 +123,8 @@ class Transcriber(keras.Model):
             new states.
         """
         sequence, new = self.front_end.stream(chunk, states)
-        recurrent = [states[name] for name in states if name.startswith("recurrent_")]
-        sequence, *recurrent = self.recurrent(sequence, initial_state=recurrent)
-        new |= {f"recurrent_{number}": state for number, state in enumerate(recurrent)}
+        sequence, recurrent = stream_recurrent(self.recurrent, sequence, states)
+        new |= recurrent
         return tf.nn.log_softmax(self.head(sequence)), new
 
     def train_step(self, data: Any) -> dict[str, Any]:

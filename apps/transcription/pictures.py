@@ -16,6 +16,7 @@ from rnnapps.apps.transcription.language import scorer_of
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.transcribing import transcribe
 from rnnapps.audio import read_audio
+from rnnapps.audio.spectrogram import draw_spectrogram
 from rnnapps.decoding import Scorer
 from rnnapps.training.plots import STYLE, plain, save
 
@@ -36,21 +37,16 @@ def plot_heard(
         path: Where the PNG goes.
     """
     waveform = tf.constant(samples[None], tf.float32)
-    frames, _ = model.front_end.log_mel(waveform)
     log_probs, _ = model.log_probabilities(waveform)
     heard = transcribe(model, waveform, None, search, scorer)
     probabilities = np.exp(log_probs[0].numpy())
     seconds = len(samples) / model.sample_rate
-    log_mel, bands = model.front_end.log_mel, frames.shape[2]
-    marks = [hertz for hertz in (250, 500, 1000, 2000, 4000) if 0 <= log_mel.place(hertz) <= bands]
     times = (np.arange(len(probabilities)) + 1) * model.front_end.step_seconds
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-        above.imshow(frames[0].numpy().T, origin="lower", aspect="auto", extent=(0, seconds, 0, bands))
+        draw_spectrogram(above, model.front_end.log_mel, samples)
         above.set_title(plain(title), loc="left")
-        above.set_ylabel("Hz")
-        above.set_yticks([log_mel.place(hertz) for hertz in marks], [f"{hertz:,}" for hertz in marks])
         below.plot(times, probabilities[:, -1], color="#b8bec8", linewidth=1.5, label="blank")
         loudest = probabilities[:, :-1].max(axis=0, initial=0.0)
         for number in np.argsort(-loudest)[:_CURVES]:

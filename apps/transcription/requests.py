@@ -13,7 +13,7 @@ from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
 
 LONGEST_SECONDS = 20.0  # of a recording that is heard at once; longer ones are cut at pauses
-NO_TEXT = -1e9
+NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
 
 
 def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
-import soundfile
 import tensorflow as tf
 
 from rnnapps import serving
@@ -19,14 +17,12 @@ from rnnapps.apps.transcription.transcribing import Heard, transcribe
 from rnnapps.assertions import asserted
 from rnnapps.audio import decode_wav
 from rnnapps.datasets import Transcripts
+from rnnapps.serving.audio_streams import stream_endpoints, stream_requests
+from rnnapps.serving.sample_sounds import RATES, SUBTYPES, sample_sounds, wav_file
 
 _CHUNK = 16  # recordings at a time
 _SAMPLES = 8  # recordings of the test split in an export
 _NBEST = 5
-_STREAMS = 1024  # that one request may start
-_CHUNK_SAMPLES = 777  # of a stream's recorded requests: what fills neither a frame nor a step
-_SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
-_RATES = (16000, 8000, 22050, 44100, 48000)
 
 
 def endpoints(model: Transcriber, decoding: Search | None = None) -> dict[str, serving.Endpoint]:
@@ -78,40 +74,12 @@ def endpoints(model: Transcriber, decoding: Search | None = None) -> dict[str, s
         ),
     }
     if model.options.causal:
-        found |= _stream_endpoints(model)
+        found |= stream_endpoints(partial(initial_states, model), partial(stream_on, model))
     return found
 
 
 def _words(heard: Heard) -> dict[str, tf.Tensor]:
     return {name: getattr(heard, name) for name in ("words", "starts", "ends", "confidences")}
-
-
-def _stream_endpoints(model: Transcriber) -> dict[str, serving.Endpoint]:
-    states = initial_states(model, 1)
-    names = list(states)
-
-    def stream(chunk: tf.Tensor, *values: tf.Tensor) -> dict[str, tf.Tensor]:
-        new = stream_on(model, chunk, dict(zip(names, values, strict=True)))
-        return {name: new[name] for name in names}
-
-    def start(batch: tf.Tensor) -> dict[str, tf.Tensor]:
-        # A number takes no bandwidth, its states memory: without a bound one request could stop the server.
-        allowed = (batch >= 0) & (batch <= _STREAMS)
-        return initial_states(
-            model, asserted(batch, allowed, "batch: from 0 to", _STREAMS, "streams a request, got", batch)
-        )
-
-    def spec(name: str) -> tf.TensorSpec:
-        shape = [None, *states[name].shape[1:]]
-        if name == "samples" or name.startswith("frames_"):
-            shape[1] = None  # what has come in without filling a frame or a step
-        return tf.TensorSpec(shape, states[name].dtype, name=name)
-
-    chunk = tf.TensorSpec([None, None], tf.float32, name="chunk")
-    return {
-        "stream": serving.Endpoint(serving.never_empty(stream), [chunk, *map(spec, names)]),
-        "stream_start": serving.Endpoint(start, [tf.TensorSpec([], tf.int32, name="batch")]),
-    }
 
 
 def samples(model: Transcriber, split: Transcripts | None) -> dict[str, list[dict[str, Any]]]:
@@ -120,9 +88,16 @@ def samples(model: Transcriber, split: Transcripts | None) -> dict[str, list[dic
     Recordings of a split and made-up sounds are sent as WAV files of many kinds; a causal model's stream is followed
     from chunk to chunk.
     """
-    clips = [*([] if split is None else split.waveforms[:_SAMPLES]), *_sounds(model.sample_rate)]
+    clips = [
+        *([] if split is None else split.waveforms[:_SAMPLES]),
+        *sample_sounds(model.sample_rate, model.sample_rate // 5),
+    ]
     files = [
-        _wav(clip, model.sample_rate if number < _SAMPLES else _RATES[number % len(_RATES)], _SUBTYPES[number % 5])
+        wav_file(
+            clip,
+            model.sample_rate if number < _SAMPLES else RATES[number % len(RATES)],
+            SUBTYPES[number % len(SUBTYPES)],
+        )
         for number, clip in enumerate(clips)
     ]
     waveform = clips[0][None].astype(np.float32) / 2**15
@@ -132,7 +107,8 @@ def samples(model: Transcriber, split: Transcripts | None) -> dict[str, list[dic
         "waveform": [{"waveform": waveform}],
     }
     if model.options.causal:
-        requests |= {"stream_start": [{"batch": 2}], "stream": list(_stream_requests(model, waveform))}
+        streamed = stream_requests(partial(initial_states, model), partial(stream_on, model), waveform)
+        requests |= {"stream_start": [{"batch": 2}], "stream": list(streamed)}
     return requests
 
 
@@ -144,27 +120,3 @@ def about(model: Transcriber) -> dict[str, Any]:
         "sample_rate": model.sample_rate,
         "step_seconds": model.front_end.step_seconds,
     }
-
-
-def _stream_requests(model: Transcriber, waveform: np.ndarray) -> Iterator[dict]:
-    """Chunks of a waveform, each with the states that the model left after the one before."""
-    states = initial_states(model, 1)
-    for begin in range(0, min(waveform.shape[1], 5 * _CHUNK_SAMPLES), _CHUNK_SAMPLES):
-        chunk = waveform[:, begin : begin + _CHUNK_SAMPLES]
-        yield {"chunk": chunk, **states}
-        states = stream_on(model, tf.constant(chunk), states)
-
-
-def _sounds(rate: int) -> list[np.ndarray]:
-    """Noise, a rising tone, a short one and silence: int16 (samples,) each."""
-    time = np.arange(rate, dtype=np.float64) / rate
-    noise = np.random.default_rng(0).standard_normal(rate) / 10
-    tone = np.sin(2 * np.pi * (200 + 400 * time) * time) / 2
-    sounds = (noise, tone, tone[: rate // 5], np.zeros(rate // 2))
-    return [np.round(np.clip(sound, -1, 1) * (2**15 - 1)).astype(np.int16) for sound in sounds]
-
-
-def _wav(clip: np.ndarray, rate: int, subtype: str) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, clip, rate, format="WAV", subtype=subtype)
-    return file.getvalue()

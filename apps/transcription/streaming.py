@@ -63,11 +63,10 @@ def listen(model: Transcriber, chunks: Iterator[np.ndarray]) -> Iterator[tuple[f
         The time in seconds after each chunk, and the text so far.
     """
     states = initial_states(model, 1)
-    specs = [tf.TensorSpec([None, None], tf.float32)]
     advance = tf.function(lambda chunk, states: stream_on(model, chunk, states), reduce_retracing=True, autograph=False)
     samples = 0
     for chunk in chunks:
-        states = advance(tf.constant(chunk[None], specs[0].dtype), states)
+        states = advance(tf.constant(chunk[None], tf.float32), states)
         samples += len(chunk)
         yield samples / model.sample_rate, states["text"].numpy()[0].decode("utf-8", errors="replace")
 
@@ -86,16 +85,15 @@ def follow(task: Task, run: Path, file: Path | None, every: float, rate: int | N
     if file is None and sys.stdin.isatty():
         raise UserError("no input: name a file, or send samples of 16 bits to standard input")
     chunks = _of_file(file, model.sample_rate, every) if file else _of_input(rate, model.sample_rate, every)
-    before, last, computing, seconds = "", "", 0.0, 0.0
+    before, seconds = "", 0.0
     begin = time.perf_counter()
     for seconds, text in listen(model, chunks):
         if text.rstrip() != before:
             before = text.rstrip()
             line = {"time": round(seconds, 3), "text": before}
             click.echo(json.dumps(line) if as_json else printable(f"{seconds:8.2f} s  {before}"))
-        last = before
     computing = time.perf_counter() - begin
-    if not last:
+    if not before:
         click.echo("nothing was heard", err=True)
     if file is not None and seconds:
         click.echo(f"real-time factor {computing / seconds:.3f}", err=True)

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from rnnapps.apps.transcription.cli import Search
 from rnnapps.apps.transcription.model import Transcriber
+from rnnapps.apps.transcription.requests import NO_TEXT
 from rnnapps.decoding import Scorer, ctc_align, ctc_beam_search, ctc_greedy, without_long_blanks
 
 Listen = Callable[[tf.Tensor, tf.Tensor], list[str]]
-NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
 _CERTAIN = 0.999
 
 

@@ -16,16 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnapps.audio import read_audio
+from rnnapps.datasets.clips import checked_clip
 from rnnapps.datasets.examples import Recordings
 from rnnapps.datasets.labels import natural_order
 from rnnapps.datasets.recording_lists import Listed, Listing, list_folder, list_manifest
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import RecordingSource
-from rnnapps.datasets.speakers import FEW, Speakers, hold_out_speakers, recognised, torn
+from rnnapps.datasets.speakers import FEW, Speakers, hold_out_speakers, recognised, torn_warning
 from rnnapps.datasets.splits import SPLITS, hold_out
 from rnnapps.errors import UserError
-
-_SHORTEST_SECONDS = 0.05
 
 
 def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) -> dict[str, Recordings]:
@@ -95,7 +94,7 @@ def _decoder(source: RecordingSource) -> Callable[[Sequence[Path]], _Decoded]:
         decoded = _Decoded([], [], [])
         for place, path in enumerate(paths):
             try:
-                decoded.waveforms.append(_waveform(path, source.sample_rate))
+                decoded.waveforms.append(checked_clip(read_audio(path, source.sample_rate), source.sample_rate, path))
                 decoded.good.append(place)
             except UserError as error:
                 if source.strict:
@@ -104,16 +103,6 @@ def _decoder(source: RecordingSource) -> Callable[[Sequence[Path]], _Decoded]:
         return decoded
 
     return decode
-
-
-def _waveform(path: Path, sample_rate: int) -> np.ndarray:
-    samples = read_audio(path, sample_rate)
-    if len(samples) < _SHORTEST_SECONDS * sample_rate:
-        shortest = _SHORTEST_SECONDS * 1000
-        raise UserError(f"{path}: needs at least {shortest:.0f} ms, got {len(samples) / sample_rate * 1000:.3g} ms")
-    if np.ptp(samples) < 2 / 2**15:
-        raise UserError(f"{path}: there is no sound in it")
-    return np.round(np.clip(samples, -1, 1) * (2**15 - 1)).astype(np.int16)
 
 
 def _noise(
@@ -190,14 +179,9 @@ def _remarks(
             " --split-by PATTERN keeps them apart"
         ]
     remarks = [f"{speakers.number:,} speakers by {speakers.rule}"]
-    if shared := torn(speakers.of, parts):
-        speaker, splits = shared[0]
-        others = f" and {len(shared) - 1:,} more are" if len(shared) > 1 else " is"
-        why = "" if whole or not missing else ", since there are too few to hold any out"
-        remarks.append(
-            f"warning: speaker {speaker!r} ({', '.join(splits)}){others} in several splits{why}; figures will look"
-            " better than they are for new speakers"
-        )
+    why = "" if whole or not missing else ", since there are too few to hold any out"
+    if warning := torn_warning(speakers.of, parts, why):
+        remarks.append(warning)
     elif whole:
         remarks[0] += "; all recordings of a speaker are in one split"
     if advise and speakers.number <= FEW:

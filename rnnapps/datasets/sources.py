@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rnnapps.datasets import named_sets
-from rnnapps.options import default, option
+from rnnapps.options import default, inherited, option
 
 _DATASET = "Data: a named set, a TensorFlow Datasets name, or the path of your own data."
 _DATA_DIR = "Folder of prepared data sets."
@@ -149,14 +149,7 @@ class TranscriptSource:
     """
 
     dataset: str = option("spoken_phrases", _DATASET, metavar="NAME|PATH", located=True)
-    sample_rate: int = option(
-        16_000,
-        "Sample rate in Hz; recordings are resampled to it.",
-        minimum=4000,
-        maximum=96_000,
-        metavar="HZ",
-        fixed=True,
-    )
+    sample_rate: int = inherited(RecordingSource, "sample_rate", 16_000)
     data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
     seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
     strict: bool = option(False, _STRICT)

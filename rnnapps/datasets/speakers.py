@@ -123,6 +123,25 @@ def torn(of: Sequence[str], parts: np.ndarray) -> list[tuple[str, list[str]]]:
     return [(speaker, [SPLITS[part] for part in sorted(found)]) for speaker, found in heard.items() if len(found) > 1]
 
 
+def torn_warning(of: Sequence[str], parts: np.ndarray, why: str = "") -> str:
+    """A line that names a speaker who is in several splits; "" if there is none.
+
+    Args:
+        of: The speaker of each recording.
+        parts: The split of each, an index into `SPLITS`.
+        why: The reason, after a comma.
+    """
+    shared = torn(of, parts)
+    if not shared:
+        return ""
+    speaker, splits = shared[0]
+    others = f" and {len(shared) - 1:,} more are" if len(shared) > 1 else " is"
+    return (
+        f"warning: speaker {speaker!r} ({', '.join(splits)}){others} in several splits{why}; figures will look"
+        " better than they are for new speakers"
+    )
+
+
 def _in_folders(paths: Sequence[PurePosixPath]) -> Iterator[tuple[str, ...]]:
     """The folders of recordings, level by level, where all recordings are equally deep."""
     depths = {len(path.parts) for path in paths}

@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 import tensorflow_datasets as tfds
 
+from rnnapps.audio.samples import int16
 from rnnapps.datasets.examples import Recordings
 from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.sources import RecordingSource
@@ -82,7 +83,5 @@ def only_feature(
 def resampled(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     """Mono samples, int16 at another rate, of samples of any type and number of channels."""
     samples = samples.mean(axis=1) if samples.ndim == 2 else samples
-    if np.issubdtype(samples.dtype, np.floating):
-        samples = np.round(np.clip(samples, -1, 1) * (2**15 - 1))
-    samples = samples.astype(np.int16)
+    samples = int16(samples) if np.issubdtype(samples.dtype, np.floating) else samples.astype(np.int16)
     return samples if rate == sample_rate else soxr.resample(samples, rate, sample_rate)

@@ -12,16 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from rnnapps.audio import read_audio
+from rnnapps.datasets.clips import checked_clip
 from rnnapps.datasets.examples import Transcripts
 from rnnapps.datasets.normalisation import Normalisation
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import TranscriptSource
-from rnnapps.datasets.speakers import hold_out_speakers, torn
+from rnnapps.datasets.speakers import hold_out_speakers, torn_warning
 from rnnapps.datasets.splits import SPLITS, hold_out
 from rnnapps.datasets.transcript_lists import Utterance, list_transcripts
 from rnnapps.errors import UserError
-
-_SHORTEST_SECONDS = 0.05
 
 
 def normalisation_of(source: TranscriptSource) -> Normalisation:
@@ -115,14 +114,7 @@ def cut_out(samples: np.ndarray, utterance: Utterance, sample_rate: int) -> np.n
         raise UserError(f"{utterance.path}: 'start' is {utterance.start:g} s, but it is {seconds:.2f} s long")
     end = len(samples) if utterance.end is None else round(utterance.end * sample_rate)
     part = samples[round(utterance.start * sample_rate) : end]
-    if len(part) < _SHORTEST_SECONDS * sample_rate:
-        shortest = _SHORTEST_SECONDS * 1000
-        raise UserError(
-            f"{utterance.path}: needs at least {shortest:.0f} ms, got {len(part) / sample_rate * 1000:.3g} ms"
-        )
-    if np.ptp(part) < 2 / 2**15:
-        raise UserError(f"{utterance.path}: there is no sound in it")
-    return np.round(np.clip(part, -1, 1) * (2**15 - 1)).astype(np.int16)
+    return checked_clip(part, sample_rate, utterance.path)
 
 
 def _parts(
@@ -146,11 +138,6 @@ def _parts(
     if not known:
         return parts, ["speakers are not known, so a speaker may be in several splits"] if missing else []
     remarks = [f"{len(set(speakers)):,} speakers"]
-    if shared := torn(speakers, parts):
-        speaker, splits = shared[0]
-        others = f" and {len(shared) - 1:,} more are" if len(shared) > 1 else " is"
-        remarks.append(
-            f"warning: speaker {speaker!r} ({', '.join(splits)}){others} in several splits; figures will look better"
-            " than they are for new speakers"
-        )
+    if warning := torn_warning(speakers, parts):
+        remarks.append(warning)
     return parts, remarks

@@ -3,7 +3,7 @@
 from rnnapps.layers.attention import AdditiveAttention, MultiplicativeAttention
 from rnnapps.layers.attention_cell import AttentionCell
 from rnnapps.layers.bidirectional import Bidirectional
-from rnnapps.layers.by_name import CELLS, recurrent_layer
+from rnnapps.layers.by_name import CELLS, recurrent_layer, recurrent_layers
 from rnnapps.layers.conversion import from_keras, to_keras
 from rnnapps.layers.from_pytorch import from_torch
 from rnnapps.layers.gru import GRU
@@ -15,6 +15,7 @@ from rnnapps.layers.recurrent import Recurrent
 from rnnapps.layers.simple_rnn import SimpleRNN
 from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
 from rnnapps.layers.stacked import Stacked
+from rnnapps.layers.streaming import stream_recurrent, stream_states
 
 __all__ = [
     "CELLS",
@@ -34,5 +35,8 @@ __all__ = [
     "from_keras",
     "from_torch",
     "recurrent_layer",
+    "recurrent_layers",
+    "stream_recurrent",
+    "stream_states",
     "to_keras",
 ]

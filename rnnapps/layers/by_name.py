@@ -1,4 +1,4 @@
-"""A recurrent layer by the name of its cell, for models whose cell is an option."""
+"""Recurrent layers by the name of their cell, for models whose cell is an option."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from rnnapps.cells import CELL_NAMES
+from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.gru import GRU
 from rnnapps.layers.lstm import LSTM
 from rnnapps.layers.recurrent import Recurrent
@@ -45,3 +46,30 @@ def recurrent_layer(cell: str, units: int, *, l2: float = 0.0, **arguments: Any)
         # An argument given by name wins over the common penalty.
         arguments = {f"{weight}_regularizer": keras.regularizers.L2(l2) for weight in weights} | arguments
     return CELLS[cell](units, **arguments)
+
+
+def recurrent_layers(
+    count: int, cell: str, *, bidirectional: bool = False, **arguments: Any
+) -> list[Recurrent | Bidirectional]:
+    """Layers that return sequences, called `lstm_1`, `lstm_2` and so on, for `Stacked` or one after the other.
+
+    Args:
+        count: Number of layers.
+        cell: As for `recurrent_layer`.
+        bidirectional: Whether each reads in both directions; the pairs are called `bidirectional_1` and so on.
+        **arguments: As for `recurrent_layer`.
+
+    Returns:
+        The layers, not built yet.
+
+    Example:
+        >>> [layer.name for layer in recurrent_layers(2, "gru", units=8)]
+        ['gru_1', 'gru_2']
+    """
+    layers = [
+        recurrent_layer(cell, return_sequences=True, name=f"{cell}_{number}", **arguments)
+        for number in range(1, count + 1)
+    ]
+    if not bidirectional:
+        return list(layers)
+    return [Bidirectional(layer, name=f"bidirectional_{number}") for number, layer in enumerate(layers, start=1)]

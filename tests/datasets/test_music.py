@@ -2,6 +2,7 @@
 
 import json
 
+import music21
 import numpy as np
 import pytest
 
@@ -9,7 +10,6 @@ from rnnapps.datasets import DataError, MusicSource, Piece, load_splits, summary
 from rnnapps.datasets.music_files import read_file
 from rnnapps.datasets.pieces import TICKS, bar_length
 
-music21 = pytest.importorskip("music21")
 BOOK = """X:1
 T:One
 M:3/4

@@ -14,7 +14,8 @@ from types import MappingProxyType
 import numpy as np
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets.embedded.voices import SAMPLE_RATE, VOICES, coloured_noise, int16, manner, recorded
+from rnnapps.audio.samples import int16
+from rnnapps.datasets.embedded.voices import SAMPLE_RATE, VOICES, coloured_noise, manner, recorded
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 UNKNOWN, SILENCE = "unknown", "silence"

@@ -3,6 +3,7 @@
 import numpy as np
 import soxr
 
+from rnnapps.audio.samples import int16
 from rnnapps.datasets.embedded.espeak import Manner, say
 
 SAMPLE_RATE = 16_000  # Hz
@@ -69,8 +70,3 @@ def coloured_noise(size: int, random: np.random.Generator) -> np.ndarray:
     spectrum = phases * np.arange(1, period // 2 + 1) ** (-random.uniform(0, 2) / 2)
     noise = np.fft.irfft(np.concatenate([[0], spectrum]), period)[:size]
     return (noise / np.sqrt(np.mean(np.square(noise)))).astype(np.float32)
-
-
-def int16(samples: np.ndarray) -> np.ndarray:
-    """Samples from -1 to 1 as integers of 16 bits."""
-    return np.round(np.clip(samples, -1, 1) * (2**15 - 1)).astype(np.int16)

@@ -148,11 +148,12 @@ class TestForecasting(Contract):
             assert "line 6: 1 fields where the header has 3" in rejects
 
     def test_a_long_table_is_answered_on_beam_as_here(self, trained, exported, tmp_path):
-        pipeline = pytest.importorskip("rnnapps.prediction.beam", reason="the extra `beam` is not installed")
+        from rnnapps.prediction import beam  # takes seconds
+
         table, here = write_series(tmp_path / "long.csv", 5), tmp_path / "here.jsonl"
         self.run("predict", exported[0], "--input", table, "--output", here)
         there = ["--input", table, "--output", tmp_path / "there", "--long"]
-        pipeline.main(["--export", str(exported[0]), *map(str, there)])
+        beam.main(["--export", str(exported[0]), *map(str, there)])
         found = [json.loads(line) for path in tmp_path.glob("there-*") for line in path.read_text().splitlines()]
         expected = [json.loads(line) for line in here.read_text().splitlines()]
         for one, other in zip(sorted(found, key=lambda row: row["series"]), expected, strict=True):

@@ -2,12 +2,13 @@
 
 import json
 
+import music21
 import numpy as np
 import pytest
 import soundfile
 
 from rnnapps.apps.music.cli import TASK, main
-from rnnapps.apps.music.report import steps_of
+from rnnapps.apps.music.step_text import steps_of
 from tests.apps.contract import Contract
 
 SMALL = ["--units", "32", "--hidden", "16", "--dropout", "0", "--epochs", "12", "--batch-size", "8"]
@@ -59,7 +60,6 @@ class TestMusic(Contract):
         assert notes("--bars", 0) == ""
 
     def test_files_that_anybody_can_play(self, trained, tmp_path):
-        music21 = pytest.importorskip("music21")
         names = {name: tmp_path / f"tune.{name}" for name in ("mid", "abc", "wav", "png")}
         options = ["--midi", names["mid"], "--abc", names["abc"], "--wav", names["wav"], "--plot", names["png"]]
         output = self.run(
@@ -108,7 +108,7 @@ class TestMusic(Contract):
         options = ["--bars", 3, "--temperature", 0, "--json"]
         whole = json.loads(self.run("predict", trained[0], *options).stdout)["notes"]
         assert " ".join(found) == " ".join(whole.split()[:9])
-        assert model.state_count == 2
+        assert len(model.state_names) == 2
 
     def test_a_time_step_must_divide_a_bar(self, data, tmp_path):
         options = ["--run-dir", tmp_path / "run", "--step", 1.5]

@@ -1,5 +1,6 @@
 """Keys beside music21's own analysis."""
 
+import music21
 import numpy as np
 import pytest
 
@@ -7,8 +8,6 @@ from rnnapps.apps.music.keys import key_name, key_of, parsed_key, share_in_key, 
 from rnnapps.datasets.embedded.chorales import chorale_files
 from rnnapps.datasets.music_files import read_file
 from rnnapps.errors import UserError
-
-music21 = pytest.importorskip("music21")
 
 
 def test_the_key_of_a_piece_is_that_of_music21():

@@ -1,0 +1,13 @@
+"""Samples as integers."""
+
+import numpy as np
+
+
+def int16(samples: np.ndarray) -> np.ndarray:
+    """Samples from -1 to 1 as integers of 16 bits; what is outside is clipped.
+
+    Example:
+        >>> int16(np.array([0.0, 0.5, -2.0])).tolist()
+        [0, 16384, -32767]
+    """
+    return np.round(np.clip(samples, -1, 1) * (2**15 - 1)).astype(np.int16)

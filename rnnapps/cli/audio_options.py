@@ -1,0 +1,40 @@
+"""The options of a model that hears recordings. An application subclasses them, with defaults of its own."""
+
+import dataclasses
+from typing import Any
+
+from rnnapps.cli.recurrent_options import RecurrentOptions
+from rnnapps.options import inherited, option
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioOptions(RecurrentOptions):
+    """Recurrent layers behind a `rnnapps.audio.FrontEnd`. "Training:" options vary the recordings in training."""
+
+    cell: str = inherited(RecurrentOptions, "cell", "gru")
+    causal: bool = option(
+        False, "Causal: read forward only, so that the model can stream.", flags="--causal/--bidirectional"
+    )
+    convolutions: tuple[int, ...] = option(
+        (16, 32), "Channels before the recurrent layers; each halves the frequencies.", minimum=1, metavar="WIDTHS"
+    )
+    bands: int = option(40, "Number of mel bands.", minimum=1)
+    window_seconds: float = option(0.025, "Length of a frame.", above=0, metavar="SECONDS")
+    hop_seconds: float = option(0.01, "Time from one frame to the next.", above=0, metavar="SECONDS")
+    speed: float = option(0.15, "Training: largest change of speed, a fraction.", minimum=0)
+    shift_seconds: float = option(
+        0.1, "Training: maximum silence added before and after.", minimum=0, metavar="SECONDS"
+    )
+    gain: float = option(10.0, "Training: largest change of loudness, in dB.", minimum=0)
+    noise: float = option(-5.0, "Training: loudest noise, in dB relative to the clip.")
+    tempo: float = option(0.2, "Training: largest change of tempo at constant pitch, a fraction.", minimum=0)
+    warp: float = option(0.1, "Training: largest change of vocal tract length, a fraction.", minimum=0)
+    channel: float = option(0.3, "Training: strength of microphone variation, 0 to 1.", minimum=0)
+    mask_seconds: float = option(0.1, "Training: longest part hidden.", minimum=0, metavar="SECONDS")
+    mask_bands: int = option(6, "Training: most mel bands hidden.", minimum=0)
+
+    def front_end_arguments(self) -> dict[str, Any]:
+        """What `rnnapps.audio.FrontEnd` takes of these options."""
+        fields = (field.name for field in dataclasses.fields(AudioOptions))
+        recurrent = {field.name for field in dataclasses.fields(RecurrentOptions)}
+        return {name: getattr(self, name) for name in fields if name not in recurrent and name != "causal"}
