@@ -34,10 +34,14 @@ class Options(AudioOptions):
     mask_bands: int = inherited(AudioOptions, "mask_bands", 4)
     reduction: int = option(
         2,
-        "Frames that the convolutions turn into a step; a text needs a step for each character.",
+        "Frames that the convolutions turn into a step; a text needs a step for each token.",
         minimum=1,
         maximum=8,
     )
+    tokens: str = option(
+        "characters", "What a step says: a character or a subword.", choices=("characters", "subwords")
+    )
+    vocabulary: int = option(600, "With --tokens subwords: most subwords; a small text gives fewer.", minimum=512)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Search:
 
     beam: int = option(8, "Beam width; 1 without a language model takes the best path.", minimum=1, maximum=500)
     language_model: Path | None = option(
-        None, "Run of rnn-language on characters that judges the texts as well.", metavar="RUN"
+        None, "Run of rnn-language on characters that judges texts, for --tokens characters.", metavar="RUN"
     )
     alpha: float = option(1.0, "Weight of the language model.", minimum=0)
     beta: float = option(1.0, "Reward for each character, against short texts; with a language model.")

@@ -51,7 +51,7 @@ class UtteranceBatches:
 def usable(model: Transcriber, split: Transcripts, strict: bool) -> tuple[Transcripts, Iterator[str]]:
     """The recordings that the model can learn from, and lines that name the others.
 
-    CTC needs a step for each character and one more between equal ones. The model knows the characters of the training
+    CTC needs a step for each token and one more between equal ones. The model knows the characters of the training
     texts only.
 
     Raises:
@@ -65,7 +65,8 @@ def usable(model: Transcriber, split: Transcripts, strict: bool) -> tuple[Transc
         steps = len(split.waveforms[place]) // samples
         unknown = sorted(set(text.decode()) - known)
         if unknown:
-            reason = f"character {unknown[0]!r} is in no training text"
+            where = "subword" if model.subwords else "training text"
+            reason = f"character {unknown[0]!r} is in no {where}"
         elif needed > steps:
             reason = f"the text is longer than the audio allows: it needs {needed} steps, got {steps}"
         else:

@@ -1,7 +1,12 @@
-"""A run of rnn-language as a judge of texts: how probable each next character is."""
+"""A run of rnn-language as a judge of texts.
+
+It says to a transcriber of characters how probable each next character is, within the search. A transcriber of subwords
+divides texts in another way than the language model does, so the texts that its search found are judged whole.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +18,23 @@ from rnnapps.cli.other_runs import read_run_of
 from rnnapps.decoding import Scorer
 from rnnapps.errors import UserError
 
+Judge = Callable[[tf.Tensor], tf.Tensor]
 
-def scorer_of(model: Transcriber, search: Search | None) -> Scorer | None:
-    """The language model that the options of the search name; None where they name none.
+
+def scorer_of(model: Transcriber, search: Search | None) -> Scorer | Judge | None:
+    """The language model that the options of the search name, as `transcribe` takes it; None where they name none.
 
     The weights of the language model become part of what an export of the transcriber holds.
 
     Raises:
-        UserError: It is not a run of rnn-language on characters, or it does not know the characters of the transcriber.
+        UserError: It is not a run of rnn-language. Where the transcriber writes characters: it is not one on
+            characters, or does not know those of the transcriber.
     """
     if search is None or search.language_model is None:
         return None
     language = read_run_of("language", search.language_model)
     model.fused.variables_of_language = [variable.value for variable in language.variables]
-    return scorer(language, model.tokens.pieces, search.language_model)
+    return judge(language) if model.subwords else scorer(language, model.tokens.pieces, search.language_model)
 
 
 def scorer(language: Any, characters: tuple[str, ...], run: Path) -> Scorer:
@@ -59,3 +67,21 @@ def scorer(language: Any, characters: tuple[str, ...], run: Path) -> Scorer:
         return after(tf.gather(ids, tokens), states)
 
     return Scorer(start, step)
+
+
+def judge(language: Any) -> Judge:
+    """A function from texts, string (rows,), to their log-probabilities, float32 (rows,). A text is a line of its own.
+
+    Args:
+        language: The model of a run of rnn-language, of any level.
+    """
+
+    def log_probability(texts: tf.Tensor) -> tf.Tensor:
+        ids = language.tokens.encode(tf.strings.join([texts, "\n"])).to_tensor(0)
+        before = tf.repeat(language.tokens.encode(tf.constant(["\n"])).to_tensor(), tf.shape(ids)[0], axis=0)
+        inputs = tf.concat([before, ids[:, :-1]], axis=1)
+        outputs, _ = language.read(inputs, language.initial_states(tf.shape(ids)[0]))
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(ids, language.logits(outputs))
+        return -tf.reduce_sum(tf.where(ids > 0, nats, 0.0), axis=1)
+
+    return log_probability

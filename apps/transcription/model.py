@@ -1,4 +1,7 @@
-"""The transcriber: log-mel frames, convolutions, recurrent layers, and at each step a character or the blank."""
+"""The transcriber: log-mel frames, convolutions, recurrent layers, and at each step a token or the blank.
+
+Tokens are characters or subwords; both are pieces of text that are joined.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +15,25 @@ from rnnapps.apps.transcription.cli import Options
 from rnnapps.audio import FrontEnd
 from rnnapps.layers import Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
-from rnnapps.text import Characters
+from rnnapps.text import Characters, SubwordPieces, Subwords
 from rnnapps.training import Batches, apply_gradients, ctc_loss
 
 
 @keras.saving.register_keras_serializable("rnnapps")
 class Transcriber(keras.Model):
-    """Listens to a recording and says at each step how probable each character is.
+    """Listens to a recording and says at each step how probable each token is, a character or a subword.
 
         x = front_end(waveform)                      log-mel frames and convolutions, a step every `step_seconds`
         h = recurrent layers(x)                      in both directions, or forward only
-        p(character or blank at step t) = softmax(W h_t + b)
+        p(token or blank at step t) = softmax(W h_t + b)
 
     The texts are then found by `rnnapps.decoding`: repeats are joined and blanks dropped. Nothing in a causal model
     looks ahead, so it can be fed chunk by chunk and gives what it gives to the whole. How much a batch is padded never
     changes an answer.
 
     Args:
-        alphabet: The characters, the space among them. The blank comes after the last.
+        alphabet: The characters, the space among them; None where tokens are subwords. The blank comes after the last.
+        subwords: `rnnapps.text.Subwords.to_text()` of the vocabulary; None where tokens are characters.
         normalisation: How the training texts were written, see `rnnapps.datasets.normalisation.Normalisation`.
         sample_rate: Samples a second of the waveforms, in Hz.
         name, trainable, dtype: As for every Keras model.
@@ -40,7 +44,7 @@ class Transcriber(keras.Model):
             alone.
 
     Output:
-        Logits, float32 (batch, time, characters + 1).
+        Logits, float32 (batch, time, tokens + 1).
 
     References:
         Graves and Jaitly, "Towards end-to-end speech recognition with recurrent neural networks", ICML 2014; Amodei et
@@ -49,9 +53,10 @@ class Transcriber(keras.Model):
 
     def __init__(
         self,
-        alphabet: Sequence[str],
+        alphabet: Sequence[str] | None = None,
         normalisation: Mapping[str, Any] | None = None,
         *,
+        subwords: str | None = None,
         sample_rate: int = 16_000,
         name: str | None = None,
         trainable: bool = True,
@@ -60,7 +65,12 @@ class Transcriber(keras.Model):
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
-        self.tokens = Characters(alphabet)
+        if (alphabet is None) == (subwords is None):
+            raise ValueError("either `alphabet` or `subwords` must be given")
+        self.subwords = subwords
+        self.tokens: Characters | SubwordPieces = (
+            SubwordPieces(Subwords.from_text(subwords)) if subwords else Characters(alphabet or "")
+        )
         self.normalisation = dict(normalisation or {})
         self.sample_rate = sample_rate
         self.fused = tf.Module()  # holds the weights of a language model for an export
@@ -91,14 +101,14 @@ class Transcriber(keras.Model):
     def read(
         self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Logits float32 (batch, time, characters + 1) of waveforms, and the number of real steps, int32 (batch,)."""
+        """Logits float32 (batch, time, tokens + 1) of waveforms, and the number of real steps, int32 (batch,)."""
         sequence, mask = self.front_end(waveform, lengths, training=training)
         sequence = self.recurrent(sequence, mask=mask, training=training)[0]
         logits = self.head(self.head_dropout(sequence, training=training))
         return logits, tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)
 
     def log_probabilities(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Log-probabilities float32 (batch, time, characters + 1), and the number of real steps, int32 (batch,)."""
+        """Log-probabilities float32 (batch, time, tokens + 1), and the number of real steps, int32 (batch,)."""
         logits, steps = self.read(waveform, lengths)
         return tf.nn.log_softmax(logits), steps
 
@@ -119,7 +129,7 @@ class Transcriber(keras.Model):
             states: From `initial_states` or the previous call.
 
         Returns:
-            The log-probabilities of the steps that the chunk completes, float32 (batch, time, characters + 1), and the
+            The log-probabilities of the steps that the chunk completes, float32 (batch, time, tokens + 1), and the
             new states.
         """
         sequence, new = self.front_end.stream(chunk, states)
@@ -143,12 +153,12 @@ class Transcriber(keras.Model):
     def _mean_loss(
         self, waveform: tf.Tensor, lengths: tf.Tensor, texts: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Nats a character, and how many characters there are; rows that are too short for their texts do not count."""
+        """Nats a token, and how many tokens there are; rows that are too short for their texts do not count."""
         logits, steps = self.read(waveform, lengths, training)
         labels = self.tokens.encode(texts).to_tensor(-1)
         losses, spelt = ctc_loss(logits, steps, labels)
-        characters = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
-        return tf.reduce_sum(losses) / tf.maximum(characters, 1.0), characters
+        tokens = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
+        return tf.reduce_sum(losses) / tf.maximum(tokens, 1.0), tokens
 
     def _measured(self, mean: tf.Tensor, count: tf.Tensor) -> dict[str, Any]:
         (loss,) = (metric for metric in self.metrics if metric.name == "loss")
@@ -158,7 +168,8 @@ class Transcriber(keras.Model):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "alphabet": list(self.tokens.pieces),
+            "alphabet": None if self.subwords else list(self.tokens.pieces),
+            "subwords": self.subwords,
             "normalisation": self.normalisation,
             "sample_rate": self.sample_rate,
             **as_json(self.options),

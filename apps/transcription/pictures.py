@@ -20,13 +20,13 @@ from rnnapps.audio.spectrogram import draw_spectrogram
 from rnnapps.decoding import Scorer
 from rnnapps.training.plots import STYLE, plain, save
 
-_CURVES = 12  # more characters than these could not be told apart
+_CURVES = 12  # more tokens than these could not be told apart
 
 
 def plot_heard(
     model: Transcriber, samples: np.ndarray, search: Search, scorer: Scorer | None, title: str, path: Path
 ) -> None:
-    """Draws what the model heard: the log-mel spectrogram, the probabilities of characters over time, and the words.
+    """Draws what the model heard: the log-mel spectrogram, the probabilities of tokens over time, and the words.
 
     Args:
         model: The transcriber.

@@ -104,11 +104,12 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Searc
         )
         if word
     ]
-    several = [
-        {"text": _text(text), "score": round(score, 6)}
-        for text, score in zip(outputs["texts"], outputs["scores"], strict=True)
-        if score > NO_TEXT / 2
-    ][: decoding.nbest or 1]
+    # Two rows of tokens may spell the same text; the first has the higher score.
+    scores: dict[str, float] = {}
+    for text, score in zip(outputs["texts"], outputs["scores"], strict=True):
+        if score > NO_TEXT / 2:
+            scores.setdefault(_text(text), round(score, 6))
+    several = [{"text": text, "score": score} for text, score in scores.items()][: decoding.nbest or 1]
     found = {**several[0], "words": words}
     return found | ({"nbest": several} if decoding.nbest and decoding.nbest > 1 else {})
 

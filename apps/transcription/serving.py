@@ -113,9 +113,10 @@ def samples(model: Transcriber, split: Transcripts | None) -> dict[str, list[dic
 
 
 def about(model: Transcriber) -> dict[str, Any]:
-    """What an export says of the model: its characters, how its texts are written, and its sample rate in Hz."""
+    """What an export says of the model: tokens and characters, how texts are written, and its sample rate in Hz."""
     return {
-        "alphabet": "".join(model.tokens.pieces),
+        "tokens": model.options.tokens,
+        "alphabet": "".join(sorted({character for piece in model.tokens.pieces for character in piece})),
         "normalisation": model.normalisation,
         "sample_rate": model.sample_rate,
         "step_seconds": model.front_end.step_seconds,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import keras
 
@@ -17,24 +19,40 @@ from rnnapps.cli import Objective, RunConfig
 from rnnapps.datasets import Transcripts, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.options import as_json
+from rnnapps.text import Subwords, train_subwords
 
 Model = Transcriber
 
 
 def make(config: RunConfig, train: Transcripts) -> Transcriber:
-    """A transcriber that knows the characters of the training texts; its frames are normalised by the recordings."""
-    characters = sorted({" ", *(character for text in train.texts for character in text.decode())})
+    """A transcriber that knows the tokens of the training texts; its frames are normalised by the recordings."""
     source = config.source
     normalisation = {name: getattr(source, name) for name in ("case", "punctuation", "digits", "language", "alphabet")}
     policy = keras.config.dtype_policy()
     try:
         # Layers keep the precision in which they are made; a model that is loaded answers in full precision.
         keras.config.set_dtype_policy(config.training.precision)
-        model = Transcriber(characters, normalisation, sample_rate=train.sample_rate, **as_json(config.model))
+        model = Transcriber(
+            **_tokens(config, train),
+            normalisation=normalisation,
+            sample_rate=train.sample_rate,
+            **as_json(config.model),
+        )
         model.adapt(UtteranceBatches(train, config.training.batch_size))
     finally:
         keras.config.set_dtype_policy(policy)
     return model
+
+
+def _tokens(config: RunConfig, train: Transcripts) -> dict[str, Any]:
+    """The arguments of `Transcriber` that name its tokens.
+
+    Raises:
+        UserError: Packages for subwords are missing, or the texts cannot be divided into subwords.
+    """
+    if config.model.tokens == "subwords":
+        return {"subwords": Subwords(train_subwords(train.texts, config.model.vocabulary)).to_text()}
+    return {"alphabet": sorted({" ", *(character for text in train.texts for character in text.decode())})}
 
 
 def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int | None = None) -> UtteranceBatches:

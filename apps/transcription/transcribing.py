@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.transcription.cli import Search
+from rnnapps.apps.transcription.language import Judge
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.requests import NO_TEXT
 from rnnapps.decoding import Scorer, ctc_align, ctc_beam_search, ctc_greedy, without_long_blanks
@@ -26,7 +27,7 @@ class Heard(NamedTuple):
             there are fewer.
         words: String (batch, words) of the best text, padded with "".
         starts, ends: Float32 (batch, words), when each word was heard, in seconds.
-        confidences: Float32 (batch, words), from 0 to 1: the mean probability of its characters where they were heard.
+        confidences: Float32 (batch, words), from 0 to 1: the mean probability of its tokens where they were heard.
     """
 
     texts: tf.Tensor
@@ -42,7 +43,7 @@ def transcribe(
     waveform: tf.Tensor,
     lengths: tf.Tensor | None,
     search: Search,
-    scorer: Scorer | None = None,
+    scorer: Scorer | Judge | None = None,
     n_best: int = 1,
 ) -> Heard:
     """The texts of waveforms; a plain graph.
@@ -52,7 +53,7 @@ def transcribe(
         waveform: Float (batch, samples).
         lengths: Integer (batch,), the real samples of each; None for all.
         search: How to look for the texts.
-        scorer: A language model.
+        scorer: A language model, which judges within the search; or one that judges the texts that the search found.
         n_best: How many texts to return, at most the beam's width.
     """
     log_probs, steps = model.log_probabilities(waveform, lengths)
@@ -61,17 +62,20 @@ def transcribe(
         tokens, scores = tokens[:, None], scores[:, None]
     else:
         shorter, fewer = without_long_blanks(log_probs, steps, _CERTAIN)
-        beta = search.beta if scorer else 0.0
-        tokens, scores, _ = ctc_beam_search(
-            shorter, fewer, beam_width=search.beam, n_best=n_best, scorer=scorer, alpha=search.alpha, beta=beta
-        )
-    shape = tf.shape(tokens)
-    texts = tidy(model.tokens.decode(tf.reshape(tokens, [shape[0] * shape[1], shape[2]])))
+        if scorer is None or isinstance(scorer, Scorer):
+            beta = search.beta if scorer else 0.0
+            tokens, scores, _ = ctc_beam_search(
+                shorter, fewer, beam_width=search.beam, n_best=n_best, scorer=scorer, alpha=search.alpha, beta=beta
+            )
+        else:
+            tokens, scores, _ = ctc_beam_search(shorter, fewer, beam_width=search.beam, n_best=search.beam)
+            tokens, scores = _judged(model, tokens, scores, search, scorer, n_best)
+    texts = _spelt(model, tokens)
     times = _words(model, log_probs, steps, tokens[:, 0])
     return Heard(
-        tf.ensure_shape(tf.reshape(texts, shape[:2]), [None, n_best]),
+        tf.ensure_shape(texts, [None, n_best]),
         tf.ensure_shape(tf.maximum(scores, NO_TEXT), [None, n_best]),
-        tf.strings.split(tf.reshape(texts, shape[:2])[:, 0]).to_tensor(""),
+        tf.strings.split(texts[:, 0]).to_tensor(""),
         *times,
     )
 
@@ -81,16 +85,35 @@ def tidy(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(tf.strings.regex_replace(texts, " +", " "))
 
 
+def _spelt(model: Transcriber, tokens: tf.Tensor) -> tf.Tensor:
+    """The texts of tokens (batch, n, length), string (batch, n)."""
+    shape = tf.shape(tokens)
+    return tf.reshape(tidy(model.tokens.decode(tf.reshape(tokens, [shape[0] * shape[1], shape[2]]))), shape[:2])
+
+
+def _judged(
+    model: Transcriber, tokens: tf.Tensor, scores: tf.Tensor, search: Search, judge: Judge, n_best: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The best texts of those found, tokens (batch, n, length) and scores (batch, n), after judging each whole."""
+    texts = tf.reshape(_spelt(model, tokens), [-1])
+    gained = search.alpha * judge(texts) + search.beta * tf.cast(tf.strings.length(texts, "UTF8_CHAR"), tf.float32)
+    scores, best = tf.math.top_k(scores + tf.reshape(gained, tf.shape(scores)), n_best)
+    return tf.gather(tokens, best, batch_dims=1), scores
+
+
 def _words(
     model: Transcriber, log_probs: tf.Tensor, steps: tf.Tensor, tokens: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Starts, ends and confidences of the words of a text, each float32 (batch, words)."""
     aligned = ctc_align(log_probs, steps, tokens)
-    letters = (tokens >= 0) & (model.tokens.each(tokens) != " ")
-    begins = letters & ~tf.pad(letters[:, :-1], [[0, 0], [1, 0]])
+    pieces = model.tokens.each(tokens)
+    letters = (tokens >= 0) & (pieces != " ")
+    # A word begins after a space, or with a subword that has a space in front.
+    spaced = tf.strings.substr(pieces, 0, 1) == " "
+    begins = letters & (spaced | ~tf.pad(letters[:, :-1], [[0, 0], [1, 0]]))
     number = tf.cumsum(tf.cast(begins, tf.int32), axis=1) - 1
     count = tf.reduce_max(tf.concat([[0], tf.reshape(number, [-1]) + 1], axis=0))
-    # of[b, l, w]: character l is part of word w.
+    # of[b, l, w]: token l is part of word w.
     of = letters[..., None] & tf.equal(number[..., None], tf.range(count)[None, None])
     steps_of = tf.cast(of, tf.float32)
     size = tf.reduce_sum(steps_of, axis=1)

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+_SMOOTH = 1024  # samples
+
 
 @keras.saving.register_keras_serializable("rnnapps")
 class WaveformAugmentation(keras.layers.Layer):
@@ -77,6 +79,8 @@ class WaveformAugmentation(keras.layers.Layer):
         """Clips at another speed with silence around them, and their lengths."""
         samples = tf.shape(waveform)[1]
         before, after = (self._uniform(waveform, 0.0, float(self.shift)) for _ in range(2))
+        if not self.speed:
+            return _between(before[:, 0], waveform, lengths, after[:, 0])
         # Faster and slower are equally likely: the logarithm is uniform.
         limit = tf.math.log(1.0 + self.speed)
         speed = tf.exp(self._uniform(waveform, -limit, limit))
@@ -99,11 +103,13 @@ class WaveformAugmentation(keras.layers.Layer):
     def _noise(self, waveform: tf.Tensor, lengths: tf.Tensor, loudest: float) -> tf.Tensor:
         """Noise of power 1 / f^colour, at most `loudest` dB above each clip."""
         batch, samples = tf.unstack(tf.shape(waveform))
-        frequency = tf.range(1.0, tf.cast(samples // 2, tf.float32) + 2)[None]
+        # A Fourier transform is several times as fast where the length has no large prime factor.
+        longer = -(-samples // _SMOOTH) * _SMOOTH
+        logarithm = tf.math.log(tf.range(1.0, tf.cast(longer // 2, tf.float32) + 2))[None]
         # Random phases alone make noise, in a third of the time that random samples would take.
-        phase = keras.random.uniform([batch, samples // 2 + 1], 0.0, 2 * math.pi, seed=self.random)
-        size = frequency ** (-self._uniform(waveform, 0.0, 2.0) / 2)
-        noise = tf.signal.irfft(tf.complex(size * tf.cos(phase), size * tf.sin(phase)), [samples])
+        phase = keras.random.uniform([batch, longer // 2 + 1], 0.0, 2 * math.pi, seed=self.random)
+        size = tf.exp(-self._uniform(waveform, 0.0, 2.0) / 2 * logarithm)
+        noise = tf.signal.irfft(tf.complex(size * tf.cos(phase), size * tf.sin(phase)), [longer])[:, :samples]
         loudness = self._uniform(waveform, loudest - 40, loudest)
         power = tf.reduce_sum(tf.square(waveform), axis=1, keepdims=True) / tf.cast(
             tf.maximum(lengths, 1)[:, None], tf.float32
@@ -120,3 +126,18 @@ class WaveformAugmentation(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         names = ("speed", "shift", "gain", "noise", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _between(
+    before: tf.Tensor, waveform: tf.Tensor, lengths: tf.Tensor, after: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Clips with so many samples of silence before and after them, (batch,) each, and their lengths.
+
+    Rows are copied whole, in a quarter of the time that gathering each sample would take.
+    """
+    before, after = tf.cast(before, tf.int32), tf.cast(after, tf.int32)
+    silence = tf.RaggedTensor.from_row_lengths(tf.zeros([tf.reduce_sum(before)], waveform.dtype), before)
+    clips = tf.RaggedTensor.from_tensor(waveform, tf.cast(lengths, tf.int64)).with_row_splits_dtype(tf.int32)
+    new_lengths = before + tf.cast(lengths, tf.int32) + after
+    shape = tf.stack([tf.shape(waveform)[0], tf.reduce_max(new_lengths)])
+    return tf.concat([silence, clips], axis=1).to_tensor(shape=shape), new_lengths

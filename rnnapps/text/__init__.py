@@ -3,6 +3,7 @@
 from rnnapps.text.characters import Characters
 from rnnapps.text.ngrams import HashedNgrams
 from rnnapps.text.segmentations import Segmentations
+from rnnapps.text.subword_pieces import SubwordPieces
 from rnnapps.text.subwords import END, PAD, START, UNKNOWN, Subwords, train_subwords
 from rnnapps.text.vectors import WordVectors, read_vectors
 from rnnapps.text.words import normalise, vocabulary, word_vectorizer
@@ -15,6 +16,7 @@ __all__ = [
     "Characters",
     "HashedNgrams",
     "Segmentations",
+    "SubwordPieces",
     "Subwords",
     "WordVectors",
     "normalise",

@@ -27,8 +27,8 @@ def words(random, most=3):
     return " ".join(found)
 
 
-def write_set(folder, count=150, seed=0):
-    """Recordings and their manifest; returns the manifest."""
+def write_set(folder, count=150, seed=0, words=words):
+    """Recordings of what `words` says, and their manifest; returns the manifest."""
     random = np.random.default_rng(seed)
     with (folder / "manifest.csv").open("w", newline="") as file:
         rows = csv.writer(file)

@@ -14,8 +14,10 @@ from click.testing import CliRunner
 
 from rnnapps import serving
 from rnnapps.apps.language.cli import main as language_main
+from rnnapps.apps.language.scoring import log_probabilities
 from rnnapps.apps.transcription.cli import TASK, main
 from rnnapps.audio import read_audio
+from rnnapps.cli.other_runs import read_run_of
 from tests.apps.contract import Contract, invoke
 from tests.apps.transcription.melodies import RATE, melody, words, write_set
 
@@ -174,10 +176,32 @@ class TestTranscription(Contract):
         assert not (tmp_path / "run").exists()
 
 
-def test_a_bidirectional_run_does_not_listen(tmp_path):
-    data = write_set(tmp_path, 40)
-    run = tmp_path / "run"
+def test_a_bidirectional_run_of_subwords_answers_with_a_language_model_too_and_does_not_listen(tmp_path):
+    data = write_set(tmp_path, words=lambda random: " ".join(random.choice(["ab", "cde", "ba", "ed"], 3)))
+    run, file = tmp_path / "run", tmp_path / "1.wav"
     options = [option for option in SMALL if option != "--causal"]
-    invoke(main, "train", "--dataset", data, "--run-dir", run, *options, "--epochs", "1")
-    error = invoke(main, "listen", run, tmp_path / "1.wav", code=2).stderr
+    invoke(main, "train", "--dataset", data, "--run-dir", run, *options, "--tokens", "subwords", "--epochs", "20")
+    assert json.loads((run / "metrics.json").read_text())["test"]["wer"] < 0.3
+    (line,) = invoke(main, "predict", run, file, "--json", "--nbest", "4").stdout.splitlines()
+    found = json.loads(line)
+    assert found["text"] == " ".join(word["word"] for word in found["words"]) and len(found["text"].split()) == 3
+    edges = [time for word in found["words"] for time in (word["start"], word["end"])]
+    assert edges == sorted(edges) and edges[-1] <= soundfile.info(file).duration + 0.05
+    texts = [one["text"] for one in found["nbest"]]
+    assert len(set(texts)) == len(texts)
+    invoke(main, "export", run, "--output", tmp_path / "export", "--nbest", "4")
+    answer = json.loads(invoke(main, "predict", tmp_path / "export", file, "--json").stdout)
+    assert answer["text"] == found["text"]
+    (tmp_path / "texts.txt").write_text("ab cde ba\n" * 200)
+    small = ["--units", "8", "--embedding-units", "4", "--epochs", "1", "--batch-size", "2", "--level", "word"]
+    invoke(language_main, "train", "--dataset", tmp_path / "texts.txt", "--run-dir", tmp_path / "language", *small)
+    judged = ["--language-model", tmp_path / "language", "--alpha", "1", "--beta", "0.5", "--nbest", "8", "--json"]
+    judged = json.loads(invoke(main, "predict", run, file, *judged).stdout)["nbest"]
+    alone = json.loads(invoke(main, "predict", run, file, "--nbest", "8", "--json").stdout)["nbest"]
+    language = read_run_of("language", tmp_path / "language")
+    for one in judged:
+        (before,) = (other["score"] for other in alone if other["text"] == one["text"])
+        _, nats = log_probabilities(language, tf.constant([one["text"] + "\n"]))
+        assert one["score"] == pytest.approx(before + nats.numpy().sum() + 0.5 * len(one["text"]), abs=1e-2)
+    error = invoke(main, "listen", run, file, code=2).stderr
     assert "cannot stream; train a run with --causal" in error
