@@ -176,11 +176,10 @@ class TestTranscription(Contract):
         assert not (tmp_path / "run").exists()
 
 
-def test_a_bidirectional_run_of_subwords_answers_with_a_language_model_too_and_does_not_listen(tmp_path):
+def test_a_run_of_subwords_answers_listens_exports_and_takes_a_language_model_of_words(tmp_path):
     data = write_set(tmp_path, words=lambda random: " ".join(random.choice(["ab", "cde", "ba", "ed"], 3)))
     run, file = tmp_path / "run", tmp_path / "1.wav"
-    options = [option for option in SMALL if option != "--causal"]
-    invoke(main, "train", "--dataset", data, "--run-dir", run, *options, "--tokens", "subwords", "--epochs", "20")
+    invoke(main, "train", "--dataset", data, "--run-dir", run, *SMALL, "--tokens", "subwords", "--epochs", "20")
     assert json.loads((run / "metrics.json").read_text())["test"]["wer"] < 0.3
     (line,) = invoke(main, "predict", run, file, "--json", "--nbest", "4").stdout.splitlines()
     found = json.loads(line)
@@ -203,5 +202,14 @@ def test_a_bidirectional_run_of_subwords_answers_with_a_language_model_too_and_d
         (before,) = (other["score"] for other in alone if other["text"] == one["text"])
         _, nats = log_probabilities(language, tf.constant([one["text"] + "\n"]))
         assert one["score"] == pytest.approx(before + nats.numpy().sum() + 0.5 * len(one["text"]), abs=1e-2)
-    error = invoke(main, "listen", run, file, code=2).stderr
+    greedy = json.loads(invoke(main, "predict", run, file, "--json", "--beam", "1").stdout)["text"]
+    assert json.loads(invoke(main, "listen", run, file, "--json").stdout.splitlines()[-1])["text"] == greedy
+
+
+def test_a_bidirectional_run_does_not_listen(tmp_path):
+    data = write_set(tmp_path, 40)
+    run = tmp_path / "run"
+    options = [option for option in SMALL if option != "--causal"]
+    invoke(main, "train", "--dataset", data, "--run-dir", run, *options, "--epochs", "1")
+    error = invoke(main, "listen", run, tmp_path / "1.wav", code=2).stderr
     assert "cannot stream; train a run with --causal" in error
