@@ -59,7 +59,7 @@ class Search:
 
     beam: int = option(8, "Beam width; 1 without a language model takes the best path.", minimum=1, maximum=500)
     language_model: Path | None = option(
-        None, "Run of rnn-language on characters that judges texts, for --tokens characters.", metavar="RUN"
+        None, "Run of rnn-language that judges the texts as well; of characters if --tokens are.", metavar="RUN"
     )
     alpha: float = option(1.0, "Weight of the language model.", minimum=0)
     beta: float = option(1.0, "Reward for each character, against short texts; with a language model.")
