@@ -176,10 +176,12 @@ class TestTranscription(Contract):
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_of_subwords_answers_listens_exports_and_takes_a_language_model_of_words(tmp_path):
     data = write_set(tmp_path, words=lambda random: " ".join(random.choice(["ab", "cde", "ba", "ed"], 3)))
     run, file = tmp_path / "run", tmp_path / "1.wav"
-    invoke(main, "train", "--dataset", data, "--run-dir", run, *SMALL, "--tokens", "subwords", "--epochs", "20")
+    more = ["--tokens", "subwords", "--epochs", "15", "--learning-rate", "0.005", "--patience", "15"]
+    invoke(main, "train", "--dataset", data, "--run-dir", run, *SMALL, *more)
     assert json.loads((run / "metrics.json").read_text())["test"]["wer"] < 0.3
     (line,) = invoke(main, "predict", run, file, "--json", "--nbest", "4").stdout.splitlines()
     found = json.loads(line)
@@ -194,7 +196,7 @@ def test_a_run_of_subwords_answers_listens_exports_and_takes_a_language_model_of
     (tmp_path / "texts.txt").write_text("ab cde ba\n" * 200)
     small = ["--units", "8", "--embedding-units", "4", "--epochs", "1", "--batch-size", "2", "--level", "word"]
     invoke(language_main, "train", "--dataset", tmp_path / "texts.txt", "--run-dir", tmp_path / "language", *small)
-    judged = ["--language-model", tmp_path / "language", "--alpha", "1", "--beta", "0.5", "--nbest", "8", "--json"]
+    judged = ["--language-model", tmp_path / "language", "--alpha", "1", "--beta", "0.5", "--nbest", "2", "--json"]
     judged = json.loads(invoke(main, "predict", run, file, *judged).stdout)["nbest"]
     alone = json.loads(invoke(main, "predict", run, file, "--nbest", "8", "--json").stdout)["nbest"]
     language = read_run_of("language", tmp_path / "language")
