@@ -10,6 +10,7 @@ from typing import Any
 from rnnapps.cli.questions import Questions
 from rnnapps.errors import UserError
 from rnnapps.pages import ColouredWords, Page, Part, Probabilities, TextInput
+from rnnapps.pages.class_names import named
 
 _PIECES = 64  # of a text that are left out in turn; in a longer one, several words make a piece
 _LEAST, _STRONG = 1e-6, 3.0  # probabilities from here on; nats that colour a word fully, unless others have more
@@ -30,7 +31,7 @@ def page(questions: Questions) -> Page:
         pieces = pieces_of(text)
         whole, *without = questions.answers([{"text": one} for one in (text, *left_out(pieces))])
         return {
-            "probabilities": dict(zip(_classes(questions, whole), whole["probabilities"], strict=True)),
+            "probabilities": named(whole["probabilities"], questions.about.get("classes"), whole["label"]),
             "words": list(zip(pieces, weights(whole, without), strict=True)),
         }
 
@@ -84,13 +85,3 @@ def weights(whole: Mapping[str, Any], without: Sequence[Mapping[str, Any]]) -> l
 def _log_odds(probability: float) -> float:
     probability = min(max(probability, _LEAST), 1 - _LEAST)
     return math.log(probability / (1 - probability))
-
-
-def _classes(questions: Questions, answer: Mapping[str, Any]) -> Sequence[str]:
-    """The names of the classes. A server names only that of the answer."""
-    if "classes" in questions.about:
-        return questions.about["classes"]
-    count = len(answer["probabilities"])
-    place = max(range(count), key=answer["probabilities"].__getitem__)
-    others = [f"not {answer['label']}" if count == 2 else f"class {number}" for number in range(count)]
-    return [answer["label"] if number == place else others[number] for number in range(count)]

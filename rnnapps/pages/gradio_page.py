@@ -125,7 +125,7 @@ def _input(gradio: ModuleType, field: Input) -> Any:
         case ChoiceInput():
             return gradio.Dropdown(list(field.choices), value=field.value, label=field.label)
         case SoundInput():
-            return gradio.Audio(label=field.label, sources=["microphone", "upload"], type="filepath")
+            return gradio.Audio(label=field.label, sources=["upload", "microphone"], type="filepath")
         case FileInput():
             return gradio.File(label=field.label, type="filepath", height=140)
 
@@ -137,10 +137,14 @@ def _output(gradio: ModuleType, field: Output) -> Any:
         case Probabilities():
             return gradio.Label(label=field.label, num_top_classes=field.most)
         case ColouredWords() | Table():
-            return gradio.HTML(markup.labelled(field.label, ""), container=True, padding=True)
+            return gradio.HTML(markup.labelled(field.label, ""), container=True, padding=False)
         case Picture():
             buttons = ["download", "fullscreen"]
-            return gradio.Image(label=field.label, type="filepath", interactive=False, buttons=buttons)
+            with gradio.Group():
+                gradio.HTML(markup.labelled(field.label, ""), padding=True)  # Gradio's label would hide the top
+                return gradio.Image(
+                    label=field.label, show_label=False, type="filepath", interactive=False, buttons=buttons
+                )
         case VideoOutput():
             return gradio.Video(label=field.label, interactive=False)
         case Download():

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from html import escape
 
 STYLE = """
-.gradio-container { max-width: 1080px !important; margin: 0 auto !important; }
+.gradio-container { width: 100% !important; max-width: 1080px !important; margin: 0 auto !important; }
 .words { line-height: 2.1; overflow-wrap: anywhere; white-space: pre-wrap; font-size: 1.05rem; }
 .words mark { color: inherit; border-radius: 4px; padding: 2px 1px; }
 .words mark.against { border-bottom: 2px dotted #d1495b; }
-.label { font-size: 0.85rem; opacity: 0.8; margin: 0 0 0.5rem; }
+.prose .label { margin-top: 0 !important; font-size: 0.85rem; opacity: 0.8; margin: 0 0 0.5rem; }
 .examples { font-size: 0.85rem; opacity: 0.8; margin: 0; }
 .notices:not(:has(.notice)) { display: none !important; }
 .key { font-size: 0.85rem; opacity: 0.85; margin-top: 0.6rem; }
 .key mark { color: inherit; border-radius: 4px; padding: 1px 6px; }
 .rows { overflow-x: auto; }
-.rows table { border-collapse: collapse; width: 100%; }
-.rows th, .rows td { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid #8884; }
+.rows table { border-collapse: collapse; width: 100%; border: 0 !important; }
+.rows th, .rows td { text-align: left; padding: 4px 10px 4px 0 !important; border: 0 !important; }
+.rows tr { border-bottom: 1px solid #8884 !important; border-width: 0 0 1px !important; }
 .rows td { overflow-wrap: anywhere; }
 .notice { border-left: 4px solid #d1495b; padding: 0.5rem 0.8rem; margin: 0; overflow-wrap: anywhere; }
 .heading h1 { font-size: 1.5rem; font-weight: 600; margin: 0.6rem 0 0.2rem; overflow-wrap: anywhere; }
