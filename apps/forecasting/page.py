@@ -39,7 +39,7 @@ def page(questions: Questions) -> Page:
     part = Part(
         title="Forecasting",
         inputs=[
-            FileInput("file", "Table of series: CSV, TSV, JSON lines or Parquet"),
+            FileInput("file", "Table of series"),
             TextInput("numbers", "Or numbers, the latest one last", lines=2, placeholder="112 118 132 129 121"),
         ],
         outputs=[
@@ -54,7 +54,10 @@ def page(questions: Questions) -> Page:
         answer=answer,
         button="Forecast",
     )
-    summary = "Drop in series like those that the model was trained on, and see how they may go on."
+    summary = (
+        "Drop in series like those that the model was trained on, as CSV, TSV, JSON lines or Parquet, and see how they"
+        " may go on."
+    )
     return Page("Forecasting", summary, [part])
 
 

@@ -45,7 +45,7 @@ def page(questions: Questions) -> Page:
 
     part = Part(
         title="Audio classification",
-        inputs=[SoundInput("recording", "Recording, from the microphone or a file")],
+        inputs=[SoundInput("recording", "Recording or microphone")],
         outputs=[
             Probabilities("probabilities", "Answer"),
             Picture("heard", "Spectrogram, and the probabilities after so many seconds"),

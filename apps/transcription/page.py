@@ -37,7 +37,7 @@ def page(questions: Questions) -> Page:
 
     part = Part(
         title="Speech recognition",
-        inputs=[SoundInput("recording", "Recording, from the microphone or a file")],
+        inputs=[SoundInput("recording", "Recording or microphone")],
         outputs=[
             TextOutput("text", "Text"),
             Picture("heard", f"What was heard when, in the first {LONGEST_SECONDS:g} seconds"),

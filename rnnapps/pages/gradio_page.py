@@ -59,11 +59,14 @@ def _add(gradio: ModuleType, part: Part, folder: Path) -> None:
         with gradio.Column(min_width=300):
             inputs = [_input(gradio, field) for field in part.inputs]
             button = None if part.live else gradio.Button(part.button, variant="primary")
+            examples = []
             if part.examples:
-                gradio.HTML('<p class="examples">For example:</p>')
-            examples = [
-                gradio.Button(_shortened(example), size="sm", elem_classes=["example"]) for example in part.examples
-            ]
+                with gradio.Column(min_width=0, elem_classes=["choices"]):
+                    gradio.HTML('<p class="examples">For example:</p>', padding=False)
+                    examples = [
+                        gradio.Button(_shortened(example), size="sm", elem_classes=["example"])
+                        for example in part.examples
+                    ]
         with gradio.Column(min_width=300):
             notice = gradio.HTML("", elem_classes=["notices"])
             outputs = [_output(gradio, field) for field in part.outputs]
@@ -105,6 +108,9 @@ def _answering(part: Part, names: list[str], folder: Path) -> Callable[..., list
             return ["", *(_value(field, found.get(field.name), folder) for field in part.outputs)]
         except UserError as error:
             message = " ".join(str(error).split())
+            for value in values:  # a file is known by its name, not by where Gradio has put it
+                if isinstance(value, str) and Path(value).is_absolute():
+                    message = message.replace(value, Path(value).name)
         except Exception:
             logging.getLogger(__name__).exception("the page could not answer")
             message = "The model could not answer this; the terminal that shows the page's address says why."
@@ -125,7 +131,8 @@ def _input(gradio: ModuleType, field: Input) -> Any:
         case ChoiceInput():
             return gradio.Dropdown(list(field.choices), value=field.value, label=field.label)
         case SoundInput():
-            return gradio.Audio(label=field.label, sources=["upload", "microphone"], type="filepath")
+            sources = ["upload", "microphone"]
+            return gradio.Audio(label=field.label, sources=sources, type="filepath", buttons=["download"])
         case FileInput():
             return gradio.File(label=field.label, type="filepath", height=140)
 
@@ -140,8 +147,8 @@ def _output(gradio: ModuleType, field: Output) -> Any:
             return gradio.HTML(markup.labelled(field.label, ""), container=True, padding=False)
         case Picture():
             buttons = ["download", "fullscreen"]
-            with gradio.Group():
-                gradio.HTML(markup.labelled(field.label, ""), padding=True)  # Gradio's label would hide the top
+            with gradio.Column(min_width=0, elem_classes=["figure"]):
+                gradio.HTML(markup.labelled(field.label, ""), padding=False)  # Gradio's label would hide the top
                 return gradio.Image(
                     label=field.label, show_label=False, type="filepath", interactive=False, buttons=buttons
                 )

@@ -11,6 +11,8 @@ STYLE = """
 .words mark { color: inherit; border-radius: 4px; padding: 2px 1px; }
 .words mark.against { border-bottom: 2px dotted #d1495b; }
 .prose .label { margin-top: 0 !important; font-size: 0.85rem; opacity: 0.8; margin: 0 0 0.5rem; }
+.figure { gap: 0 !important; }
+.choices { gap: 8px !important; }
 .examples { font-size: 0.85rem; opacity: 0.8; margin: 0; }
 .notices:not(:has(.notice)) { display: none !important; }
 .key { font-size: 0.85rem; opacity: 0.85; margin-top: 0.6rem; }
@@ -27,7 +29,7 @@ STYLE = """
 button:focus-visible { outline: 3px solid #2563eb !important; outline-offset: 2px; }
 """
 _FOR, _AGAINST = "46, 125, 80", "209, 73, 91"  # red, green, blue
-_FAINTEST = 0.06  # weights below it get no colour
+_FAINTEST = 0.1  # weights below it get no colour
 
 
 def coloured_words(words: Sequence[tuple[str, float]]) -> str:
