@@ -15,6 +15,7 @@ SLOW = (
     "native/test_build.py",
     "native/test_cache.py",
     "native/test_threads.py",
+    "pages/test_browser.py",
     "prediction",
     "serving",
     "test_benchmarks.py",

@@ -12,6 +12,7 @@ from rnnapps.errors import UserError
 from rnnapps.pages import Download, FileInput, Page, Part, Picture, Table, TextInput
 
 _MOST = 1000  # series of a file
+_DRAWN = 4
 _MIDDLE = "0.5"
 
 
@@ -68,13 +69,13 @@ def _summary(lines: Sequence[Sequence[str]], steps: int) -> list[Sequence[str]]:
     low = next((level for level in levels if float(level) >= 0.05), levels[0])
     high = next((level for level in reversed(levels) if float(level) <= 0.95), levels[-1])
     places = [1, 2, *(header.index(level) for level in (low, _MIDDLE, high))]
-    return [[line[place] for place in places] for line in lines[1 : steps + 1]]
+    return [[line[place].replace("T", " ") for place in places] for line in lines[1 : steps + 1]]
 
 
 def _draw(answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], questions: Questions, path: Path) -> None:
     from rnnapps.apps.forecasting.pictures import draw_answers
 
-    draw_answers(answered, questions.about.get("season", 1), path)
+    draw_answers(answered[:_DRAWN], questions.about.get("season", 1), path, columns=1)
 
 
 def _write(lines: Sequence[Sequence[str]], path: Path) -> None:

@@ -76,7 +76,10 @@ def _draw_windows(
 
 
 def draw_bands(
-    panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], levels: Sequence[float], path: Path
+    panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
+    levels: Sequence[float],
+    path: Path,
+    columns: int = 2,
 ) -> None:
     """Draws a panel for each series and writes a PNG.
 
@@ -85,9 +88,10 @@ def draw_bands(
             last times.
         levels: Levels of the quantiles.
         path: Where the PNG goes.
+        columns: Panels side by side.
     """
     middle, bands = list(levels).index(0.5), interval_places(levels)
-    columns = 2 if len(panels) > 1 else 1
+    columns = min(columns, len(panels))
     lines = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(6.2 * columns, 2.7 * lines), layout="constrained")
@@ -161,13 +165,16 @@ def draw_calibration(actual: np.ndarray, named: Mapping[str, np.ndarray], levels
             figure.savefig(partial, dpi=110)
 
 
-def draw_answers(answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], season: int, path: Path) -> None:
-    """Draws the forecasts of the first series, below each other or in two columns, and writes a PNG.
+def draw_answers(
+    answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], season: int, path: Path, columns: int = 2
+) -> None:
+    """Draws the forecasts of the first series and writes a PNG.
 
     Args:
         answered: Rows of `rnnapps.apps.forecasting.requests.rows`, and the answers to them.
         season: Steps in a season; three of them, or three horizons, are drawn of a history.
         path: Where the PNG goes.
+        columns: Panels side by side.
     """
     panels = []
     levels: list[float] = []
@@ -182,7 +189,7 @@ def draw_answers(answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
             places = np.arange(1 - len(history), horizon + 1)
         panels.append((str(row["series"]), places, history, quantiles))
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw_bands(panels, levels, path)
+    draw_bands(panels, levels, path, columns)
 
 
 def draw(model: Forecaster, answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], decoding: Shown) -> None:

@@ -21,7 +21,7 @@ STYLE = """
 .rows table { border-collapse: collapse; width: 100%; border: 0 !important; }
 .rows th, .rows td { text-align: left; padding: 4px 10px 4px 0 !important; border: 0 !important; }
 .rows tr { border-bottom: 1px solid #8884 !important; border-width: 0 0 1px !important; }
-.rows td { overflow-wrap: anywhere; }
+.rows td { overflow-wrap: break-word; }
 .notice { border-left: 4px solid #d1495b; padding: 0.5rem 0.8rem; margin: 0; overflow-wrap: anywhere; }
 .heading h1 { font-size: 1.5rem; font-weight: 600; margin: 0.6rem 0 0.2rem; overflow-wrap: anywhere; }
 .heading p { margin: 0; overflow-wrap: anywhere; }
