@@ -49,7 +49,7 @@ def page(questions: Questions) -> Page:
             Table(
                 "first",
                 "The first series; low and high are the quantiles next to 5 % and 95 %",
-                columns=("time", "mean", "low", "median", "high"),
+                columns=("time", "low", "median", "high"),
             ),
         ],
         answer=answer,
@@ -63,13 +63,13 @@ def page(questions: Questions) -> Page:
 
 
 def _summary(lines: Sequence[Sequence[str]], steps: int) -> list[Sequence[str]]:
-    """Time, mean and three quantiles of the first series: the outermost ones up to 5 and 95 %, and the median."""
+    """Time and three quantiles of the first series: the outermost ones up to 5 and 95 %, and the median."""
     header = lines[0]
     levels = header[3:]
     low = next((level for level in levels if float(level) >= 0.05), levels[0])
     high = next((level for level in reversed(levels) if float(level) <= 0.95), levels[-1])
-    places = [1, 2, *(header.index(level) for level in (low, _MIDDLE, high))]
-    return [[line[place].replace("T", " ") for place in places] for line in lines[1 : steps + 1]]
+    places = [1, *(header.index(level) for level in (low, _MIDDLE, high))]
+    return [[line[place].replace("T", " ").removesuffix(":00") for place in places] for line in lines[1 : steps + 1]]
 
 
 def _draw(answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], questions: Questions, path: Path) -> None:
