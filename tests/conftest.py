@@ -18,6 +18,7 @@ SLOW = (
     "native/test_build.py",
     "native/test_cache.py",
     "native/test_threads.py",
+    "pages/test_browser.py",
     "prediction",
     "recurrences/test_cudnn.py",
     "recurrences/test_higher_order.py",

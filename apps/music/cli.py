@@ -74,6 +74,7 @@ TASK = Task(
     training=Training(epochs=40, batch_size=16, learning_rate=3e-3, schedule="cosine", patience=8),
     implementation="rnnapps.apps.music.task",
     requests="rnnapps.apps.music.requests",
+    page="rnnapps.apps.music.page",
     columns=("prime",),
     outputs=("notes",),
     decoding=Generation,

@@ -1,22 +1,17 @@
-"""How good a classifier is, and what it hears when: figures, tables and pictures."""
+"""How good a classifier is: figures, tables and a picture of the confusions."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import matplotlib.figure
 import numpy as np
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from rnnapps.apps.speech.data import WaveformBatches
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.audio.spectrogram import draw_spectrogram
 from rnnapps.datasets import Recordings
 from rnnapps.training import plot_confusion_matrix
-from rnnapps.training.plots import STYLE, plain, save
 
 
 def assess(
@@ -90,41 +85,6 @@ def table(metrics: dict[str, Any]) -> str:
         cells = (str(count or "·").rjust(width) for count, width in zip(row, widths, strict=True))
         lines.append(f"{name.rjust(margin)}  " + "  ".join(cells))
     return "\n".join(lines)
-
-
-def plot_stream(
-    model: SpeechClassifier,
-    samples: np.ndarray,
-    times: Sequence[float],
-    probabilities: Sequence[np.ndarray],
-    title: str,
-    path: Path,
-) -> None:
-    """Draws the log-mel spectrogram of a recording above the class probabilities over time, and writes a PNG.
-
-    Args:
-        model: The classifier that listened.
-        samples: The recording at the model's rate, float (samples,).
-        times: When it was asked, in seconds.
-        probabilities: Its answers, (classes,) each.
-        title: Title of the picture.
-        path: Where the PNG goes.
-    """
-    seconds = len(samples) / model.sample_rate
-    answers = np.array(probabilities)
-    loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves than these could not be told apart
-    with matplotlib.rc_context(STYLE):
-        figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
-        draw_spectrogram(above, model.log_mel, samples)
-        above.set_title(plain(title), loc="left")
-        for number in loudest:
-            name = plain(model.classes[number])
-            below.plot(times, answers[:, number], label=name, linewidth=2, marker="o", markersize=3)
-        below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")
-        below.grid(axis="y", color="#e6e9ee")
-        below.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-        save(figure, path)
 
 
 def _sums_to_one(probabilities: np.ndarray) -> np.ndarray:

@@ -41,6 +41,9 @@ export or a server, and `about` what an export says of itself. `open_series(path
 SeriesRows | None` opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is what
 `predict --json` repeats of a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it
 depends on the row, too.
+
+`page`, where a task names such a module, declares the page of `try`: `page(questions) -> Page`, from a
+`rnnapps.cli.questions.Questions` to a `rnnapps.pages.Page`. It knows no Gradio.
 """
 
 from __future__ import annotations
@@ -71,6 +74,7 @@ class Task:
         training: How to train, with the task's defaults; a subclass of `TrainingOptions` adds options of the task.
         implementation: The module of the functions that need TensorFlow.
         requests: The module of the functions that do not.
+        page: The module that declares the page of `try`; empty for a plain page, with a field for each column.
         columns: The columns of a table that are inputs.
         optional_columns: Those that are inputs where a table has them.
         suffixes: Where inputs are files: the suffixes of those to take from a folder.
@@ -93,6 +97,7 @@ class Task:
     training: TrainingOptions
     implementation: str
     requests: str
+    page: str = ""
     columns: tuple[str, ...] = ("text",)
     optional_columns: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
