@@ -1,0 +1,112 @@
+"""The models of video: frame features, recurrent layers, and attention pooling for actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rnnapps.apps.video.cli import Options
+from rnnapps.apps.video.frame_encoder import FrameEncoder
+from rnnapps.layers import AttentionPooling, Stacked, recurrent_layers
+from rnnapps.options import as_json, from_keywords
+
+
+class VideoModel(keras.Model):
+    """What the models of video share: they watch a clip.
+
+    Args:
+        size: Height and width of the frames.
+        fps: Frames a second of the clips that it learns from.
+        max_frames: Most frames of these clips.
+        name, trainable, dtype: As for every Keras model.
+        **options: See `rnnapps.apps.video.cli.Options`.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 32,
+        fps: float = 8.0,
+        max_frames: int = 256,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.options = chosen = from_keywords(Options, options, type(self).__name__)
+        self.size, self.fps, self.max_frames = size, fps, max_frames
+        self.frame_encoder = FrameEncoder(chosen.frame_units, chosen.convolutions, name="frame_encoder")
+        layers = recurrent_layers(chosen.layers, bidirectional=True, return_state=True, **chosen.layer_arguments())
+        self.recurrent = Stacked(layers, name="recurrent")
+
+    def watch(
+        self, frames: tf.Tensor, lengths: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """What recurrent layers make of clips.
+
+        Args:
+            frames: uint8 (batch, time, size, size, 3).
+            lengths: Int (batch,), the real frames of each.
+            training: Whether dropout is on.
+
+        Returns:
+            The hidden states (batch, time, 2 units), their mask, boolean (batch, time), and the final states.
+        """
+        mask = tf.sequence_mask(lengths, tf.shape(frames)[1])
+        sequence, *states = self.recurrent(self.frame_encoder(frames), mask=mask, training=training)
+        return sequence, mask, states
+
+    def get_config(self) -> dict[str, Any]:
+        sampling = {"size": self.size, "fps": self.fps, "max_frames": self.max_frames}
+        return {**super().get_config(), **sampling, **as_json(self.options)}
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class ActionClassifier(VideoModel):
+    """Watches a clip and says which class it belongs to.
+
+    frames -> convolutions of each -> recurrent layers in both directions -> attention pooling -> a logit a class. How
+    much a batch is padded never changes an answer.
+
+    Args:
+        classes: Names of the classes, two or more.
+        size, fps, max_frames, name, trainable, dtype, **options: As of `VideoModel`.
+
+    Call arguments:
+        inputs: Frames uint8 (batch, time, size, size, 3), and lengths int (batch,), the real frames of each.
+
+    Output:
+        Logits, float32 (batch, classes). Use `probabilities` for answers.
+
+    Reference:
+        Donahue et al., "Long-term recurrent convolutional networks for visual recognition and description", CVPR 2015.
+    """
+
+    def __init__(self, classes: Sequence[str], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.classes = tuple(classes)
+        self.pooling = AttentionPooling(name="pooling")
+        self.head_dropout = keras.layers.Dropout(self.options.dropout)
+        self.head = keras.layers.Dense(len(self.classes), dtype="float32", name="head")
+
+    def build(self, input_shape: Any = None) -> None:
+        # A real call builds every layer.
+        self.call((tf.zeros((1, 2, self.size, self.size, 3), tf.uint8), tf.constant([2])))
+        self.built = True
+
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
+        sequence, mask, _ = self.watch(*inputs, training=training)
+        return self.head(self.head_dropout(self.pooling(sequence, mask=mask), training=training))
+
+    def probabilities(self, frames: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Class probabilities float32 (batch, classes), and the attention to each frame, (batch, time), 0 to 1."""
+        sequence, mask, _ = self.watch(frames, lengths)
+        logits = self.head(self.pooling(sequence, mask=mask))
+        return tf.nn.softmax(logits), self.pooling.gates(sequence, mask)[..., 0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "classes": list(self.classes)}
