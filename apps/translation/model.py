@@ -104,9 +104,9 @@ class Translator(AttentionDecoder):
         )
 
     def _layer_arguments(self) -> dict[str, Any]:
+        """Those of all recurrent layers. `Stacked` and the decoder drop by themselves."""
         arguments = self.options.layer_arguments()
-        del arguments["units"]
-        return arguments | {"dropout": 0.0}  # `Stacked` and the decoder drop
+        return {name: value for name, value in arguments.items() if name not in ("units", "dropout")}
 
     def build(self, input_shape: Any = None) -> None:
         # A real call builds every layer.

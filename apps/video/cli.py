@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
 from rnnapps.datasets.sources import VideoSource
+from rnnapps.datasets.video_suffixes import VIDEOS
 from rnnapps.options import inherited, option
 
 
@@ -15,7 +16,7 @@ class Source(VideoSource):
 
 @dataclass(frozen=True)
 class Options(RecurrentOptions):
-    """The options of `ActionClassifier`."""
+    """The options of `ActionClassifier` and `Captioner`."""
 
     cell: str = inherited(RecurrentOptions, "cell", "gru")
     units: int = inherited(RecurrentOptions, "units", 96)
@@ -27,16 +28,29 @@ class Options(RecurrentOptions):
         metavar="WIDTHS",
     )
     frame_units: int = option(128, "Width of the features of a frame, which the recurrent layers read.", minimum=1)
+    embedding_units: int = option(64, "Captions: width of a word's embedding.", minimum=1)
+
+
+@dataclass(frozen=True)
+class Training(TrainingOptions):
+    """How to train a model of video."""
+
+    vocabulary: int = option(10_000, "Captions: most words that a model learns to write.", minimum=1)
 
 
 @dataclass(frozen=True)
 class Answers:
     """How `predict` finds and shows answers."""
 
-    top: int = option(1, "Number of classes to name.", minimum=1, shown=True, free=True)
+    top: int = option(1, "Actions: number of classes to name.", minimum=1, shown=True, free=True)
+    beam: int = option(5, "Captions: beam width; 1 is greedy search.", minimum=1, maximum=100)
+    length_penalty: float = option(
+        1.0, "Captions: exponent of the length penalty; more favours longer sentences.", minimum=0
+    )
+    longest: int = option(30, "Captions: most words of a sentence.", minimum=1)
     plot: Path | None = option(
         None,
-        "Draw the frames of the first clips, and where the attention was; a RUN only.",
+        "Draw the frames of the first 4 clips, and where the attention was; a RUN only.",
         metavar="PNG",
         shown=True,
         free=True,
@@ -68,10 +82,11 @@ TASK = Task(
     summary="Video: train on labelled or captioned clips, evaluate, predict, export for TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=TrainingOptions(epochs=10, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=4),
+    training=Training(epochs=10, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.video.task",
     requests="rnnapps.apps.video.requests",
     columns=("path",),
+    suffixes=VIDEOS,
     outputs=("answer", "score"),
     decoding=Answers,
     batch_size=16,

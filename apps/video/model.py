@@ -1,4 +1,4 @@
-"""The models of video: frame features, recurrent layers, and attention pooling for actions."""
+"""The models of video: frame features, recurrent layers, attention pooling for actions, a decoder for captions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rnnapps.apps.video.cli import Options
+from rnnapps.apps.video.cli import Answers, Options
 from rnnapps.apps.video.frame_encoder import FrameEncoder
+from rnnapps.apps.video.words import END, START, TOKENS, joined
+from rnnapps.decoding import beam_search
 from rnnapps.layers import AttentionPooling, Stacked, recurrent_layers
+from rnnapps.layers.attention_decoder import AttentionDecoder, Tensors, token_embedding
 from rnnapps.options import as_json, from_keywords
 
 
@@ -110,3 +113,73 @@ class ActionClassifier(VideoModel):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "classes": list(self.classes)}
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class Captioner(VideoModel, AttentionDecoder):
+    """Watches a clip and writes a sentence about it, looking at the frames as it writes each word.
+
+    frames -> convolutions of each -> recurrent layers in both directions -> decoder with attention, twice as wide.
+
+    Args:
+        words: The words that it can write.
+        size, fps, max_frames, name, trainable, dtype, **options: As of `VideoModel`.
+
+    Call arguments:
+        inputs: Frames uint8 (batch, time, size, size, 3); lengths int (batch,), the real frames of each; and ids of
+            words int32 (batch, T), which begin with START.
+
+    Output:
+        Logits of the word after each, float32 (batch, T, 4 + words).
+
+    Reference:
+        Yao et al., "Describing videos by exploiting temporal structure", ICCV 2015.
+    """
+
+    def __init__(self, words: Sequence[str], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.words = tuple(words)
+        chosen = self.options
+        own = ("units", "dropout")  # the decoder drops by itself
+        layer_arguments = {name: value for name, value in chosen.layer_arguments().items() if name not in own}
+        self.make_decoder(
+            token_embedding(TOKENS + len(self.words), chosen.embedding_units, "words"),
+            units=2 * chosen.units,
+            dropout=chosen.dropout,
+            **layer_arguments,
+        )
+
+    def build(self, input_shape: Any = None) -> None:
+        # A real call builds every layer.
+        frames = tf.zeros((1, 2, self.size, self.size, 3), tf.uint8)
+        self.call((frames, tf.constant([2]), tf.ones((1, 2), tf.int32)))
+        self.built = True
+
+    def call(self, inputs: tuple[tf.Tensor, tf.Tensor, tf.Tensor], training: bool = False) -> tf.Tensor:
+        frames, lengths, target = inputs
+        return self.logits(self.decode(target, *self.encode(frames, lengths, training), training))
+
+    def encode(self, frames: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tuple[Tensors, Tensors]:
+        """What the decoder starts from; see `AttentionDecoder.begin`."""
+        sequence, mask, states = self.watch(frames, lengths, training)
+        # Of the top layer, the state of each direction that has seen the whole clip.
+        both = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], -1)
+        return self.begin(sequence, mask, both)
+
+    def captions(self, frames: tf.Tensor, lengths: tf.Tensor, how: Answers) -> tuple[tf.Tensor, tf.Tensor]:
+        """The best sentences, string (batch,), and their log-probabilities over length penalty, float32 (batch,)."""
+        constants, states = self.encode(frames, lengths)
+        found = beam_search(
+            self.step,
+            states,
+            constants,
+            start=START,
+            end=END,
+            max_length=how.longest,
+            beam_width=how.beam,
+            alpha=how.length_penalty,
+        )
+        return joined(found.ids[:, 0], self.words), found.scores[:, 0]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "words": list(self.words)}

@@ -11,7 +11,8 @@ import numpy as np
 
 from rnnapps.apps.video.cli import Answers, Source
 from rnnapps.cli import RunConfig
-from rnnapps.datasets.video_files import VIDEOS, pictures_of, read_clip
+from rnnapps.datasets.video_files import pictures_of, read_clip
+from rnnapps.datasets.video_suffixes import VIDEOS
 from rnnapps.errors import UserError
 
 _SAMPLING = ("fps", "size", "max_frames")
@@ -60,7 +61,9 @@ def request(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
-    """The class, its probability, and the most probable classes with theirs."""
+    """The sentence and its score; or the class, its probability, and the most probable classes with theirs."""
+    if "caption" in outputs:
+        return {"answer": outputs["caption"].decode("utf-8", errors="replace"), "score": round(outputs["score"], 6)}
     found, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
     top = {found: score}
     if decoding.top > 1:
@@ -70,7 +73,10 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answe
 
 
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Answers) -> Iterator[Sequence[str]]:
-    """The file, and the most probable classes with their probabilities."""
+    """The file, and the sentence or the most probable classes with their probabilities."""
+    if "top" not in answer:
+        yield os.fspath(row["path"]), answer["answer"]
+        return
     yield os.fspath(row["path"]), *(cell for label, score in answer["top"].items() for cell in (label, f"{score:.3f}"))
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rnnapps import serving
 from rnnapps.apps.video.cli import Answers
 from rnnapps.apps.video.jpeg import decoded_frames, split_mjpeg
-from rnnapps.apps.video.model import ActionClassifier
+from rnnapps.apps.video.model import ActionClassifier, Captioner, VideoModel
 from rnnapps.assertions import asserted
 from rnnapps.datasets import Clips
 
@@ -18,33 +18,33 @@ _CHUNK = 16  # clips at a time
 _SAMPLES = 8  # clips of the test split in an export
 
 
-def answers(model: ActionClassifier, frames: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+def answers(model: VideoModel, frames: tf.Tensor, lengths: tf.Tensor, how: Answers) -> dict[str, tf.Tensor]:
     """What the signatures answer.
 
     Args:
         model: The model.
         frames: uint8 (batch, time, size, size, 3).
         lengths: Int32 (batch,), the real frames of each clip, at least 1.
+        how: How captions are found.
 
     Returns:
-        `label`: string (batch,), the most probable class; `score`: float32 (batch,), its probability; `probabilities`:
-        float32 (batch, classes), in the order of `model.classes`; `attention`: float32 (batch, time), how much each
-        frame counted, 0 to 1.
+        Of a captioner, `caption`: string (batch,), and `score`: float32 (batch,), its log-probability over the length
+        penalty. Of a classifier, `label`: string (batch,), the most probable class; `score`: float32 (batch,), its
+        probability; and `probabilities`: float32 (batch, classes), in the order of `model.classes`.
     """
     time = tf.shape(frames)[1]
     valid = tf.reduce_all((lengths >= 1) & (lengths <= time))
     frames = asserted(frames, valid, "frames: a clip has from 1 to", time, "frames, but lengths are", lengths)
-    probabilities, attention = model.probabilities(frames, lengths)
+    if isinstance(model, Captioner):
+        caption, score = model.captions(frames, lengths, how)
+        return {"caption": caption, "score": score}
+    assert isinstance(model, ActionClassifier)
+    probabilities, _ = model.probabilities(frames, lengths)
     label = tf.gather(tf.constant(model.classes), tf.argmax(probabilities, axis=1))
-    return {
-        "label": label,
-        "score": tf.reduce_max(probabilities, axis=1),
-        "probabilities": probabilities,
-        "attention": attention,
-    }
+    return {"label": label, "score": tf.reduce_max(probabilities, axis=1), "probabilities": probabilities}
 
 
-def endpoints(model: ActionClassifier, decoding: Answers | None = None) -> dict[str, serving.Endpoint]:
+def endpoints(model: VideoModel, decoding: Answers | None = None) -> dict[str, serving.Endpoint]:
     """The signatures.
 
     - `serving_default`: `frames` uint8 (batch, time, size, size, 3), at the model's frames a second, and `lengths`
@@ -52,15 +52,15 @@ def endpoints(model: ActionClassifier, decoding: Answers | None = None) -> dict[
     - `jpeg`: `frames` string (batch, time), the bytes of JPEG files of any size; "" after the last frame of a clip.
     - `mjpeg`: `video` string (batch,), the JPEG files of a clip one after the other.
     """
-    size = model.size
+    size, how = model.size, decoding or Answers()
 
     def of_jpegs(files: tf.Tensor) -> dict[str, tf.Tensor]:
         frames, lengths = decoded_frames(files, size)
-        return answers(model, frames, lengths)
+        return answers(model, frames, lengths, how)
 
     return {
         "serving_default": serving.Endpoint(
-            serving.in_chunks(lambda frames, lengths: answers(model, frames, lengths), _CHUNK),
+            serving.in_chunks(lambda frames, lengths: answers(model, frames, lengths, how), _CHUNK),
             [
                 tf.TensorSpec([None, None, size, size, 3], tf.uint8, name="frames"),
                 tf.TensorSpec([None], tf.int32, name="lengths"),
@@ -76,7 +76,7 @@ def endpoints(model: ActionClassifier, decoding: Answers | None = None) -> dict[
     }
 
 
-def samples(model: ActionClassifier, split: Clips | None) -> dict[str, list[dict[str, Any]]]:
+def samples(model: VideoModel, split: Clips | None) -> dict[str, list[dict[str, Any]]]:
     """Requests for the check and the warm-up of an export: clips of a split, and made-up ones of 1 and 40 frames."""
     random = np.random.default_rng(0)
     clips = [random.integers(0, 256, (length, model.size, model.size, 3), dtype=np.uint8) for length in (1, 40)]
@@ -95,11 +95,7 @@ def samples(model: ActionClassifier, split: Clips | None) -> dict[str, list[dict
     }
 
 
-def about(model: ActionClassifier) -> dict[str, Any]:
-    """What an export says of the model: its classes, in the order of `probabilities`, and the frames that it takes."""
-    return {
-        "classes": list(model.classes),
-        "size": model.size,
-        "fps": model.fps,
-        "max_frames": model.max_frames,
-    }
+def about(model: VideoModel) -> dict[str, Any]:
+    """What an export says of the model: the frames that it takes, and classes in the order of `probabilities`."""
+    classes = {"classes": list(model.classes)} if isinstance(model, ActionClassifier) else {}
+    return {**classes, "size": model.size, "fps": model.fps, "max_frames": model.max_frames}

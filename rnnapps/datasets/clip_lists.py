@@ -12,7 +12,7 @@ from rnnapps.datasets.recording_lists import folders_in
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.splits import SPLIT_NAMES, named_split
-from rnnapps.datasets.video_files import PICTURES, VIDEOS
+from rnnapps.datasets.video_suffixes import PICTURES, VIDEOS
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,9 @@ from typing import Any
 import numpy as np
 
 from rnnapps.datasets.labels import natural_order
+from rnnapps.datasets.video_suffixes import PICTURES
 from rnnapps.errors import UserError
 from rnnapps.extras import from_extra
-
-VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".3gp", ".ts")
-VIDEOS += (".mjpeg", ".mjpg", ".gif")
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp", ".tif", ".tiff")
 
 
 def read_clip(path: Path, fps: float, size: int, max_frames: int) -> np.ndarray:
