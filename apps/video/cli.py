@@ -27,6 +27,12 @@ class Options(RecurrentOptions):
         minimum=1,
         metavar="WIDTHS",
     )
+    backbone: str = option(
+        "none",
+        "Features of frames: from convolutions that learn (none), or from a frozen Keras model of your own, a .keras"
+        " file that takes pictures from 0 to 255.",
+        metavar="none|PATH",
+    )
     frame_units: int = option(128, "Width of the features of a frame, which the recurrent layers read.", minimum=1)
     embedding_units: int = option(64, "Captions: width of a word's embedding.", minimum=1)
 

@@ -45,7 +45,9 @@ class FrameEncoder(keras.layers.Layer):
         self.normalisation = keras.layers.LayerNormalization(dtype=self.dtype_policy, name="normalisation")
 
     def build(self, frames_shape: Shape) -> None:
-        height, width, channels = frames_shape[2:]
+        height, width, channels = (size or 0 for size in frames_shape[2:])
+        if not height or not width:
+            raise ValueError(f"the height and width of frames must be known, got the shape {frames_shape}")
         for layer in self.convolutions:
             layer.build((None, height, width, channels))
             height, width, channels = -(-height // 2), -(-width // 2), layer.filters

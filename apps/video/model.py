@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from rnnapps.apps.video.backbone import BackboneEncoder
 from rnnapps.apps.video.cli import Answers, Options
 from rnnapps.apps.video.frame_encoder import FrameEncoder
 from rnnapps.apps.video.words import END, START, TOKENS, joined
@@ -24,6 +25,8 @@ class VideoModel(keras.Model):
         size: Height and width of the frames.
         fps: Frames a second of the clips that it learns from.
         max_frames: Most frames of these clips.
+        backbone_model: A model whose features of frames are used, see `rnnapps.apps.video.backbone`, or what
+            `keras.saving` made of it; None for convolutions that learn.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.video.cli.Options`.
     """
@@ -34,6 +37,7 @@ class VideoModel(keras.Model):
         size: int = 32,
         fps: float = 8.0,
         max_frames: int = 256,
+        backbone_model: keras.Model | dict[str, Any] | None = None,
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
@@ -42,7 +46,11 @@ class VideoModel(keras.Model):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
         self.size, self.fps, self.max_frames = size, fps, max_frames
-        self.frame_encoder = FrameEncoder(chosen.frame_units, chosen.convolutions, name="frame_encoder")
+        self.frame_encoder = (
+            FrameEncoder(chosen.frame_units, chosen.convolutions, name="frame_encoder")
+            if backbone_model is None
+            else BackboneEncoder(chosen.frame_units, backbone_model, name="frame_encoder")
+        )
         layers = recurrent_layers(chosen.layers, bidirectional=True, return_state=True, **chosen.layer_arguments())
         self.recurrent = Stacked(layers, name="recurrent")
 
@@ -64,7 +72,9 @@ class VideoModel(keras.Model):
         return sequence, mask, states
 
     def get_config(self) -> dict[str, Any]:
-        sampling = {"size": self.size, "fps": self.fps, "max_frames": self.max_frames}
+        sampling: dict[str, Any] = {"size": self.size, "fps": self.fps, "max_frames": self.max_frames}
+        if isinstance(self.frame_encoder, BackboneEncoder):
+            sampling["backbone_model"] = self.frame_encoder.get_config()["backbone"]
         return {**super().get_config(), **sampling, **as_json(self.options)}
 
 
@@ -77,7 +87,7 @@ class ActionClassifier(VideoModel):
 
     Args:
         classes: Names of the classes, two or more.
-        size, fps, max_frames, name, trainable, dtype, **options: As of `VideoModel`.
+        size, fps, max_frames, backbone_model, name, trainable, dtype, **options: As of `VideoModel`.
 
     Call arguments:
         inputs: Frames uint8 (batch, time, size, size, 3), and lengths int (batch,), the real frames of each.
@@ -123,7 +133,7 @@ class Captioner(VideoModel, AttentionDecoder):
 
     Args:
         words: The words that it can write.
-        size, fps, max_frames, name, trainable, dtype, **options: As of `VideoModel`.
+        size, fps, max_frames, backbone_model, name, trainable, dtype, **options: As of `VideoModel`.
 
     Call arguments:
         inputs: Frames uint8 (batch, time, size, size, 3); lengths int (batch,), the real frames of each; and ids of

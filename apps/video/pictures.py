@@ -64,7 +64,6 @@ def draw_panels(panels: Sequence[Panel], path: Path) -> None:
         figure = matplotlib.figure.Figure(
             figsize=(_INCHES * columns + 1.4, sum(heights) + 0.75 * len(panels)), layout="constrained"
         )
-        figure.get_layout_engine().set(hspace=0.02, h_pad=0.02)
         axes = figure.subplots(2 * len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for place, one in enumerate(panels):
             begins = np.unique(np.linspace(0, len(one.frames), _COLUMNS, endpoint=False).astype(int))

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rnnapps.apps.video.backbone import load_backbone
 from rnnapps.apps.video.batches import ClipBatches, made_for
 from rnnapps.apps.video.cli import Answers
 from rnnapps.apps.video.model import ActionClassifier, Captioner, VideoModel
@@ -33,6 +34,8 @@ def make(config: RunConfig, train: Clips) -> VideoModel:
     """A classifier of the training clips' classes, or a captioner that knows their words."""
     sampling = {"size": train.size, "fps": train.fps, "max_frames": config.source.max_frames}
     options = {**sampling, **as_json(config.model)}
+    if config.model.backbone != "none":
+        options["backbone_model"] = load_backbone(Path(config.model.backbone))
     model: VideoModel
     if train.captions is None:
         model = ActionClassifier(train.classes, **options)

@@ -102,7 +102,8 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
     columns = open_rows(path, "path").columns
     task = task or ("captions" if "caption" in columns and "label" not in columns else "actions")
     column = "caption" if task == "captions" else "label"
-    listing, lines = ClipListing(task), {}
+    listing = ClipListing(task)
+    lines: dict[tuple[str, str], int] = {}
     for row in open_rows(path, ("path", column)).after():
         try:
             if row.values is None:
