@@ -100,7 +100,7 @@ def _sampled(decoded: Iterator[Any], stream: Any, fps: float) -> Iterator[Any]:
 def _scaled(frame: Any, size: int) -> np.ndarray:
     """The frame as uint8 (size, size, 3), upright."""
     picture = frame.reformat(width=size, height=size, format="rgb24", interpolation="AREA").to_ndarray()
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4  # phones store a picture as the sensor saw it
+    turns = round(frame.rotation / 90) % 4  # phones store a picture as the sensor saw it
     return np.ascontiguousarray(np.rot90(picture, turns))
 
 

@@ -71,6 +71,21 @@ def test_the_whole_picture_is_kept_and_colours_stay(tmp_path):
     assert frames[0, :, :3].max() < 3
 
 
+def test_a_film_that_a_phone_took_upright_is_turned(tmp_path):
+    """The header of such a file says by how much; here its matrix of numbers in 16.16 bits is put in place."""
+    picture = np.zeros((1, 32, 32, 3), np.uint8)
+    picture[:, :, :16] = 250  # the left half, which is on top when the picture is turned to the right
+    film = write_film(tmp_path / "phone.mp4", picture)
+    begin = film.read_bytes().index(b"tkhd")
+    head, track = film.read_bytes()[:begin], film.read_bytes()[begin:]
+    as_it_is = np.array([65536, 0, 0, 0, 65536], ">i4").tobytes()
+    turned = np.array([0, 65536, 0, -65536, 0], ">i4").tobytes()
+    assert as_it_is in track
+    film.write_bytes(head + track.replace(as_it_is, turned, 1))
+    frames = read_clip(film, 8, 8, 1)
+    assert frames[0, :3].min() > 200 and frames[0, 5:].max() < 50
+
+
 def test_pictures_are_frames_in_their_natural_order(tmp_path):
     folder = tmp_path / "frames"
     folder.mkdir()
