@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from rnnapps.apps.speech.data import WaveformBatches
 from rnnapps.apps.speech.model import SpeechClassifier
+from rnnapps.cli.confusion_table import confusion_table
 from rnnapps.datasets import Recordings
 from rnnapps.training import plot_confusion_matrix
 
@@ -69,9 +70,6 @@ def assess(
 
 def table(metrics: dict[str, Any]) -> str:
     """The figures of `assess` for a person to read, the confusions as a table with a row for each true class."""
-    classes = metrics["classes"]
-    widths = [max(len(name), 5) for name in classes]
-    margin = max(map(len, classes))
     lines = [
         f"accuracy          {metrics['accuracy']:.2%}",
         f"F1 (macro)        {metrics['f1']:.4f}",
@@ -79,11 +77,8 @@ def table(metrics: dict[str, Any]) -> str:
         f"real-time factor  {metrics['real_time_factor']:.4f}",
         f"recordings        {metrics['count']:,} ({metrics['seconds'] / 60:.1f} min)",
         "",
-        " " * margin + "  " + "  ".join(name.rjust(width) for name, width in zip(classes, widths, strict=True)),
+        *confusion_table(metrics["classes"], metrics["confusion"]),
     ]
-    for name, row in zip(classes, metrics["confusion"], strict=True):
-        cells = (str(count or "·").rjust(width) for count, width in zip(row, widths, strict=True))
-        lines.append(f"{name.rjust(margin)}  " + "  ".join(cells))
     return "\n".join(lines)
 
 

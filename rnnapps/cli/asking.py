@@ -134,9 +134,10 @@ def answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) 
     asking = task.asking()
     answers: list[Any] = []
     requests = []
+    informed = getattr(asking, "informed", lambda row, about: row)
     for row in rows:
         try:
-            requests.append(asking.request(row, decoding))
+            requests.append(asking.request(informed(row, predictor.about), decoding))
             answers.append(None)
         except UserError as error:
             answers.append(Refused(str(error)))

@@ -40,7 +40,8 @@ hold many inputs, `rows(arguments, config, about) -> Iterator[Row]` reads them; 
 export or a server, and `about` what an export says of itself. `open_series(path, columns, config, about, quoting) ->
 SeriesRows | None` opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is what
 `predict --json` repeats of a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it
-depends on the row, too.
+depends on the row, too. Where a request depends on the model, as on the size of the pictures that it takes,
+`informed(row, about) -> dict` adds to a row what `request` needs to know; `about` is empty for a server.
 
 `page`, where a task names such a module, declares the page of `try`: `page(questions) -> Page`, from a
 `rnnapps.cli.questions.Questions` to a `rnnapps.pages.Page`. It knows no Gradio.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pathlib
 import re
 import warnings
 import zipfile
@@ -27,16 +28,29 @@ _REMEDY = "restore the file, or train the run again with --overwrite"
 
 
 def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> keras.Model:
-    """Loads the best model of a run.
+    """Loads the best model of a run, not compiled; see `load_model_file`.
+
+    Args:
+        run: The run folder.
+        model_class: The class that the model must have.
+    """
+    return load_model_file(run.model_file, model_class)
+
+
+def load_model_file(
+    path: pathlib.Path, model_class: type[keras.Model] = keras.Model, *, remedy: str = _REMEDY
+) -> keras.Model:
+    """Loads a model from a `.keras` file.
 
     The file is not trusted. Before anything is built its configuration is checked (known classes only, none that runs
     code, no absurd sizes), and while the model is built no variable is made that the weights in the file could not
     fill. So a damaged or hostile file neither costs gigabytes of memory nor runs code.
 
     Args:
-        run: The run folder.
+        path: The file.
         model_class: The class that the model must have; any by default. Its module must have been imported, which is
             what makes it known to Keras.
+        remedy: What errors say about how to fix it.
 
     Returns:
         The model with its weights, not compiled.
@@ -44,7 +58,6 @@ def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> 
     Raises:
         UserError: The file is missing, damaged, or holds a model of another class.
     """
-    path = run.model_file
     try:
         archive = read_archive(path)
         _check_top_class(archive.config, model_class)
@@ -57,9 +70,9 @@ def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> 
         if elements((variable.shape for variable in model.variables), above=SMALL) != archive.elements(above=SMALL):
             raise BadArchive("its configuration does not fit its weights")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or _one_line(error)}; {_REMEDY}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror or _one_line(error)}; {remedy}") from error
     except Exception as error:  # whatever a class raises that is built from an edited or damaged configuration
-        raise UserError(f"{path}: cannot be loaded{_as(model_class)}: {_one_line(error)}; {_REMEDY}") from error
+        raise UserError(f"{path}: cannot be loaded{_as(model_class)}: {_one_line(error)}; {remedy}") from error
     return model
 
 
