@@ -40,20 +40,24 @@ from rnnapps.decoding.ctc import Alignment, ctc_align, ctc_greedy, without_long_
 from rnnapps.decoding.ctc_beam_search import Scorer, ctc_beam_search
 from rnnapps.decoding.hypotheses import Hypotheses, length_penalty
 from rnnapps.decoding.random_numbers import uniform
+from rnnapps.decoding.row_sampling import Rows, draw, sample_rows
 from rnnapps.decoding.sampling import candidates, greedy, sample
 
 __all__ = [
     "Alignment",
     "Hypotheses",
+    "Rows",
     "Scorer",
     "beam_search",
     "candidates",
     "ctc_align",
     "ctc_beam_search",
     "ctc_greedy",
+    "draw",
     "greedy",
     "length_penalty",
     "sample",
+    "sample_rows",
     "uniform",
     "without_long_blanks",
 ]
