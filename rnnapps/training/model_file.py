@@ -26,7 +26,9 @@ REASON_LENGTH = 200  # characters kept of what Keras or TensorFlow says
 _REMEDY = "restore the file, or train the run again with --overwrite"
 
 
-def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> keras.Model:
+def load_model(
+    run: RunFolder, model_class: type[keras.Model] | tuple[type[keras.Model], ...] = keras.Model
+) -> keras.Model:
     """Loads the best model of a run.
 
     The file is not trusted. Before anything is built its configuration is checked (known classes only, none that runs
@@ -35,8 +37,8 @@ def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> 
 
     Args:
         run: The run folder.
-        model_class: The class that the model must have; any by default. Its module must have been imported, which is
-            what makes it known to Keras.
+        model_class: The class that the model must have, or several of which it must have one, as for `isinstance`;
+            any by default. Its module must have been imported, which is what makes it known to Keras.
 
     Returns:
         The model with its weights, not compiled.
@@ -109,15 +111,22 @@ def load_arrays(run: RunFolder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return archive.config["config"], arrays
 
 
-def _as(model_class: type[keras.Model]) -> str:
-    return "" if model_class is keras.Model else f" as a {model_class.__name__}"
+Classes = type[keras.Model] | tuple[type[keras.Model], ...]
 
 
-def _check_top_class(config: dict[str, Any], model_class: type[keras.Model]) -> None:
-    expected = keras.saving.get_registered_name(model_class)
-    if ">" not in expected:  # a class of Keras itself, such as keras.Model; checked after loading
+def _all(classes: Classes) -> tuple[type[keras.Model], ...]:
+    return classes if isinstance(classes, tuple) else (classes,)
+
+
+def _as(classes: Classes) -> str:
+    return "" if classes is keras.Model else f" as a {' or '.join(one.__name__ for one in _all(classes))}"
+
+
+def _check_top_class(config: dict[str, Any], classes: Classes) -> None:
+    expected = [keras.saving.get_registered_name(one) for one in _all(classes)]
+    if any(">" not in name for name in expected):  # of Keras itself, such as keras.Model; checked after loading
         return
-    if config.get("registered_name") != expected:
+    if config.get("registered_name") not in expected:
         raise BadArchive(f"it holds a {config.get('class_name')}")
 
 
