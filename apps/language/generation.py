@@ -64,8 +64,8 @@ def write(
     """
 
     def step(tokens: tf.Tensor, states: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        outputs, states = model.step(tokens, states)
-        return without_special(model.logits(outputs)), states
+        outputs, after_it = model.step(tokens, states)
+        return without_special(model.logits(outputs)), after_it
 
     found = sample_rows(
         step, position.last, position.states, randoms, temperature, end=END, pad=PAD, top_k=how.top_k, top_p=how.top_p

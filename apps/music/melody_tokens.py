@@ -10,7 +10,6 @@ Reference:
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
@@ -178,16 +177,14 @@ def share_of_full_bars(bars: Sequence[int], bar: int) -> float:
     return sum(length == bar for length in bars) / len(bars) if bars else 0.0
 
 
-def fillable(lengths: Iterable[int], longest: int) -> np.ndarray:
+def fillable(lengths: Sequence[int], longest: int) -> np.ndarray:
     """Whether a rest of a bar can be filled with notes of some lengths: bool `(longest + 1,)`.
 
     Example:
         >>> np.flatnonzero(fillable([4, 6], 12)).tolist()
         [0, 4, 6, 8, 10, 12]
     """
-    lengths = tuple(lengths)
-    can = np.zeros(longest + 1, bool)
-    can[0] = True
-    for ticks, length in itertools.product(range(1, longest + 1), lengths):
-        can[ticks] |= length <= ticks and can[ticks - length]
-    return can
+    can = [True]
+    for ticks in range(1, longest + 1):
+        can.append(any(can[ticks - length] for length in lengths if length <= ticks))
+    return np.array(can)

@@ -111,10 +111,12 @@ def melody_in_abc(tokens: Sequence[int], metre: str, key: str | None, tempo: flo
         <BLANKLINE>
     """
     flats = signature(key)
-    pairs, words, now = list(itertools.pairwise([*tokens, BAR])), [], 0
-    bars, altered, pitch = 0, set(), None
-    skipped = 0  # notes of a triplet that have been begun
-    for place, (token, following) in enumerate(pairs):
+    words: list[str] = []
+    altered: set[str] = set()  # letters with another accidental than that of the signature in this bar
+    pitch: int | None = None
+    now = bars = 0
+    skipped = 0  # notes of a triplet that has begun
+    for place, (token, following) in enumerate(itertools.pairwise([*tokens, BAR])):
         if token == BAR:
             now, altered = 0, set()
             if words:

@@ -82,7 +82,7 @@ def sample_rows(
         (tf.constant(0), tf.zeros([tf.shape(last)[0], 0], tf.int32), last, list(states)),
         shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None]), rows),
     )
-    return Rows(tf.pad(drawn, [[0, 0], [0, count - number]], constant_values=pad), last, states)
+    return Rows(tf.pad(drawn, [[0, 0], [0, count - number]], constant_values=pad), last, list(states))
 
 
 def draw(
