@@ -13,7 +13,6 @@ from rnnapps.apps.music.keys import key_of, transposed_key
 from rnnapps.apps.music.melody_model import MelodyModel
 from rnnapps.apps.music.melody_tokens import END, FIRST_LENGTH, FIRST_PITCH, PAD, melody_of
 from rnnapps.datasets import DataError, Pieces
-from rnnapps.datasets.music_files import LOWEST
 
 _HEADER = 2  # tokens: key and metre
 
@@ -96,9 +95,9 @@ def melodies_of(split: Pieces) -> list[Melody]:
     found = []
     for piece in split.pieces:
         tokens = np.array(melody_of(piece), np.int32)
-        pitches = tokens[(tokens >= FIRST_PITCH) & (tokens < FIRST_LENGTH)]
-        if len(pitches):
-            found.append(Melody(tokens, key_of((pitches - FIRST_PITCH + LOWEST).tolist()), piece.metre))
+        if len(tokens):
+            # All voices together tell more about the key than the melody alone.
+            found.append(Melody(tokens, key_of(piece.notes[:, 2].tolist()), piece.metre))
     if not found:
         raise DataError(f"{split.name}: there are no notes in the {split.split} pieces")
     return found

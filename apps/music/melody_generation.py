@@ -72,11 +72,8 @@ def read_tokens(text: tf.Tensor, complete: bool = True) -> tf.RaggedTensor:
         complete: Whether each must be a melody, with a length after each pitch, and not any tokens.
     """
     words = tf.strings.split(text)
-    names = [(name, number) for number, name in enumerate(NAMES) if name]
-    with tf.init_scope():
-        entries = tf.lookup.KeyValueTensorInitializer(*map(list, zip(*names, strict=True)), tf.string, tf.int32)
-        table = tf.lookup.StaticHashTable(entries, PAD)
-    ids = table.lookup(words.values)
+    numbers = tf.where(tf.constant(NAMES) == "", PAD, tf.range(len(NAMES)))
+    ids = tf.reduce_sum(tf.where(words.values[:, None] == tf.constant(NAMES), numbers, PAD), axis=1)
     good = tf.reduce_all(ids != PAD)
     if complete:
         # A length follows each pitch, rest and tie, and nothing else.

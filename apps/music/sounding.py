@@ -18,7 +18,7 @@ from rnnapps.files import replacing
 RATE = 44_100  # Hz
 _PARTIALS = 8
 _ATTACK, _RELEASE = 0.02, 0.12  # seconds
-_GAIN = "0.6"  # of FluidSynth, whose own is too quiet for one voice
+_PEAK = 0.9
 
 Note = tuple[int, int, int]
 
@@ -47,7 +47,7 @@ def synthesised(notes: Sequence[Note], tempo: float) -> np.ndarray:
         envelope = np.minimum(time / _ATTACK, 1) * np.clip((length * seconds + _RELEASE - time) / _RELEASE, 0, 1)
         first = int(begin * seconds * RATE)
         sound[first : first + len(tone)] += (tone * envelope).astype(np.float32)
-    return sound * (0.9 / max(float(np.abs(sound).max()), 1e-9))
+    return sound * (_PEAK / max(float(np.abs(sound).max()), 1e-9))
 
 
 def write_wav(notes: Sequence[Note], metre: str, tempo: float, path: Path, soundfont: Path | None = None) -> None:
@@ -63,26 +63,28 @@ def write_wav(notes: Sequence[Note], metre: str, tempo: float, path: Path, sound
     Raises:
         UserError: FluidSynth is not installed or fails.
     """
-    if soundfont is not None:
-        _play(notes, metre, tempo, path, soundfont)
-        return
     import soundfile
 
+    sound = synthesised(notes, tempo) if soundfont is None else _played(notes, metre, tempo, soundfont)
     with replacing(path) as partial:
-        soundfile.write(partial, synthesised(notes, tempo), RATE, format="WAV", subtype="PCM_16")
+        soundfile.write(partial, sound, RATE, format="WAV", subtype="PCM_16")
 
 
-def _play(notes: Sequence[Note], metre: str, tempo: float, path: Path, soundfont: Path) -> None:
+def _played(notes: Sequence[Note], metre: str, tempo: float, soundfont: Path) -> np.ndarray:
+    """The sound of FluidSynth, float32 `(samples, 2)`; one voice alone would be quiet, so its peak is set."""
+    import soundfile
+
     program = shutil.which("fluidsynth")
     if program is None:
         raise UserError("--soundfont needs the program fluidsynth on PATH; install it, or leave the option out")
-    with tempfile.TemporaryDirectory() as folder, replacing(path) as partial:
-        midi = Path(folder, "tune.mid")
+    with tempfile.TemporaryDirectory() as folder:
+        midi, wav = Path(folder, "tune.mid"), Path(folder, "tune.wav")
         write_midi(notes, metre, tempo, midi)
-        options = ["-n", "-i", "-q", "-g", _GAIN, "-r", str(RATE), "-T", "wav", "-F", str(partial)]
-        ended = subprocess.run(
-            [program, *options, str(soundfont), str(midi)], capture_output=True, text=True, check=False
-        )
-        if ended.returncode or not partial.is_file():
+        options = ["-n", "-i", "-q", "-r", str(RATE), "-T", "wav", "-F", str(wav)]
+        command = [program, *options, str(soundfont), str(midi)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode or not wav.is_file():
             reason = (ended.stderr.strip() or f"exit status {ended.returncode}").splitlines()[-1]
             raise UserError(f"fluidsynth cannot play {soundfont}: {reason}")
+        sound, _ = soundfile.read(wav, dtype="float32")
+    return sound * (_PEAK / max(float(np.abs(sound).max()), 1e-9))

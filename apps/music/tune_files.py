@@ -51,7 +51,9 @@ def write_files(row: Mapping[str, Any], text: str, how: Generation, step: float 
         write_text(tune.abc, how.abc)
         yield how.abc
     if how.wav is not None:
-        write_wav(tune.notes, metre, how.tempo, how.wav, how.soundfont)
+        begin = min((onset for onset, _, _ in tune.notes), default=0)  # nobody wants to hear the rest before an upbeat
+        heard = [(onset - begin, length, pitch) for onset, length, pitch in tune.notes]
+        write_wav(heard, metre, how.tempo, how.wav, how.soundfont)
         yield how.wav
     if how.plot is not None:
         draw_roll([(f"{key or 'a tune'}, {metre}", tune.notes, tune.end, bar_length(metre))], how.plot, tune.given)

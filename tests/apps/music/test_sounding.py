@@ -1,5 +1,6 @@
 """The sound of tunes: its pitches by Fourier transform, and FluidSynth, of which a stand-in is put on PATH."""
 
+import json
 import os
 import sys
 
@@ -48,11 +49,16 @@ def stand_in(folder, code):
 
 
 def test_fluidsynth_plays_the_tune_as_midi_with_the_soundfont(tmp_path, soundfont, monkeypatch):
-    code = "import shutil; shutil.copy(arguments[-1], arguments[arguments.index('-F') + 1])\n"
-    code += f"open({str(tmp_path / 'asked')!r}, 'w').write(arguments[-2])"
+    code = "import json, numpy, soundfile\n"
+    code += "soundfile.write(arguments[arguments.index('-F') + 1], numpy.full((441, 2), 0.01), 44100, format='WAV')\n"
+    code += f"asked = open({str(tmp_path / 'asked')!r}, 'w')\n"
+    code += "json.dump([arguments[-2], open(arguments[-1], 'rb').read(4).decode()], asked)"
     monkeypatch.setenv("PATH", stand_in(tmp_path, code) + os.pathsep + os.environ["PATH"])
     write_wav(NOTES, "4/4", 60.0, tmp_path / "tune.wav", soundfont)
-    assert (tmp_path / "tune.wav").read_bytes()[:4] == b"MThd" and (tmp_path / "asked").read_text() == str(soundfont)
+    assert json.loads((tmp_path / "asked").read_text()) == [str(soundfont), "MThd"]
+    samples, rate = soundfile.read(tmp_path / "tune.wav")
+    assert rate == RATE and samples.shape == (441, 2)
+    np.testing.assert_allclose(samples, 0.9, atol=1e-3)  # one voice alone is quiet
 
 
 def test_what_keeps_fluidsynth_from_playing_is_one_line(tmp_path, soundfont, monkeypatch):
