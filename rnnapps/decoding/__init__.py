@@ -28,6 +28,8 @@ computing. States and constants hold tensors only, not None. Dense layers and th
     hypotheses = beam_search(step, cell_states, (memory, keys, mask), start=2, end=3, max_length=2 * lengths + 10)
     hypotheses.ids[:, 0]  # the best of each sentence
 
+`sample_rows` is for requests that a server answers together: each row has its own seed, temperature and length.
+
 Speech needs another search: a model trained with CTC has said all its probabilities before the search begins.
 `ctc_greedy`, `ctc_beam_search` and `ctc_align` take these.
 
