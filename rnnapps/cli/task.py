@@ -6,7 +6,7 @@ The functions behind a task live in two modules, which commands import when they
 
 | function | is |
 | --- | --- |
-| `Model` | the class of the model |
+| `Model` | the class of the model, or a tuple of classes, as for `isinstance` |
 | `load(source, splits=None) -> dict[str, S]` | the splits asked for ("train", "validation", "test", "all") |
 | `summary(splits) -> Iterator[str]` | lines that say what was loaded |
 | `make(config, train) -> M` | a built model for a new run or a resumed one; `config` is a `RunConfig` |

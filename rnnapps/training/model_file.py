@@ -24,22 +24,21 @@ from rnnapps.training.model_archive import OPTIMIZER, WEIGHTS, BadArchive, Model
 SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
 SPARE = 3  # wrappers such as Bidirectional build the layer that they are given, and then copies of it
 REASON_LENGTH = 200  # characters kept of what Keras or TensorFlow says
+ModelClass = type[keras.Model] | tuple[type[keras.Model], ...]
 _REMEDY = "restore the file, or train the run again with --overwrite"
 
 
-def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> keras.Model:
+def load_model(run: RunFolder, model_class: ModelClass = keras.Model) -> keras.Model:
     """Loads the best model of a run, not compiled; see `load_model_file`.
 
     Args:
         run: The run folder.
-        model_class: The class that the model must have.
+        model_class: The class that the model must have, or several.
     """
     return load_model_file(run.model_file, model_class)
 
 
-def load_model_file(
-    path: pathlib.Path, model_class: type[keras.Model] = keras.Model, *, remedy: str = _REMEDY
-) -> keras.Model:
+def load_model_file(path: pathlib.Path, model_class: ModelClass = keras.Model, *, remedy: str = _REMEDY) -> keras.Model:
     """Loads a model from a `.keras` file.
 
     The file is not trusted. Before anything is built its configuration is checked (known classes only, none that runs
@@ -48,8 +47,8 @@ def load_model_file(
 
     Args:
         path: The file.
-        model_class: The class that the model must have; any by default. Its module must have been imported, which is
-            what makes it known to Keras.
+        model_class: The class that the model must have, or several of which it must have one, as for `isinstance`;
+            any by default. Its module must have been imported, which is what makes it known to Keras.
         remedy: What errors say about how to fix it.
 
     Returns:
@@ -122,15 +121,22 @@ def load_arrays(run: RunFolder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return archive.config["config"], arrays
 
 
-def _as(model_class: type[keras.Model]) -> str:
-    return "" if model_class is keras.Model else f" as a {model_class.__name__}"
+Classes = type[keras.Model] | tuple[type[keras.Model], ...]
 
 
-def _check_top_class(config: dict[str, Any], model_class: type[keras.Model]) -> None:
-    expected = keras.saving.get_registered_name(model_class)
-    if ">" not in expected:  # a class of Keras itself, such as keras.Model; checked after loading
+def _all(classes: Classes) -> tuple[type[keras.Model], ...]:
+    return classes if isinstance(classes, tuple) else (classes,)
+
+
+def _as(classes: Classes) -> str:
+    return "" if classes is keras.Model else f" as a {' or '.join(one.__name__ for one in _all(classes))}"
+
+
+def _check_top_class(config: dict[str, Any], classes: Classes) -> None:
+    expected = [keras.saving.get_registered_name(one) for one in _all(classes)]
+    if any(">" not in name for name in expected):  # of Keras itself, such as keras.Model; checked after loading
         return
-    if config.get("registered_name") != expected:
+    if config.get("registered_name") not in expected:
         raise BadArchive(f"it holds a {config.get('class_name')}")
 
 
