@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# `make test-fast COVERAGE=--cov` also says how much of the library the fast tests run; it makes them a third slower.
+COVERAGE ?=
 RUN ?= runs/sentiment
 EXPORT ?= exports/sentiment
 REVIEW ?= Funny, moving and beautifully acted, from the first scene to the last.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo docs test test-fast coverage lint format hooks bench sanitize clean
+.PHONY: demo docs test test-fast test-slow lint format hooks bench sanitize clean
 
 demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
 	$(BIN)/rnn-sentiment train --run-dir $(RUN) --overwrite
@@ -18,14 +20,13 @@ demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, a
 	$(BIN)/rnn-sentiment predict $(EXPORT) "$(REVIEW)"
 	@echo "Plots: $(RUN)/report/   Try: $(BIN)/rnn-sentiment predict $(RUN) \"your own sentence\""
 
-test: $(READY)  ## the whole test suite, the examples in docstrings included
-	$(BIN)/python -m pytest
+test: test-fast test-slow  ## the whole test suite, the examples in docstrings included
 
-test-fast: $(READY)  ## the tests that are not marked slow, in about two minutes
-	$(BIN)/python -m pytest -m "not slow"
+test-fast: $(READY)  ## the tests that are not marked slow, in about three minutes
+	$(BIN)/python -m pytest -m "not slow" $(COVERAGE)
 
-coverage: $(READY)  ## the whole test suite, and how much of the library it runs
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-report=xml:build/coverage.xml
+test-slow: $(READY)  ## the tests that train models, or start processes and servers
+	$(BIN)/python -m pytest -m slow
 
 docs: $(READY)  ## the pages as a site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

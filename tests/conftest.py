@@ -11,16 +11,27 @@ FOLDER = Path(__file__).parent
 # A slow test elsewhere has the mark itself.
 SLOW = (
     "apps",
+    "cli/test_tune.py",
+    "decoding/test_decoding.py",
     "keras_suite",
+    "layers/test_attention_in_models.py",
     "native/test_build.py",
     "native/test_cache.py",
     "native/test_threads.py",
+    "pages/test_browser.py",
     "prediction",
+    "recurrences/test_cudnn.py",
+    "recurrences/test_higher_order.py",
+    "recurrences/test_layers_on_cudnn.py",
+    "recurrences/test_layers_on_recurrences.py",
+    "recurrences/test_options.py",
     "serving",
     "test_benchmarks.py",
     "test_every_layer.py",
+    "test_notebooks.py",
     "test_packaging.py",
     "training/test_resume.py",
+    "training/test_strategies.py",
     "datasets/embedded/test_spoken_words.py",
 )
 

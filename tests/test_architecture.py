@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = (
     ("apps",),
     ("cli",),
+    ("pages",),
     ("prediction",),
     ("serving",),
     ("training",),

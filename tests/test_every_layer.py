@@ -17,7 +17,6 @@ import tensorflow as tf
 
 import rnnapps
 from rnnapps.audio import (
-    AttentionPooling,
     FrontEnd,
     LogMel,
     SpecAugment,
@@ -29,6 +28,7 @@ from rnnapps.layers import (
     GRU,
     LSTM,
     AdditiveAttention,
+    AttentionPooling,
     Bidirectional,
     GRUCell,
     LSTMCell,

@@ -77,7 +77,16 @@ SLOW_TO_IMPORT = {"tensorflow", "keras", "numpy", "sklearn", "matplotlib", "tens
 
 
 @pytest.mark.parametrize(
-    "command", ["rnn-sentiment", "rnn-translation", "rnn-speech", "rnn-forecasting", "rnn-transcription", "rnn-music"]
+    "command",
+    [
+        "rnn-sentiment",
+        "rnn-translation",
+        "rnn-speech",
+        "rnn-forecasting",
+        "rnn-transcription",
+        "rnn-music",
+        "rnn-video",
+    ],
 )
 def test_help_loads_nothing_that_makes_it_slow(installed, command):
     """What `--help` in half a second rests on; a clock would measure the other tests that run meanwhile."""

@@ -80,6 +80,7 @@ TASK = Task(
     training=Training(epochs=20, batch_size=64, learning_rate=3e-3, schedule="cosine", averaging=0.99, patience=5),
     implementation="rnnapps.apps.forecasting.task",
     requests="rnnapps.apps.forecasting.requests",
+    page="rnnapps.apps.forecasting.page",
     columns=("history",),
     optional_columns=("start", "known", "past", "static"),
     outputs=("mean", "quantiles"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import matplotlib.colors
@@ -14,11 +14,13 @@ import numpy as np
 
 from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.apps.forecasting.metrics import interval_places
-from rnnapps.apps.forecasting.model import Forecaster
 from rnnapps.apps.forecasting.requests import times
 from rnnapps.datasets import TimeSeries
 from rnnapps.files import replacing
 from rnnapps.training.plots import INK, STYLE, TRAIN, VALIDATION
+
+if TYPE_CHECKING:
+    from rnnapps.apps.forecasting.model import Forecaster
 
 _PANELS = 6
 _COLOURS = (VALIDATION, TRAIN, "#5b8c5a", "#b08900")
@@ -74,7 +76,10 @@ def _draw_windows(
 
 
 def draw_bands(
-    panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]], levels: Sequence[float], path: Path
+    panels: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
+    levels: Sequence[float],
+    path: Path,
+    columns: int = 2,
 ) -> None:
     """Draws a panel for each series and writes a PNG.
 
@@ -83,9 +88,10 @@ def draw_bands(
             last times.
         levels: Levels of the quantiles.
         path: Where the PNG goes.
+        columns: Panels side by side.
     """
     middle, bands = list(levels).index(0.5), interval_places(levels)
-    columns = 2 if len(panels) > 1 else 1
+    columns = min(columns, len(panels))
     lines = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(6.2 * columns, 2.7 * lines), layout="constrained")
@@ -159,18 +165,34 @@ def draw_calibration(actual: np.ndarray, named: Mapping[str, np.ndarray], levels
             figure.savefig(partial, dpi=110)
 
 
+def draw_answers(
+    answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], season: int, path: Path, columns: int = 2
+) -> None:
+    """Draws the forecasts of the first series and writes a PNG.
+
+    Args:
+        answered: Rows of `rnnapps.apps.forecasting.requests.rows`, and the answers to them.
+        season: Steps in a season; three of them, or three horizons, are drawn of a history.
+        path: Where the PNG goes.
+        columns: Panels side by side.
+    """
+    panels = []
+    levels: list[float] = []
+    for row, answer in answered[:_PANELS]:
+        levels = [float(level) for level in answer["quantiles"]]
+        quantiles = np.stack([np.array(values) for values in answer["quantiles"].values()], axis=-1)
+        horizon = len(quantiles)
+        history = np.asarray(row["history"], np.float64)[-3 * max(horizon, season) :]
+        if "first" in row:
+            places = np.concatenate([times(row, -len(history)), times(row, horizon)])
+        else:
+            places = np.arange(1 - len(history), horizon + 1)
+        panels.append((str(row["series"]), places, history, quantiles))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw_bands(panels, levels, path, columns)
+
+
 def draw(model: Forecaster, answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], decoding: Shown) -> None:
     """Draws what `predict` answered, if `--plot` says where."""
-    if decoding.plot is None or not answered:
-        return
-    panels = []
-    for row, answer in answered[:_PANELS]:
-        history = np.asarray(row["history"], np.float64)[-3 * max(model.horizon, model.season) :]
-        quantiles = np.stack([np.array(values) for values in answer["quantiles"].values()], axis=-1)
-        if "first" in row:
-            places = np.concatenate([times(row, -len(history)), times(row, model.horizon)])
-        else:
-            places = np.arange(1 - len(history), model.horizon + 1)
-        panels.append((str(row["series"]), places, history, quantiles))
-    decoding.plot.parent.mkdir(parents=True, exist_ok=True)
-    draw_bands(panels, model.options.levels, decoding.plot)
+    if decoding.plot is not None and answered:
+        draw_answers(answered, model.season, decoding.plot)

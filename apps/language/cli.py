@@ -89,6 +89,7 @@ TASK = Task(
     training=Training(epochs=3, learning_rate=4e-3, schedule="cosine", patience=3),
     implementation="rnnapps.apps.language.task",
     requests="rnnapps.apps.language.requests",
+    page="rnnapps.apps.language.page",
     columns=("prompt",),
     outputs=("text",),
     decoding=Generation,

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rnnapps.apps.language.cli import LONGEST, Generation
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
-from rnnapps.decoding import candidates, uniform
+from rnnapps.decoding import sample_rows, uniform
 
 READ = 4096  # tokens of a prompt that are read, the last ones
 _STREAMED = 8  # tokens between two pieces of a streamed text
@@ -62,51 +62,21 @@ def write(
     Returns:
         Tokens, int32 `(batch, count)`, `PAD` after the end of a document, and where the texts stand then.
     """
-    randoms = tf.transpose(randoms)
-    count = tf.shape(randoms)[0]
 
-    def body(number: tf.Tensor, written: tf.Tensor, last: tf.Tensor, states: Tensors) -> tuple:
-        outputs, states = model.step(last, states)
-        token = draw(model.logits(outputs), randoms[number], temperature, how.top_k, how.top_p)
-        ended = (randoms[number] < 0) | (last == PAD) | (token == END)
-        last = tf.where(ended, PAD, token)
-        return number + 1, tf.concat([written, last[:, None]], axis=1), last, states
+    def step(tokens: tf.Tensor, states: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        outputs, after_it = model.step(tokens, states)
+        return without_special(model.logits(outputs)), after_it
 
-    size = tf.shape(position.last)[0]
-    rows = [tf.TensorShape([None]).concatenate(state.shape[1:]) for state in position.states]
-    number, written, last, states = tf.while_loop(
-        lambda number, written, last, states: (number < count) & tf.reduce_any(last != PAD),
-        body,
-        (tf.constant(0), tf.zeros([size, 0], tf.int32), position.last, list(position.states)),
-        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None]), rows),
+    found = sample_rows(
+        step, position.last, position.states, randoms, temperature, end=END, pad=PAD, top_k=how.top_k, top_p=how.top_p
     )
-    return tf.pad(written, [[0, 0], [0, count - number]], constant_values=PAD), Position(last, states)
+    return found.ids, Position(found.last, found.states)
 
 
-def draw(
-    logits: tf.Tensor, randoms: tf.Tensor, temperature: tf.Tensor, top_k: int | None, top_p: float | None
-) -> tf.Tensor:
-    """One token of each row by inverting the distribution function: a row's token depends on nothing but the row.
-
-    Args:
-        logits: `(batch, tokens)`. Padding and the unknown token are never drawn.
-        randoms: `(batch,)`, from 0 to 1.
-        temperature: `(batch,)`.
-        top_k, top_p: See `rnnapps.decoding.sample`.
-
-    Returns:
-        Int32 `(batch,)`.
-    """
+def without_special(logits: tf.Tensor) -> tf.Tensor:
+    """Logits `(batch, tokens)` with which padding and the unknown token are never drawn."""
     numbers = tf.range(tf.shape(logits)[1])
-    logits = tf.where((numbers == PAD) | (numbers == UNKNOWN), -1e30, logits)
-    best = tf.argmax(logits, axis=1, output_type=tf.int32)
-    logits, tokens = candidates(logits, tf.maximum(temperature, 1e-4)[:, None], top_k, top_p)
-    total = tf.cumsum(tf.nn.softmax(logits), axis=1)
-    chosen = tf.searchsorted(total, (tf.maximum(randoms, 0.0) * total[:, -1])[:, None], side="right")
-    chosen = tf.minimum(chosen, tf.shape(total)[1] - 1)
-    if tokens is not None:
-        chosen = tf.gather(tokens, chosen, batch_dims=1)
-    return tf.where(temperature > 0, chosen[:, 0], best)
+    return tf.where((numbers == PAD) | (numbers == UNKNOWN), -1e30, logits)
 
 
 def generate(

@@ -1,9 +1,9 @@
-"""The language model: embedding -> recurrent layers -> probabilities of the next token."""
+"""The language model of texts: a token model that learns from streams, with the dropouts and penalties of AWD-LSTM."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,26 +13,17 @@ from rnnapps.apps.language.carried_states import CarriedStates
 from rnnapps.apps.language.cli import Options
 from rnnapps.apps.language.tokens import END, NEWLINE, PAD, Tokens
 from rnnapps.apps.language.weight_drop import dropped_weights
-from rnnapps.cells import state_names
-from rnnapps.layers import recurrent_layers
+from rnnapps.layers.token_model import TokenModel
 from rnnapps.options import as_json, from_keywords
 from rnnapps.training import apply_gradients
 
 SAMPLED_ABOVE = 20_000  # larger vocabularies are trained with a sampled softmax
 _SAMPLES = 2048
 
-Tensors = Sequence[tf.Tensor]
-
 
 @keras.saving.register_keras_serializable("rnnapps")
-class LanguageModel(keras.Model):
-    """Reads a text and says after each token how probable each next one is.
-
-        x_t = E w_t                                   the embedding of the token
-        h_t = the recurrent layers' output, s_t their states
-        p(w_{t+1} | w_1 ... w_t) = softmax(E P h_t + b)   with tied embeddings, else softmax(V h_t + b)
-
-    P takes the outputs to the width of the embeddings; where both are equally wide there is none.
+class LanguageModel(TokenModel):
+    """Reads a text and says after each token how probable each next one is, see `TokenModel`.
 
     Args:
         vocabulary: What `rnnapps.apps.language.tokens.learn` returned.
@@ -47,7 +38,6 @@ class LanguageModel(keras.Model):
         Logits, float32 `(batch, time, tokens)`.
 
     References:
-        Press and Wolf, Using the output embedding to improve language models, EACL 2017 (tied embeddings);
         Gal and Ghahramani, A theoretically grounded application of dropout in recurrent neural networks, NIPS 2016
         (the same dropout mask at all steps, words dropped by type); Merity et al., Regularizing and optimizing LSTM
         language models, ICLR 2018 (weight drop, penalties); Jean et al., On using very large target vocabulary, ACL
@@ -63,99 +53,33 @@ class LanguageModel(keras.Model):
         dtype: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.options = chosen = from_keywords(Options, options, type(self).__name__)
-        self.tokens = Tokens(chosen.level, vocabulary, chosen.normalised)
-        self.seed_generator = keras.random.SeedGenerator()
-        # The layers read unit variance; tied embeddings begin smaller, as the softmax needs, and are scaled when read.
-        start = keras.initializers.RandomNormal(stddev=chosen.embedding_units**-0.5 if chosen.tied else 1.0)
-        self.embedding = keras.layers.Embedding(
-            self.tokens.size, chosen.embedding_units, embeddings_initializer=start, name="embedding"
+        chosen = from_keywords(Options, options, type(self).__name__)
+        tokens = Tokens(chosen.level, vocabulary, chosen.normalised)
+        super().__init__(
+            tokens.size,
+            embedding_units=chosen.embedding_units,
+            tied=chosen.tied,
+            layers=chosen.layers,
+            **chosen.layer_arguments(),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
         )
-        self.recurrent = recurrent_layers(chosen.layers, return_state=True, **chosen.layer_arguments())
-        self.to_embedding = None
-        if chosen.tied and chosen.units != chosen.embedding_units:
-            self.to_embedding = keras.layers.Dense(chosen.embedding_units, use_bias=False, name="to_embedding")
-        self.states_a_layer = len(state_names(chosen.cell, 1))
+        self.options, self.tokens = chosen, tokens
+        self.seed_generator = keras.random.SeedGenerator()
         self.carried: CarriedStates | None = None
-
-    def build(self, input_shape: Any = None) -> None:
-        shape = (self.tokens.size, self.options.embedding_units if self.options.tied else self.options.units)
-        if not self.options.tied:
-            self.output_weights = self.add_weight(shape=shape, initializer="glorot_uniform", name="output_weights")
-        self.output_bias = self.add_weight(shape=shape[:1], initializer="zeros", name="output_bias")
-        self.call(tf.zeros((1, 2), tf.int32))
-        self.built = True
 
     def carry(self, streams: int) -> None:
         """Makes room for the states of up to so many streams, for calls with `reset`; call it before `build`."""
         self.carried = CarriedStates(streams, [self.options.units] * len(self.state_names))
 
-    @property
-    def state_names(self) -> list[str]:
-        """The names of the states of all layers together."""
-        return state_names(self.options.cell, self.options.layers)
-
-    def initial_states(self, batch: int | tf.Tensor) -> list[tf.Tensor]:
-        """Zeros `(batch, units)` for each state."""
-        return [tf.zeros([batch, self.options.units], self.compute_dtype) for _ in self.state_names]
-
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         return self.logits(self._read_on(inputs, training)[0])
 
-    def read(
-        self, tokens: tf.Tensor, states: Tensors, mask: tf.Tensor | None = None, training: bool = False
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Outputs of the last layer `(batch, time, units)` and the states after the last token.
-
-        Args:
-            tokens: Int `(batch, time)`.
-            states: The states before, see `initial_states`.
-            mask: Bool `(batch, time)`: a token where it is false changes no state.
-            training: Whether dropout is on.
-        """
-
-        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            steps, *own = layer(steps, initial_state=own, mask=mask, training=training)
-            return steps, own
-
-        return self._through(run, self._embed(tokens, training), states)
-
-    def step(self, tokens: tf.Tensor, states: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """One token `(batch,)`: outputs `(batch, units)` and the states after it."""
-
-        def run(layer: keras.layers.Layer, step: tf.Tensor, own: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            return layer.cell(step, own)
-
-        return self._through(run, self._embed(tokens, training=False), states)
-
-    def _through(
-        self, run: Callable[..., tuple[tf.Tensor, list[tf.Tensor]]], steps: tf.Tensor, states: Tensors
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        new: list[tf.Tensor] = []
-        for layer in self.recurrent:
-            steps, own = run(layer, steps, list(states[len(new) : len(new) + self.states_a_layer]))
-            new += own
-        return steps, new
-
-    def logits(self, outputs: tf.Tensor) -> tf.Tensor:
-        """Float32 `(..., tokens)` of outputs `(..., units)`."""
-        table, bias = self._softmax_weights()
-        outputs = outputs if self.to_embedding is None else self.to_embedding(outputs)
-        flat = tf.reshape(outputs, [-1, outputs.shape[-1]])
-        logits = tf.cast(tf.matmul(flat, tf.cast(table, flat.dtype), transpose_b=True), tf.float32) + bias
-        return tf.reshape(logits, tf.concat([tf.shape(outputs)[:-1], [self.tokens.size]], 0))
-
-    def _softmax_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
-        table = self.embedding.embeddings if self.options.tied else self.output_weights
-        return tf.convert_to_tensor(table), tf.cast(self.output_bias, tf.float32)
-
-    def _embed(self, tokens: tf.Tensor, training: bool) -> tf.Tensor:
+    def embed(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
         # The end of a document is read as that of a line: one document alone has taught nothing about its beginning.
         tokens = tf.where(tokens == END, NEWLINE, tokens)
-        embedded = self.embedding(tokens)
-        if self.options.tied:
-            embedded *= self.options.embedding_units**0.5
+        embedded = super().embed(tokens)
         if training and self.options.word_dropout:
             kept = tf.ones([self.tokens.size, 1], embedded.dtype)
             kept = keras.random.dropout(kept, self.options.word_dropout, seed=self.seed_generator)
@@ -208,7 +132,7 @@ class LanguageModel(keras.Model):
         """
         real = tf.cast(targets != PAD, tf.float32)
         if sampled:
-            table, bias = self._softmax_weights()
+            table, bias = self.softmax_weights()
             outputs = outputs if self.to_embedding is None else self.to_embedding(outputs)
             flat = tf.cast(tf.reshape(outputs, [-1, outputs.shape[-1]]), tf.float32)
             labels = tf.reshape(targets, [-1, 1])

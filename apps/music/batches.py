@@ -15,8 +15,8 @@ from rnnapps.datasets import Pieces
 from rnnapps.datasets.music_files import LOWEST
 from rnnapps.datasets.pieces import TICKS
 
-_WITHHELD = 0.5  # share of the training pieces whose key the model is not told
-_ROUNDED = 16  # steps; batches have few lengths
+WITHHELD = 0.5  # share of the training pieces whose key the model is not told
+ROUNDED = 16  # steps; batches have few lengths
 
 
 class Arrays(NamedTuple):
@@ -71,20 +71,16 @@ class PieceBatches:
     def _batches(self, n: int) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
         lengths = np.array([len(piece.notes) for piece in self.pieces])
         if self.seed is None:
-            order = np.argsort(lengths, kind="stable")
-            for begin in range(0, len(order), self.batch_size):
-                yield padded([self.pieces[place] for place in order[begin : begin + self.batch_size]], self.voices)
+            for places in in_order(lengths, self.batch_size):
+                yield padded([self.pieces[place] for place in places], self.voices)
             return
         random = np.random.default_rng([self.seed, n])
-        # Similar lengths go together, in another way in each epoch.
-        order = np.argsort(lengths * random.uniform(0.8, 1.25, len(lengths)), kind="stable")
-        for batch in random.permutation(self.steps):
-            places = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+        for places in shuffled(lengths, self.batch_size, random):
             yield padded([self._varied(self.pieces[place], random) for place in places], self.voices)
 
     def _varied(self, piece: Arrays, random: np.random.Generator) -> Arrays:
         semitones = int(random.integers(-self.transpose, self.transpose + 1))
-        withheld = random.random() < _WITHHELD
+        withheld = random.random() < WITHHELD
         sounding = piece.notes[piece.notes != NONE]
         if not len(sounding):
             return piece
@@ -92,6 +88,20 @@ class PieceBatches:
         notes = np.where(piece.notes == NONE, NONE, piece.notes + semitones)
         key = None if piece.key is None or withheld else transposed_key(piece.key, semitones)
         return piece._replace(notes=notes, key=key)
+
+
+def in_order(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """The places of the pieces of each batch, the shortest first."""
+    order = np.argsort(lengths, kind="stable")
+    for begin in range(0, len(order), batch_size):
+        yield order[begin : begin + batch_size]
+
+
+def shuffled(lengths: np.ndarray, batch_size: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """The places of the pieces of each batch: similar lengths together, in another way in each epoch."""
+    order = np.argsort(lengths * random.uniform(0.8, 1.25, len(lengths)), kind="stable")
+    for batch in random.permutation(-(-len(lengths) // batch_size)):
+        yield order[batch * batch_size : (batch + 1) * batch_size]
 
 
 def arrays_of(model: ChordModel, split: Pieces) -> list[Arrays]:
@@ -121,7 +131,7 @@ def note_frequencies(split: Pieces) -> np.ndarray:
 def padded(pieces: list[Arrays], voices: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Pieces as one batch: inputs and targets."""
     longest = max(len(piece.notes) for piece in pieces)
-    longest = -(-longest // _ROUNDED) * _ROUNDED
+    longest = -(-longest // ROUNDED) * ROUNDED
     notes = np.full((len(pieces), longest, voices), NONE, np.int32)
     place = np.zeros((len(pieces), longest), np.int32)
     roll = np.full((len(pieces), longest, NOTES + 1), -1, np.float32)

@@ -17,15 +17,21 @@ class Source(MusicSource):
 
 @dataclass(frozen=True)
 class Options(RecurrentOptions):
-    """The options of `ChordModel`."""
+    """The options of `ChordModel` and `MelodyModel`."""
 
+    representation: str = option(
+        "chords",
+        "What is learnt: all notes of each time step (chords), or the top voice, note by note (melody).",
+        choices=("chords", "melody"),
+    )
     units: int = inherited(RecurrentOptions, "units", 128)
     head: str = option(
         "nade",
-        "Distribution of the notes of a time step: each depends on the lower ones (nade), or all are independent.",
+        "Chords: each note of a time step depends on the lower ones (nade), or all are independent.",
         choices=("nade", "independent"),
     )
     hidden: int = option(128, "Width of the hidden layer of --head nade.", minimum=1)
+    embedding_units: int = option(64, "Melody: width of a token's embedding.", minimum=1)
 
 
 @dataclass(frozen=True)
@@ -45,14 +51,21 @@ class Generation:
     key: str | None = option(
         None, 'Key, such as "G major" or "F# minor".', metavar="KEY", missing="the model's choice", free=True
     )
-    metre: str = option("4/4", "Time signature, such as 3/4.", metavar="METRE", free=True)
-    temperature: float = option(
-        0.8, "Below 1, probable notes gain; 0 takes each note that is more probable than not.", minimum=0, free=True
+    metre: str | None = option(
+        None, "Time signature, such as 3/4.", metavar="METRE", missing="that of the music file, or 4/4", free=True
     )
+    temperature: float = option(0.8, "Below 1, probable notes gain; 0 takes the most probable.", minimum=0, free=True)
     seed: int = option(0, "Seed: the same one writes the same tune.", minimum=0, maximum=2**31 - 1, free=True)
     midi: Path | None = option(None, "Write the first tune as MIDI.", metavar="MID", shown=True, free=True)
     abc: Path | None = option(None, "Write the first tune in ABC notation.", metavar="ABC", shown=True, free=True)
     wav: Path | None = option(None, "Write the sound of the first tune.", metavar="WAV", shown=True, free=True)
+    soundfont: Path | None = option(
+        None,
+        "Play --wav with FluidSynth and this soundfont.",
+        metavar="SF2",
+        missing="a simple synthesiser",
+        shown=True,
+    )
     plot: Path | None = option(None, "Draw the piano roll of the first tune.", metavar="PNG", shown=True, free=True)
     tempo: float = option(80.0, "Quarter notes a minute in MIDI, ABC and WAV.", minimum=10, maximum=400, shown=True)
 
@@ -68,12 +81,13 @@ class Evaluation:
 
 TASK = Task(
     name="music",
-    summary="Music: train on pieces in several voices, write tunes, evaluate, export for TensorFlow Serving.",
+    summary="Music: train on chords or melodies, write tunes, evaluate, export for TensorFlow Serving.",
     source=Source,
     model=Options,
     training=Training(epochs=40, batch_size=16, learning_rate=3e-3, schedule="cosine", patience=8),
     implementation="rnnapps.apps.music.task",
     requests="rnnapps.apps.music.requests",
+    page="rnnapps.apps.music.page",
     columns=("prime",),
     outputs=("notes",),
     decoding=Generation,

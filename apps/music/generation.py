@@ -8,7 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from rnnapps.apps.music.cli import LONGEST
-from rnnapps.apps.music.keys import NAMES
+from rnnapps.apps.music.conditions import key_index, metre_index
 from rnnapps.apps.music.model import ChordModel, with_beginning
 from rnnapps.apps.music.note_distribution import as_roll
 from rnnapps.apps.music.time_steps import read_steps, written_steps
@@ -16,7 +16,6 @@ from rnnapps.assertions import asserted
 from rnnapps.decoding import uniform
 
 Tensors = Sequence[tf.Tensor]
-_METRE = r"([1-9]|[12]\d|3[0-2])/(1|2|4|8|16)"
 
 
 class Position(NamedTuple):
@@ -54,21 +53,13 @@ def conditions(model: ChordModel, key: tf.Tensor, metre: tf.Tensor) -> Condition
         key: String `(batch,)`, such as "G major", or "" for none.
         metre: String `(batch,)`, such as "3/4"; "" for 4/4.
     """
-    metre = tf.where(metre == "", "4/4", metre)
-    names, numbers = tf.constant(["", *NAMES]), tf.constant([0, *(number + 1 for number in NAMES.values())])
-    known = tf.cast(key[:, None] == names, tf.int32)
-    (known,) = asserted([known], tf.reduce_all(tf.reduce_any(known > 0, axis=1)), "key must be like 'F# minor'")
-    form = tf.reduce_all(tf.strings.regex_full_match(metre, _METRE))
-    (metre,) = asserted([metre], form, "metre must be a time signature such as 3/4")
-    parts = tf.strings.to_number(tf.strings.split(metre, "/").to_tensor(shape=[None, 2]))
-    steps = parts[:, 0] * 4 / parts[:, 1] / model.step_quarters
+    index, quarters = metre_index(metre, model.metres)
+    steps = quarters / model.step_quarters
     whole = tf.reduce_all(tf.abs(steps - tf.round(steps)) < 1e-3) & tf.reduce_all(steps > 0.5)
     (steps,) = asserted(
         [steps], whole, f"a bar must be a whole number of time steps of {model.step_quarters:g} quarters"
     )
-    places = tf.cast(metre[:, None] == tf.constant(model.metres or ("none",)), tf.int32)
-    index = tf.reduce_sum(places * tf.range(1, 1 + places.shape[1]), axis=1)
-    return Conditions(tf.reduce_max(known * numbers, axis=1), index, tf.cast(tf.round(steps), tf.int32))
+    return Conditions(key_index(key), index, tf.cast(tf.round(steps), tf.int32))
 
 
 def after(model: ChordModel, prime: tf.Tensor, told: Conditions) -> Position:

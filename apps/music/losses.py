@@ -1,6 +1,7 @@
-"""What training minimises and what it shows: nats and the accuracy of a time step, over steps that are not padding.
+"""What training minimises and what it shows: nats and accuracy of a time step or a token, padding left out.
 
-Targets are rows of the piano roll, 1 for each note that sounds, and -1 throughout for padding.
+Targets of chords are rows of the piano roll, 1 for each note that sounds, and -1 throughout for padding; those of
+melodies are tokens, and `PAD`.
 
 Reference:
     Boulanger-Lewandowski et al., ICML 2012, section 6 (log-likelihood of a time step); Bay, Ehmann, Downie, Evaluation
@@ -13,6 +14,8 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
+from rnnapps.apps.music.melody_tokens import PAD
 
 
 def step_nats(targets: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -69,3 +72,52 @@ def note_counts(targets: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Te
     right = tf.math.count_nonzero(real & predicted & (targets > 0), dtype=tf.float32)
     either = tf.math.count_nonzero(real & (predicted | (targets > 0)), dtype=tf.float32)
     return right, either
+
+
+def token_nats(targets: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Negative log-likelihood of each token of a melody.
+
+    Args:
+        targets: Int32 `(batch, time)`.
+        logits: Float32 `(batch, time, tokens)`.
+
+    Returns:
+        Nats, 0 for padding, and 1 for each token that is not padding; both float32 `(batch, time)`.
+    """
+    targets = tf.cast(targets, tf.int32)
+    real = tf.cast(targets != PAD, tf.float32)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits) * real, real
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class TokenNats(keras.losses.Loss):
+    """The mean negative log-likelihood of a token."""
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        nats, real = token_nats(y_true, y_pred)
+        return tf.reduce_sum(nats) / tf.maximum(tf.reduce_sum(real), 1.0)
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class MeanTokenNats(keras.metrics.Mean):
+    """The same over all batches, where each token counts alike."""
+
+    def __init__(self, name: str = "nats", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> None:
+        nats, real = token_nats(y_true, y_pred)
+        super().update_state(nats, sample_weight=real)
+
+
+@keras.saving.register_keras_serializable("rnnapps")
+class TokenAccuracy(keras.metrics.Mean):
+    """The share of tokens that are the most probable one."""
+
+    def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+
+    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> None:
+        targets = tf.cast(y_true, tf.int32)
+        right = tf.cast(tf.argmax(y_pred, axis=-1, output_type=tf.int32) == targets, tf.float32)
+        super().update_state(right, sample_weight=tf.cast(targets != PAD, tf.float32))

@@ -1,4 +1,4 @@
-"""How good a model of music is: nats and accuracy of a time step, and whether the tunes that it writes keep a key."""
+"""How good a model of chords is: nats and accuracy of a time step, and whether the tunes that it writes keep a key."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from rnnapps.apps.music.keys import key_name, key_of, share_in_key
 from rnnapps.apps.music.losses import note_counts, step_nats
 from rnnapps.apps.music.model import ChordModel
 from rnnapps.apps.music.pictures import draw_roll
-from rnnapps.apps.music.step_text import steps_of
+from rnnapps.apps.music.step_text import held_notes, steps_of
 from rnnapps.datasets import Pieces
+from rnnapps.datasets.pieces import TICKS
 
 _BARS = 16
 
@@ -29,7 +30,7 @@ def assess(
     decoding: Evaluation | None = None,
     report: Path | None = None,
 ) -> dict[str, Any]:
-    """Evaluates a model of music.
+    """Evaluates a model of chords.
 
     Args:
         model: The model.
@@ -57,8 +58,12 @@ def assess(
         figures["in_key"] = float(np.mean([share_in_key(*pair) for pair in zip(written, keys, strict=True)]))
         figures["in_key_of_pieces"] = float(np.mean([share_in_key(*pair) for pair in fitting]))
         if report is not None:
-            titled = [(f"{key_name(key)} was asked for", tune) for key, tune in zip(keys[:2], tunes[:2], strict=True)]
-            draw_roll(titled, report / "tune.png", model.steps_of_bar("4/4"))
+            ticks = round(model.step_quarters * TICKS)
+            titled = [
+                (f"{key_name(key)} was asked for", held_notes(tune, ticks), len(tune) * ticks, 4 * TICKS)
+                for key, tune in zip(keys[:2], tunes[:2], strict=True)
+            ]
+            draw_roll(titled, report / "tune.png")
     return figures
 
 

@@ -1,4 +1,7 @@
-"""What the signature of a model of music is asked, and what its answer says. No TensorFlow."""
+"""What the signature of a model of music is asked, and what its answer says. No TensorFlow.
+
+A row has a `prime`, text in the representation of the model, and where it came from a file `metre`, its time signature.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ import numpy as np
 
 from rnnapps.apps.music.cli import Generation
 from rnnapps.apps.music.keys import parsed_key
+from rnnapps.apps.music.melody_tokens import BAR, DEFAULT_METRE, REST, melody_of
+from rnnapps.apps.music.melody_tokens import text_of as melody_tokens_text
 from rnnapps.apps.music.step_text import text_of
 from rnnapps.cli import RunConfig
 from rnnapps.datasets.music_files import SUFFIXES, read_file
-from rnnapps.datasets.pieces import TICKS
+from rnnapps.datasets.pieces import TICKS, Piece
 from rnnapps.errors import UserError
 from rnnapps.prediction.requests import TEXT, as_input
 
@@ -35,13 +40,33 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
             continue
         path = Path(argument).expanduser()
         if not path.is_file():
-            raise UserError(f"no such file: {argument!r}; name a music file, or give time steps: '60,64,67 - 62'")
-        if "step" not in about:
-            raise UserError(
-                f"{argument}: a server does not say how long its time steps are; give them: '60,64,67 - 62'"
-            )
-        steps = read_file(path)[0].steps(round(about["step"] * TICKS))
-        yield {"prime": text_of(steps)}
+            raise UserError(f"no such file: {argument!r}; name a music file, or give what to go on with as text")
+        if "representation" not in about:
+            raise UserError(f"{argument}: a server does not say whether it takes chords; give text: '60,64,67 - 62'")
+        piece = read_file(path)[0]
+        if about["representation"] == "melody":
+            prime = melody_text(piece)
+        else:
+            prime = text_of(piece.steps(round(about["step"] * TICKS)))
+        yield {"prime": prime, "metre": piece.metre}
+
+
+def melody_text(piece: Piece) -> str:
+    """The top voice of a piece as tokens, without the rest that fills its last bar."""
+    tokens = melody_of(piece)
+    while tokens and (tokens[-1] == BAR or tokens[-2] == REST):
+        tokens = tokens[:-1] if tokens[-1] == BAR else tokens[:-2]
+    return melody_tokens_text(tokens)
+
+
+def metre_of(row: Mapping[str, Any], decoding: Generation) -> str:
+    """The time signature of a tune: the one asked for, that of the prime's file, or 4/4."""
+    return decoding.metre or row.get("metre") or DEFAULT_METRE
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What `predict --json` repeats of a row."""
+    return {"prime": row["prime"]}
 
 
 def request(row: Mapping[str, Any], decoding: Generation) -> dict[str, Any]:
@@ -50,7 +75,7 @@ def request(row: Mapping[str, Any], decoding: Generation) -> dict[str, Any]:
         "prime": as_input(row, "prime", TEXT),
         "bars": np.int32(decoding.bars),
         "key": parsed_key(decoding.key) if decoding.key else "",
-        "metre": decoding.metre,
+        "metre": metre_of(row, decoding),
         "temperature": np.float32(decoding.temperature),
         "seed": np.int32(decoding.seed),
     }
@@ -72,7 +97,7 @@ def check(decoding: Generation, asked: str, input: Path | None) -> None:
     """Refuses options of `predict` that do not go together, and texts that name no key or metre."""
     if decoding.key:
         parsed_key(decoding.key)
-    beats, _, kind = decoding.metre.partition("/")
+    beats, _, kind = (decoding.metre or DEFAULT_METRE).partition("/")
     if not beats.isdecimal() or not 1 <= int(beats) <= 32 or kind not in _METRES:
         raise UserError(f"--metre must be a time signature such as 3/4, got {decoding.metre!r}")
     for name, suffixes in FILES.items():
@@ -83,10 +108,30 @@ def check(decoding: Generation, asked: str, input: Path | None) -> None:
             raise UserError(f"--{name} must end in {suffixes[0]}, got {path}")
         if asked != "run" or input is not None:
             raise UserError(f"--{name} needs the run folder and answers on the screen; leave out exports and --input")
+    if decoding.soundfont is not None:
+        if decoding.wav is None:
+            raise UserError("--soundfont is for --wav; name the file to write, such as --wav tune.wav")
+        check_soundfont(decoding.soundfont)
+
+
+def check_soundfont(path: Path) -> None:
+    """Refuses a file that is no soundfont: FluidSynth itself would play silence."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(12)
+    except OSError as error:
+        raise UserError(f"--soundfont {path}: cannot be read: {error.strerror or error}") from None
+    if begin[:4] != b"RIFF" or begin[8:] != b"sfbk":
+        raise UserError(f"--soundfont {path}: is not a soundfont (.sf2 or .sf3)")
 
 
 def check_config(config: RunConfig) -> None:
-    """Refuses a time step that does not divide a bar of 4/4."""
-    ticks = config.source.step * TICKS
+    """Refuses a time step that does not divide a bar of 4/4, and options of chords for a melody."""
+    step, model = config.source.step, config.model
+    if model.representation == "melody":
+        for name, value, usual in (("step", step, 1.0), ("head", model.head, "nade"), ("hidden", model.hidden, 128)):
+            if value != usual:
+                raise UserError(f"--{name} is for --representation chords; leave it out for a melody, got {value}")
+    ticks = step * TICKS
     if ticks != round(ticks) or 4 * TICKS % round(ticks):
-        raise UserError(f"--step must divide a bar of 4/4, as 0.25, 0.5, 1 and 2 do, got {config.source.step:g}")
+        raise UserError(f"--step must divide a bar of 4/4, as 0.25, 0.5, 1 and 2 do, got {step:g}")

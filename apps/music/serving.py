@@ -1,4 +1,4 @@
-"""The signatures of an exported model of music: write a tune, or go on step by step."""
+"""The signatures of an exported model of chords: write a tune, or go on step by step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps import serving
-from rnnapps.apps.music.cli import Generation
 from rnnapps.apps.music.generation import Position, conditions, generate, one_step
 from rnnapps.apps.music.keys import key_name
 from rnnapps.apps.music.model import ChordModel
@@ -21,7 +20,7 @@ _PRIMES = ["", "-", "60", "48,55,64,72 - 50,57,65,74", "21,108"]
 _PRIME_STEPS = 8
 
 
-def endpoints(model: ChordModel, decoding: Generation | None = None) -> dict[str, serving.Endpoint]:
+def endpoints(model: ChordModel) -> dict[str, serving.Endpoint]:
     """The signatures of an export. Time steps are texts, see `rnnapps.apps.music.time_steps`.
 
     - `serving_default`: `prime` string, `bars` int32, `key` string ("" for none), `metre` string ("" for 4/4),
@@ -91,4 +90,5 @@ def samples(model: ChordModel, split: Pieces | None) -> dict[str, list[dict[str,
 
 def about(model: ChordModel) -> dict[str, Any]:
     """What an export says of the model: the length of a time step, the metres it has learnt, the most notes at once."""
-    return {"step": model.step_quarters, "metres": list(model.metres), "voices": model.voices}
+    own = {"step": model.step_quarters, "metres": list(model.metres), "voices": model.voices}
+    return {"representation": "chords", **own}

@@ -70,6 +70,7 @@ TASK = Task(
     training=Training(epochs=3, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=2),
     implementation="rnnapps.apps.sentiment.task",
     requests="rnnapps.apps.sentiment.requests",
+    page="rnnapps.apps.sentiment.page",
     litert_input="word ids, int32 (1, words): line numbers of vocabulary.txt beside it, from 0",
 )
 main = command_group(TASK)

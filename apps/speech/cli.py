@@ -80,6 +80,7 @@ TASK = Task(
     training=Training(epochs=12, batch_size=64, learning_rate=None, schedule="cosine", patience=4),
     implementation="rnnapps.apps.speech.task",
     requests="rnnapps.apps.speech.requests",
+    page="rnnapps.apps.speech.page",
     columns=("path",),
     suffixes=SUFFIXES,
     decoding=Shown,

@@ -7,8 +7,8 @@ import keras
 import tensorflow as tf
 
 from rnnapps.apps.speech.cli import Options
-from rnnapps.audio import AttentionPooling, FrontEnd, LogMel
-from rnnapps.layers import MaskedPooling, Stacked, recurrent_layers, stream_recurrent, stream_states
+from rnnapps.audio import FrontEnd, LogMel
+from rnnapps.layers import AttentionPooling, MaskedPooling, Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
 from rnnapps.training import Batches
 

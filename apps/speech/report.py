@@ -1,22 +1,18 @@
-"""How good a classifier is, and what it hears when: figures, tables and pictures."""
+"""How good a classifier is: figures, tables and a picture of the confusions."""
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import matplotlib.figure
 import numpy as np
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from rnnapps.apps.speech.data import WaveformBatches
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.audio.spectrogram import draw_spectrogram
+from rnnapps.cli.confusion_table import confusion_table
 from rnnapps.datasets import Recordings
 from rnnapps.training import plot_confusion_matrix
-from rnnapps.training.plots import STYLE, plain, save
 
 
 def assess(
@@ -74,9 +70,6 @@ def assess(
 
 def table(metrics: dict[str, Any]) -> str:
     """The figures of `assess` for a person to read, the confusions as a table with a row for each true class."""
-    classes = metrics["classes"]
-    widths = [max(len(name), 5) for name in classes]
-    margin = max(map(len, classes))
     lines = [
         f"accuracy          {metrics['accuracy']:.2%}",
         f"F1 (macro)        {metrics['f1']:.4f}",
@@ -84,47 +77,9 @@ def table(metrics: dict[str, Any]) -> str:
         f"real-time factor  {metrics['real_time_factor']:.4f}",
         f"recordings        {metrics['count']:,} ({metrics['seconds'] / 60:.1f} min)",
         "",
-        " " * margin + "  " + "  ".join(name.rjust(width) for name, width in zip(classes, widths, strict=True)),
+        *confusion_table(metrics["classes"], metrics["confusion"]),
     ]
-    for name, row in zip(classes, metrics["confusion"], strict=True):
-        cells = (str(count or "·").rjust(width) for count, width in zip(row, widths, strict=True))
-        lines.append(f"{name.rjust(margin)}  " + "  ".join(cells))
     return "\n".join(lines)
-
-
-def plot_stream(
-    model: SpeechClassifier,
-    samples: np.ndarray,
-    times: Sequence[float],
-    probabilities: Sequence[np.ndarray],
-    title: str,
-    path: Path,
-) -> None:
-    """Draws the log-mel spectrogram of a recording above the class probabilities over time, and writes a PNG.
-
-    Args:
-        model: The classifier that listened.
-        samples: The recording at the model's rate, float (samples,).
-        times: When it was asked, in seconds.
-        probabilities: Its answers, (classes,) each.
-        title: Title of the picture.
-        path: Where the PNG goes.
-    """
-    seconds = len(samples) / model.sample_rate
-    answers = np.array(probabilities)
-    loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves than these could not be told apart
-    with matplotlib.rc_context(STYLE):
-        figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
-        draw_spectrogram(above, model.log_mel, samples)
-        above.set_title(plain(title), loc="left")
-        for number in loudest:
-            name = plain(model.classes[number])
-            below.plot(times, answers[:, number], label=name, linewidth=2, marker="o", markersize=3)
-        below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")
-        below.grid(axis="y", color="#e6e9ee")
-        below.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
-        save(figure, path)
 
 
 def _sums_to_one(probabilities: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.apps.speech.report import plot_stream
+from rnnapps.apps.speech.pictures import plot_stream
 from rnnapps.audio import read_audio
 from rnnapps.cli import Task
 from rnnapps.cli.run_config import read_run
@@ -75,5 +75,6 @@ def follow(task: Task, run: Path, file: Path, every: float, plot: Path | None, a
         line = {"time": round(time, 3), "label": label, "score": round(score, 6)}
         click.echo(json.dumps(line) if as_json else printable(f"{time:8.2f} s  {label}\t{score:.3f}"))
     picture = plot or folder.report / "stream.png"
-    plot_stream(model, recording, times, answers, f"{file.name}: {label} {score:.3f}", picture)
+    title = f"{file.name}: {label} {score:.3f}"
+    plot_stream(model.log_mel, model.classes, recording, times, answers, title, picture)
     click.echo(f"spectrogram and probabilities: {picture}", err=as_json)

@@ -85,6 +85,7 @@ TASK = Task(
     training=Training(epochs=6, batch_size=16, learning_rate=4e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.transcription.task",
     requests="rnnapps.apps.transcription.requests",
+    page="rnnapps.apps.transcription.page",
     columns=("path",),
     suffixes=SUFFIXES,
     optional_columns=("start", "end"),

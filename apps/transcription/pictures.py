@@ -15,10 +15,10 @@ from rnnapps.apps.transcription.cli import Search
 from rnnapps.apps.transcription.language import scorer_of
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.transcribing import transcribe
-from rnnapps.audio import read_audio
+from rnnapps.audio import LogMel, read_audio
 from rnnapps.audio.spectrogram import draw_spectrogram
 from rnnapps.decoding import Scorer
-from rnnapps.training.plots import STYLE, plain, save
+from rnnapps.training.plots import STYLE, VALIDATION, plain, save
 
 _CURVES = 12  # more tokens than these could not be told apart
 
@@ -53,14 +53,42 @@ def plot_heard(
             name = plain(model.tokens.pieces[number].replace(" ", "space"))
             below.plot(times, probabilities[:, number], linewidth=1.5, label=name)
         words = zip(*(values[0].numpy() for values in (heard.words, heard.starts, heard.ends)), strict=True)
-        for word, start, end in words:
-            below.annotate(
-                plain(word.decode("utf-8", errors="replace")), ((start + end) / 2, 1.03), ha="center", fontsize=9
-            )
-            below.axvspan(start, end, color="#e6e9ee", zorder=0)
+        _write_words(below, [(word.decode("utf-8", errors="replace"), start, end) for word, start, end in words])
         below.set(xlim=(0, seconds), ylim=(0, 1.15), xlabel="seconds", ylabel="probability")
         below.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
         save(figure, path)
+
+
+def plot_words(
+    log_mel: LogMel, samples: np.ndarray, words: Sequence[Mapping[str, Any]], title: str, path: Path
+) -> None:
+    """Draws the log-mel spectrogram of a recording, and its words with how sure they are; see `plot_heard`.
+
+    Args:
+        log_mel: The layer that makes the frames of the spectrogram.
+        samples: The recording at the layer's rate, float (samples,).
+        words: Those of an answer of `predict`: `word`, `start`, `end` and `confidence` of each.
+        title: Title of the picture.
+        path: Where the PNG goes.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        draw_spectrogram(above, log_mel, samples)
+        above.set_title(plain(title), loc="left")
+        _write_words(below, [(one["word"], one["start"], one["end"]) for one in words])
+        for one in words:
+            below.plot((one["start"], one["end"]), (one["confidence"],) * 2, color=VALIDATION, linewidth=3)
+        seconds = len(samples) / log_mel.sample_rate
+        below.set(xlim=(0, seconds), ylim=(0, 1.15), xlabel="seconds", ylabel="confidence")
+        save(figure, path)
+
+
+def _write_words(axes: Any, words: Sequence[tuple[str, float, float]]) -> None:
+    """Writes words at the top of axes, and marks from when to when each lasts."""
+    for word, start, end in words:
+        axes.annotate(plain(word), ((start + end) / 2, 1.03), ha="center", fontsize=9)
+        axes.axvspan(start, end, color="#e6e9ee", zorder=0)
 
 
 def plot_errors(mistakes: Sequence[tuple[str, int]], path: Path) -> None:

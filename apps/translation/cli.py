@@ -84,6 +84,7 @@ TASK = Task(
     training=Training(epochs=14, batch_size=64, learning_rate=3e-3, schedule="cosine", patience=5, averaging=0.99),
     implementation="rnnapps.apps.translation.task",
     requests="rnnapps.apps.translation.requests",
+    page="rnnapps.apps.translation.page",
     outputs=("translation", "score"),
     decoding=Search,
     signature="nbest",

@@ -1,7 +1,5 @@
 """The translator: subwords -> bidirectional encoder -> attention decoder -> subwords, with the vocabularies inside."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
@@ -10,22 +8,17 @@ import tensorflow as tf
 from rnnapps.apps.translation.cli import Options, Search
 from rnnapps.apps.translation.requests import NO_TRANSLATION
 from rnnapps.decoding import beam_search
-from rnnapps.layers import AdditiveAttention, Bidirectional, MultiplicativeAttention, Stacked, recurrent_layer
+from rnnapps.layers import Bidirectional, Stacked, recurrent_layer
+from rnnapps.layers.attention_decoder import AttentionDecoder, Tensors, embed, token_embedding
 from rnnapps.options import as_json, from_keywords
 from rnnapps.text import END, PAD, START, Subwords
 from rnnapps.training import apply_gradients
 
-Tensors = tuple[tf.Tensor, ...]
 LONGEST = 1000  # subwords of a source that are read, so that no request takes all memory
-# Unscaled, a product of so many units picks one step for sure before anything is learnt, and never looks again.
-ATTENTIONS: dict[str, Callable[..., keras.layers.Layer]] = {
-    "additive": AdditiveAttention,
-    "multiplicative": partial(MultiplicativeAttention, scale=True),
-}
 
 
 @keras.saving.register_keras_serializable("rnnapps")
-class Translator(keras.Model):
+class Translator(AttentionDecoder):
     """Reads a sentence with an encoder and writes its translation with a decoder that looks back by attention.
 
     With subwords x_1 ... x_S of the source and y_1 ... y_T of the target, E the embedding of both:
@@ -78,34 +71,42 @@ class Translator(keras.Model):
         self.source_subwords = Subwords.from_text(source_subwords)
         self.target_subwords = Subwords.from_text(target_subwords) if target_subwords else self.source_subwords
         units, layers, width = chosen.units, chosen.layers, chosen.embedding_units
-        self.target_embedding = _embedding(self.target_subwords, width, "target_embedding")
+        self.target_embedding = token_embedding(self.target_subwords.size, width, "target_embedding")
         self.source_embedding = (
-            _embedding(self.source_subwords, width, "source_embedding") if target_subwords else self.target_embedding
+            token_embedding(self.source_subwords.size, width, "source_embedding")
+            if target_subwords
+            else self.target_embedding
         )
         self.encoder = Stacked(
             [
-                Bidirectional(self._recurrent_layer(units, f"encoder_{number}"), name=f"encoder_{number}")
+                Bidirectional(
+                    recurrent_layer(
+                        units=units,
+                        return_sequences=True,
+                        return_state=True,
+                        name=f"encoder_{number}",
+                        **self._layer_arguments(),
+                    ),
+                    name=f"encoder_{number}",
+                )
                 for number in range(1, layers + 1)
             ],
             dropout=chosen.dropout,
             name="encoder",
         )
-        self.decoder = [self._recurrent_layer(2 * units, f"decoder_{n}") for n in range(1, layers + 1)]
-        self.states_a_layer = len(self.decoder[0].state_size)
-        self.bridge = keras.layers.Dense(2 * units * self.states_a_layer * layers, activation="tanh", name="bridge")
-        attend = ATTENTIONS.get(chosen.attention)
-        self.attention = attend(2 * units, name="attention") if attend else None
-        self.combine = keras.layers.Dense(width, activation="tanh", name="combine")
-        self.dropout = keras.layers.Dropout(chosen.dropout)
-
-    def _recurrent_layer(self, width: int, name: str) -> keras.layers.Layer:
-        options = self.options
-        return recurrent_layer(
-            **(options.layer_arguments() | {"units": width, "dropout": 0.0}),  # `Stacked` and `_decode` drop
-            return_sequences=True,
-            return_state=True,
-            name=name,
+        self.make_decoder(
+            self.target_embedding,
+            units=2 * units,
+            layers=layers,
+            attention=chosen.attention,
+            dropout=chosen.dropout,
+            **self._layer_arguments(),
         )
+
+    def _layer_arguments(self) -> dict[str, Any]:
+        """Those of all recurrent layers. `Stacked` and the decoder drop by themselves."""
+        arguments = self.options.layer_arguments()
+        return {name: value for name, value in arguments.items() if name not in ("units", "dropout")}
 
     def build(self, input_shape: Any = None) -> None:
         # A real call builds every layer.
@@ -125,69 +126,15 @@ class Translator(keras.Model):
             starts, those of its bottom layer first.
         """
         mask = tf.not_equal(source, PAD)
-        embedded = self.dropout(_embed(self.source_embedding, source), training=training)
+        embedded = self.dropout(embed(self.source_embedding, source), training=training)
         memory, *states = self.encoder(embedded, mask=mask, training=training)
         # Of the top layer, the state of each direction that has read the whole sentence.
         last = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], -1)
-        start = tuple(tf.split(self.bridge(last), len(self.decoder) * self.states_a_layer, axis=-1))
-        constants = (memory, self.attention.keys(memory), mask) if self.attention else (start[0],)
-        return constants, start
-
-    def decode(self, target: tf.Tensor, constants: Tensors, states: Tensors, training: bool = False) -> tf.Tensor:
-        """What the softmax reads at each step, (batch, T, embedding_units), when `target` (batch, T) is given."""
-
-        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> Any:
-            return layer(steps, initial_state=own, training=training)
-
-        steps = self.dropout(_embed(self.target_embedding, target), training=training)
-        return self._decode(steps, constants, states, run, training)[0]
-
-    def step(self, ids: tf.Tensor, states: Tensors, constants: Tensors) -> tuple[tf.Tensor, Tensors]:
-        """One step of the decoder, as `rnnapps.decoding` wants it: logits (rows, width, subwords), and new states."""
-
-        def run(layer: keras.layers.Layer, steps: tf.Tensor, own: list[tf.Tensor]) -> Any:
-            outputs, own = layer.cell(steps, own)
-            return outputs, *own
-
-        outputs, states = self._decode(_embed(self.target_embedding, ids), constants, states, run)
-        return self.logits(outputs), states
+        return self.begin(memory, mask, last)
 
     def alignment(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         """The weights of the attention, (batch, T, S), when `target` (batch, T), which begins with START, is given."""
-        constants, states = self.encode(source)
-        first = self.decoder[0]
-        steps, *_ = first(_embed(self.target_embedding, target), initial_state=list(states[: self.states_a_layer]))
-        return self._look(steps, constants)[1]
-
-    def logits(self, outputs: tf.Tensor) -> tf.Tensor:
-        """float32 (batch, T, subwords) from what the softmax reads."""
-        table = tf.cast(self.target_embedding.embeddings, outputs.dtype)
-        return tf.cast(tf.einsum("bte,ve->btv", outputs, table), tf.float32)
-
-    def _decode(
-        self, steps: tf.Tensor, constants: Tensors, states: Tensors, run: Callable[..., Any], training: bool = False
-    ) -> tuple[tf.Tensor, Tensors]:
-        """The equations of the class; `run` is one step or all steps of a layer."""
-        new_states = []
-        for number, layer in enumerate(self.decoder):
-            own = states[number * self.states_a_layer : (number + 1) * self.states_a_layer]
-            steps, *own = run(layer, steps, list(own))
-            new_states += own
-            if number == 0:
-                context, _ = self._look(steps, constants)
-            if number < len(self.decoder) - 1:
-                above = tf.concat([steps, context], -1) if number == 0 else steps
-                steps = self.dropout(above, training=training)
-        seen = self.dropout(tf.concat([steps, context], -1), training=training)
-        return self.dropout(self.combine(seen), training=training), tuple(new_states)
-
-    def _look(self, query: tf.Tensor, constants: Tensors) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """What the decoder sees of the source at each step, and the weights of the attention if there is one."""
-        if self.attention:
-            memory, keys, mask = constants
-            return self.attention(query, memory, mask=mask, keys=keys)
-        (fixed,) = constants
-        return tf.broadcast_to(fixed[:, None], tf.shape(query)), None
+        return self.attended(target, *self.encode(source))
 
     def train_step(self, data: Any) -> dict[str, Any]:
         (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -268,14 +215,3 @@ class Translator(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.subword_texts, **as_json(self.options)}
-
-
-def _embedding(subwords: Subwords, units: int, name: str) -> keras.layers.Embedding:
-    return keras.layers.Embedding(
-        subwords.size, units, embeddings_initializer=keras.initializers.RandomNormal(stddev=units**-0.5), name=name
-    )
-
-
-def _embed(embedding: keras.layers.Embedding, ids: tf.Tensor) -> tf.Tensor:
-    """Embeddings of about unit variance from a table whose rows suit the softmax that is tied to it."""
-    return embedding(ids) * embedding.output_dim**0.5

@@ -9,7 +9,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rnnapps.audio.attention_pooling import AttentionPooling
     from rnnapps.audio.audio_files import AudioError, read_audio
     from rnnapps.audio.background_noise import BackgroundNoise
     from rnnapps.audio.front_end import FrontEnd
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SUFFIXES",
-    "AttentionPooling",
     "AudioError",
     "BackgroundNoise",
     "FrontEnd",
@@ -44,7 +42,6 @@ __all__ = [
 
 _HOMES = {
     "SUFFIXES": "suffixes",
-    "AttentionPooling": "attention_pooling",
     "AudioError": "audio_files",
     "BackgroundNoise": "background_noise",
     "FrontEnd": "front_end",

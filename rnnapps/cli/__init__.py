@@ -1,4 +1,4 @@
-"""The command line that every application shares: a `Task` in, the five commands out. Imports no TensorFlow."""
+"""The command line that every application shares: a `Task` in, the commands out. Imports no TensorFlow."""
 
 from rnnapps.cli.app import App
 from rnnapps.cli.audio_options import AudioOptions

@@ -46,6 +46,7 @@ class _Several(click.ParamType):
 
 
 COUNT = _Whole(1)
+PORT = _Whole(1, 65_535)
 SECONDS = _Finite(0, 86_400, min_open=True)
 POSITIVE = _Finite(0, min_open=True)
 PATH = click.Path(path_type=Path)

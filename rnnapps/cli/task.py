@@ -6,7 +6,7 @@ The functions behind a task live in two modules, which commands import when they
 
 | function | is |
 | --- | --- |
-| `Model` | the class of the model |
+| `Model` | the class of the model, or a tuple of classes, as for `isinstance` |
 | `load(source, splits=None) -> dict[str, S]` | the splits asked for ("train", "validation", "test", "all") |
 | `summary(splits) -> Iterator[str]` | lines that say what was loaded |
 | `make(config, train) -> M` | a built model for a new run or a resumed one; `config` is a `RunConfig` |
@@ -40,7 +40,11 @@ hold many inputs, `rows(arguments, config, about) -> Iterator[Row]` reads them; 
 export or a server, and `about` what an export says of itself. `open_series(path, columns, config, about, quoting) ->
 SeriesRows | None` opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is what
 `predict --json` repeats of a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it
-depends on the row, too.
+depends on the row, too. Where a request depends on the model, as on the size of the pictures that it takes,
+`informed(row, about) -> dict` adds to a row what `request` needs to know; `about` is empty for a server.
+
+`page`, where a task names such a module, declares the page of `try`: `page(questions) -> Page`, from a
+`rnnapps.cli.questions.Questions` to a `rnnapps.pages.Page`. It knows no Gradio.
 """
 
 from __future__ import annotations
@@ -71,6 +75,7 @@ class Task:
         training: How to train, with the task's defaults; a subclass of `TrainingOptions` adds options of the task.
         implementation: The module of the functions that need TensorFlow.
         requests: The module of the functions that do not.
+        page: The module that declares the page of `try`; empty for a plain page, with a field for each column.
         columns: The columns of a table that are inputs.
         optional_columns: Those that are inputs where a table has them.
         suffixes: Where inputs are files: the suffixes of those to take from a folder.
@@ -93,6 +98,7 @@ class Task:
     training: TrainingOptions
     implementation: str
     requests: str
+    page: str = ""
     columns: tuple[str, ...] = ("text",)
     optional_columns: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rnnapps.datasets.pair_batches import PairBatches
     from rnnapps.datasets.pieces import Piece, Pieces
     from rnnapps.datasets.rejected import DataError, Rejected
+    from rnnapps.datasets.source_paths import absolute
     from rnnapps.datasets.sources import (
         CorpusSource,
         MusicSource,
@@ -29,14 +30,16 @@ if TYPE_CHECKING:
         Source,
         TextSource,
         TranscriptSource,
-        absolute,
+        VideoSource,
     )
     from rnnapps.datasets.time_series import OneSeries, TimeSeries
+    from rnnapps.datasets.video_clips import Clips
 
 __all__ = [
     "NAMED_SETS",
     "Block",
     "BucketedBatches",
+    "Clips",
     "Corpus",
     "CorpusSource",
     "DataError",
@@ -58,6 +61,7 @@ __all__ = [
     "TimeSeries",
     "TranscriptSource",
     "Transcripts",
+    "VideoSource",
     "absolute",
     "batched",
     "boundaries_for",
@@ -68,6 +72,7 @@ __all__ = [
 
 _MODULES = {
     "bucketing": ("BucketedBatches", "boundaries_for", "bucket"),
+    "video_clips": ("Clips",),
     "corpora": ("Block", "Corpus", "batched"),
     "examples": ("LabelledTexts", "Pairs", "Recordings", "Split", "Transcripts"),
     "loading": ("load_splits", "summary"),
@@ -75,6 +80,7 @@ _MODULES = {
     "pair_batches": ("PairBatches",),
     "pieces": ("Piece", "Pieces"),
     "rejected": ("DataError", "Rejected"),
+    "source_paths": ("absolute",),
     "sources": (
         "CorpusSource",
         "MusicSource",
@@ -84,7 +90,7 @@ _MODULES = {
         "Source",
         "TextSource",
         "TranscriptSource",
-        "absolute",
+        "VideoSource",
     ),
     "time_series": ("OneSeries", "TimeSeries"),
 }

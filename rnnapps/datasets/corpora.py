@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from rnnapps.datasets.rejected import DataError, Rejected
-from rnnapps.datasets.sources import CorpusSource, paths_of
+from rnnapps.datasets.source_paths import paths_of
+from rnnapps.datasets.sources import CorpusSource
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS
 from rnnapps.files import opened
 

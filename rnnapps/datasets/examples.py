@@ -45,7 +45,7 @@ class LabelledTexts:
         Raises:
             DataError: There is a label that the model does not know.
         """
-        labels = _renumbered(self.name, self.labels, self.classes, classes)
+        labels = renumbered(self.name, self.labels, self.classes, classes)
         return dataclasses.replace(self, labels=labels, classes=tuple(classes))
 
 
@@ -116,7 +116,7 @@ class Recordings:
         Raises:
             DataError: There is a label that the model does not know.
         """
-        labels = _renumbered(self.name, self.labels, self.classes, classes)
+        labels = renumbered(self.name, self.labels, self.classes, classes)
         return dataclasses.replace(self, labels=labels, classes=tuple(classes))
 
 
@@ -160,7 +160,12 @@ class Transcripts:
 Split = LabelledTexts | Pairs | Recordings | Transcripts
 
 
-def _renumbered(name: str, labels: np.ndarray, own: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+def renumbered(name: str, labels: np.ndarray, own: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Class numbers of a model from those of a data set, called `name`, whose classes are `own`.
+
+    Raises:
+        DataError: There is a label that the model does not know.
+    """
     if unknown := sorted(set(own) - set(classes)):
         raise DataError(f"{name}: label {unknown[0]!r} is none of the model's classes ({', '.join(classes)})")
     return np.array([classes.index(label) for label in own], np.int64)[labels]

@@ -11,6 +11,7 @@ from rnnapps.datasets.corpora import Corpus
 from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split, Transcripts
 from rnnapps.datasets.pieces import Pieces
 from rnnapps.datasets.rejected import DataError, skipped
+from rnnapps.datasets.source_paths import dataset_of, files_of, is_path, kind_of, paths_of
 from rnnapps.datasets.sources import (
     CorpusSource,
     MusicSource,
@@ -20,14 +21,11 @@ from rnnapps.datasets.sources import (
     Source,
     TextSource,
     TranscriptSource,
-    dataset_of,
-    files_of,
-    is_path,
-    kind_of,
-    paths_of,
+    VideoSource,
 )
 from rnnapps.datasets.splits import SPLITS
 from rnnapps.datasets.time_series import TimeSeries, divided
+from rnnapps.datasets.video_clips import Clips, about_clips
 
 Splits = (
     dict[str, LabelledTexts]
@@ -37,6 +35,7 @@ Splits = (
     | dict[str, Corpus]
     | dict[str, TimeSeries]
     | dict[str, Pieces]
+    | dict[str, Clips]
 )
 
 
@@ -54,6 +53,8 @@ def load_splits(source: CorpusSource, splits: Sequence[str] | None = None) -> di
 def load_splits(source: SeriesSource, splits: Sequence[str] | None = None) -> dict[str, TimeSeries]: ...
 @overload
 def load_splits(source: MusicSource, splits: Sequence[str] | None = None) -> dict[str, Pieces]: ...
+@overload
+def load_splits(source: VideoSource, splits: Sequence[str] | None = None) -> dict[str, Clips]: ...
 
 
 def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
@@ -64,7 +65,8 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
 
     Args:
         source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `TranscriptSource`, a
-            `CorpusSource`, a `SeriesSource` or a `MusicSource`.
+            `CorpusSource`, a `SeriesSource`, a `MusicSource` or a
+            `VideoSource`.
         splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
             split. None: all splits that the data have, which are these three except where one's own sentence pairs
             have a validation part and no test part, or where TFDS keeps the labels of the test split back.
@@ -103,7 +105,7 @@ def _is_own(source: Source, dataset: str | None) -> bool:
     return dataset is None or is_path(dataset, kind_of(source))
 
 
-def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces]) -> Iterator[str]:
+def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces | Clips]) -> Iterator[str]:
     """Lines that say what was loaded, which rows or files were skipped, and what else is worth knowing.
 
     Args:
@@ -113,12 +115,12 @@ def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces]) -> Iterator[
     first = splits[0]
     yield f"{first.name}: {', '.join(map(_size, splits))}{_about(first)}"
     file = ("file or row", "files or rows")
-    what = {Pairs: ("pair", "pairs"), Recordings: file, Transcripts: file, Pieces: ("file", "files")}
+    what = {Pairs: ("pair", "pairs"), Recordings: file, Transcripts: file, Pieces: ("file", "files"), Clips: file}
     yield from skipped((bad for split in splits for bad in split.rejected), *what.get(type(first), ("row", "rows")))
     yield from dict.fromkeys(note for split in splits for note in split.notes)
 
 
-def _size(split: Split | Corpus | TimeSeries | Pieces) -> str:
+def _size(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
     if isinstance(split, Corpus):
         return f"{split.split} {split.bytes / 1e6:,.2f} MB"
     if isinstance(split, TimeSeries):
@@ -129,7 +131,9 @@ def _size(split: Split | Corpus | TimeSeries | Pieces) -> str:
     return f"{split.split} {len(split):,}"
 
 
-def _about(split: Split | Corpus | TimeSeries | Pieces) -> str:
+def _about(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
+    if isinstance(split, Clips):
+        return about_clips(split)
     if isinstance(split, Pieces):
         return f" pieces of music; a time step is {split.step:g} quarter notes"
     if isinstance(split, Corpus):
@@ -166,6 +170,10 @@ def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> S
         from rnnapps.datasets.music_files import read_pieces
 
         return read_pieces(path, source, SPLITS if splits is None else splits)
+    if isinstance(source, VideoSource):
+        from rnnapps.datasets.clip_files import read_clips
+
+        return read_clips(path, source, SPLITS if splits is None else splits)
     if isinstance(source, TextSource):
         from rnnapps.datasets.labelled_texts import read_texts
 
@@ -203,6 +211,10 @@ def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits
         from rnnapps.datasets.tfds_music import read_tfds_music
 
         return read_tfds_music(source, SPLITS if splits is None else splits)
+    if isinstance(source, VideoSource):
+        from rnnapps.datasets.tfds_clips import read_tfds_clips
+
+        return read_tfds_clips(source, SPLITS if splits is None else splits)
     if isinstance(source, TranscriptSource):
         from rnnapps.datasets.tfds_transcripts import read_tfds_transcripts
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-Kind = Literal["texts", "pairs", "recordings", "transcripts", "corpora", "series", "music"]
+Kind = Literal["texts", "pairs", "recordings", "transcripts", "corpora", "series", "music", "clips"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,8 @@ class NamedSet:
     """A data set with a name.
 
     Attributes:
-        kind: "texts", "pairs", "recordings", "transcripts", "series" or "music". A set of texts is also a corpus.
+        kind: "texts", "pairs", "recordings", "transcripts", "series", "music" or "clips". A set of texts is also a
+            corpus.
         builder: Module and class of its TFDS builder.
         description: What it is, in a few words.
         sizes: The number of examples by split; series are divided in time, so each split has all of them.
@@ -103,6 +104,12 @@ NAMED_SETS: Mapping[str, NamedSet] = MappingProxyType(
             ("rnnapps.datasets.embedded.chorales", "Chorales"),
             "chorales for four voices by J. S. Bach",
             _sizes(277, 36, 34),
+        ),
+        "moving_digits": NamedSet(
+            "clips",
+            ("rnnapps.datasets.embedded.moving_digits", "MovingDigits"),
+            "handwritten digits that move, turn, grow, shrink and bounce",
+            _sizes(6_000, 600, 1_000),
         ),
     }
 )

@@ -20,7 +20,8 @@ from typing import NamedTuple
 from rnnapps.datasets.examples import Pairs
 from rnnapps.datasets.lines import START, examined, lines_after
 from rnnapps.datasets.rejected import DataError, Rejected
-from rnnapps.datasets.sources import PairSource, files_of
+from rnnapps.datasets.source_paths import files_of
+from rnnapps.datasets.sources import PairSource
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out
 
 # What a training pair may be: the rules and figures of Moses's clean-corpus-n.perl as people use it, 250 words and a

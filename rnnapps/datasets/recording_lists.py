@@ -66,12 +66,12 @@ def list_folder(folder: Path) -> Listing:
         DataError: The folder cannot be read.
     """
     parts = [
-        (SPLIT_NAMES[entry.name.lower()], entry) for entry in _folders(folder) if entry.name.lower() in SPLIT_NAMES
+        (SPLIT_NAMES[entry.name.lower()], entry) for entry in folders_in(folder) if entry.name.lower() in SPLIT_NAMES
     ]
     listing = Listing()
     ignored: Counter[str] = Counter()
     for split, part in parts if any(split == "train" for split, _ in parts) else [(None, folder)]:
-        for class_folder in _folders(part):
+        for class_folder in folders_in(part):
             for file in sorted(class_folder.rglob("*")):
                 if not file.is_file() or file.name.startswith("."):
                     continue
@@ -125,7 +125,12 @@ def list_manifest(path: Path) -> Listing:
     return listing
 
 
-def _folders(folder: Path) -> list[Path]:
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted by name, but for hidden ones.
+
+    Raises:
+        DataError: The folder cannot be read.
+    """
     try:
         return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:

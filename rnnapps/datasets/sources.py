@@ -6,13 +6,11 @@ the data. This module imports neither TensorFlow nor NumPy: a command line must 
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from rnnapps.datasets import named_sets
-from rnnapps.options import default, inherited, option
+from rnnapps.options import inherited, option
 
 _DATASET = "Data: a named set, a TensorFlow Datasets name, or the path of your own data."
 _DATA_DIR = "Folder of prepared data sets."
@@ -303,7 +301,52 @@ class MusicSource:
     strict: bool = option(False, _STRICT)
 
 
-Source = TextSource | PairSource | RecordingSource | TranscriptSource | CorpusSource | SeriesSource | MusicSource
+@dataclass(frozen=True)
+class VideoSource:
+    """Where clips of video are.
+
+    Attributes:
+        dataset: A named set (`moving_digits`), or a folder or manifest of your own, see `rnnapps.datasets.clip_files`
+            for the layouts.
+        task: What is learnt of a clip: its class ("actions") or its sentence ("captions"). None: the class, unless the
+            data have sentences only.
+        fps: Frames a second that are read of a video.
+        size: Height and width in pixels that frames are scaled to.
+        max_frames: Most frames of a clip; of a longer video the first ones are read.
+        data_dir, seed, strict: As in `TextSource`.
+    """
+
+    dataset: str = option("moving_digits", _DATASET, metavar="NAME|PATH", located=True)
+    task: str | None = option(
+        None,
+        "What to learn: a label for each clip, or a sentence.",
+        choices=("actions", "captions"),
+        missing="actions where the data have labels, otherwise captions",
+        fixed=True,
+    )
+    fps: float = option(8.0, "Frames a second to read of a video.", above=0, maximum=240, metavar="FPS", fixed=True)
+    size: int = option(
+        32, "Height and width to scale frames to; 64 to 112 for real video.", minimum=8, maximum=512, metavar="PIXELS",
+        fixed=True,
+    )  # fmt: skip
+    max_frames: int = option(
+        256, "Most frames of a clip; of a longer video the first are read.", minimum=1, metavar="FRAMES", fixed=True
+    )
+    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
+    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
+    strict: bool = option(False, _STRICT)
+
+
+Source = (
+    TextSource
+    | PairSource
+    | RecordingSource
+    | TranscriptSource
+    | CorpusSource
+    | SeriesSource
+    | MusicSource
+    | VideoSource
+)
 AnySource = TypeVar(
     "AnySource",
     TextSource,
@@ -313,75 +356,5 @@ AnySource = TypeVar(
     CorpusSource,
     SeriesSource,
     MusicSource,
+    VideoSource,
 )
-
-
-def files_of(source: PairSource) -> dict[str, Path]:
-    """The files of lines that a source names, by option ("source", "validation-source", ...)."""
-    names = ("source", "target", "validation_source", "validation_target")
-    return {
-        name.replace("_", "-"): Path(path).expanduser() for name in names if (path := getattr(source, name)) is not None
-    }
-
-
-def dataset_of(source: Source) -> str | None:
-    """The data set that a source means: None where files of lines take the place of a default data set."""
-    if not isinstance(source, PairSource) or not files_of(source):
-        return source.dataset
-    (field,) = (field for field in dataclasses.fields(source) if field.name == "dataset")
-    return None if source.dataset == default(field) else source.dataset
-
-
-def absolute(source: AnySource) -> AnySource:
-    """The same source with absolute paths, as `config.json` needs it: `evaluate` may run in another folder.
-
-    The name of a named set stays a name, whatever files there are.
-    """
-    changes: dict[str, Any] = {"dataset": dataset_of(source)}
-    for field in dataclasses.fields(source):
-        value = getattr(source, field.name)
-        if isinstance(value, Path):
-            changes[field.name] = value.expanduser().resolve()
-    if isinstance(source, CorpusSource):
-        paths = [str(path.resolve()) for path in paths_of(source)]
-        changes["dataset"] = ",".join(paths) or source.dataset
-    elif changes["dataset"] is not None and is_path(changes["dataset"], kind_of(source)):
-        changes["dataset"] = str(Path(changes["dataset"]).expanduser().resolve())
-    return dataclasses.replace(source, **changes)
-
-
-def paths_of(source: CorpusSource) -> list[Path]:
-    """The files and folders that a corpus is of; none for a set with a name.
-
-    Commas separate several, unless there is a file of that very name. Of several, those that are missing are
-    returned as well: who writes a comma means paths.
-    """
-    if is_path(source.dataset, "corpora"):
-        return [Path(source.dataset).expanduser()]
-    parts = [Path(part.strip()).expanduser() for part in source.dataset.split(",") if part.strip()]
-    return parts if len(parts) > 1 else []
-
-
-def kind_of(source: Source) -> named_sets.Kind:
-    """The kind of the examples of a source."""
-    if isinstance(source, TextSource):
-        return "texts"
-    if isinstance(source, CorpusSource):
-        return "corpora"
-    if isinstance(source, SeriesSource):
-        return "series"
-    if isinstance(source, MusicSource):
-        return "music"
-    if isinstance(source, TranscriptSource):
-        return "transcripts"
-    return "pairs" if isinstance(source, PairSource) else "recordings"
-
-
-def is_path(dataset: str, kind: named_sets.Kind) -> bool:
-    """Whether a data set is a file or folder that exists; a named set of the same kind goes first."""
-    if not dataset or dataset in named_sets.names(kind):
-        return False
-    try:
-        return Path(dataset).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):  # a name that no file can have
-        return False

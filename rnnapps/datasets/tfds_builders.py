@@ -25,6 +25,7 @@ KINDS: Mapping[Kind, str] = {
     "corpora": "text",
     "series": "time series",
     "music": "music",
+    "clips": "video",
 }
 
 
@@ -50,7 +51,7 @@ def prepared(
     def make() -> tfds.core.DatasetBuilder:
         return own.make(folder) if own else tfds.builder(name, data_dir=folder)
 
-    with _quiet():
+    with quiet():
         try:
             builder = make()
         except (tfds.core.DatasetNotFoundError, ValueError, AssertionError) as error:  # the last: no such version
@@ -155,7 +156,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Leaves TFDS only its progress bar, on stderr and only on a terminal; stdout belongs to the results."""
     tfds.display_progress_bar(sys.stderr.isatty())
     verbosity = absl.logging.get_verbosity()

@@ -28,6 +28,8 @@ computing. States and constants hold tensors only, not None. Dense layers and th
     hypotheses = beam_search(step, cell_states, (memory, keys, mask), start=2, end=3, max_length=2 * lengths + 10)
     hypotheses.ids[:, 0]  # the best of each sentence
 
+`sample_rows` is for requests that a server answers together: each row has its own seed, temperature and length.
+
 Speech needs another search: a model trained with CTC has said all its probabilities before the search begins.
 `ctc_greedy`, `ctc_beam_search` and `ctc_align` take these.
 
@@ -40,20 +42,24 @@ from rnnapps.decoding.ctc import Alignment, ctc_align, ctc_greedy, without_long_
 from rnnapps.decoding.ctc_beam_search import Scorer, ctc_beam_search
 from rnnapps.decoding.hypotheses import Hypotheses, length_penalty
 from rnnapps.decoding.random_numbers import uniform
+from rnnapps.decoding.row_sampling import Rows, draw, sample_rows
 from rnnapps.decoding.sampling import candidates, greedy, sample
 
 __all__ = [
     "Alignment",
     "Hypotheses",
+    "Rows",
     "Scorer",
     "beam_search",
     "candidates",
     "ctc_align",
     "ctc_beam_search",
     "ctc_greedy",
+    "draw",
     "greedy",
     "length_penalty",
     "sample",
+    "sample_rows",
     "uniform",
     "without_long_blanks",
 ]

@@ -2,6 +2,7 @@
 
 from rnnapps.layers.attention import AdditiveAttention, MultiplicativeAttention
 from rnnapps.layers.attention_cell import AttentionCell
+from rnnapps.layers.attention_pooling import AttentionPooling
 from rnnapps.layers.bidirectional import Bidirectional
 from rnnapps.layers.by_name import CELLS, recurrent_layer, recurrent_layers
 from rnnapps.layers.conversion import from_keras, to_keras
@@ -23,6 +24,7 @@ __all__ = [
     "LSTM",
     "AdditiveAttention",
     "AttentionCell",
+    "AttentionPooling",
     "Bidirectional",
     "GRUCell",
     "LSTMCell",

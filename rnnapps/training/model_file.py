@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pathlib
 import re
 import warnings
 import zipfile
@@ -23,20 +24,32 @@ from rnnapps.training.model_archive import OPTIMIZER, WEIGHTS, BadArchive, Model
 SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
 SPARE = 3  # wrappers such as Bidirectional build the layer that they are given, and then copies of it
 REASON_LENGTH = 200  # characters kept of what Keras or TensorFlow says
+ModelClass = type[keras.Model] | tuple[type[keras.Model], ...]
 _REMEDY = "restore the file, or train the run again with --overwrite"
 
 
-def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> keras.Model:
-    """Loads the best model of a run.
+def load_model(run: RunFolder, model_class: ModelClass = keras.Model) -> keras.Model:
+    """Loads the best model of a run, not compiled; see `load_model_file`.
+
+    Args:
+        run: The run folder.
+        model_class: The class that the model must have, or several.
+    """
+    return load_model_file(run.model_file, model_class)
+
+
+def load_model_file(path: pathlib.Path, model_class: ModelClass = keras.Model, *, remedy: str = _REMEDY) -> keras.Model:
+    """Loads a model from a `.keras` file.
 
     The file is not trusted. Before anything is built its configuration is checked (known classes only, none that runs
     code, no absurd sizes), and while the model is built no variable is made that the weights in the file could not
     fill. So a damaged or hostile file neither costs gigabytes of memory nor runs code.
 
     Args:
-        run: The run folder.
-        model_class: The class that the model must have; any by default. Its module must have been imported, which is
-            what makes it known to Keras.
+        path: The file.
+        model_class: The class that the model must have, or several of which it must have one, as for `isinstance`;
+            any by default. Its module must have been imported, which is what makes it known to Keras.
+        remedy: What errors say about how to fix it.
 
     Returns:
         The model with its weights, not compiled.
@@ -44,7 +57,6 @@ def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> 
     Raises:
         UserError: The file is missing, damaged, or holds a model of another class.
     """
-    path = run.model_file
     try:
         archive = read_archive(path)
         _check_top_class(archive.config, model_class)
@@ -57,9 +69,9 @@ def load_model(run: RunFolder, model_class: type[keras.Model] = keras.Model) -> 
         if elements((variable.shape for variable in model.variables), above=SMALL) != archive.elements(above=SMALL):
             raise BadArchive("its configuration does not fit its weights")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or _one_line(error)}; {_REMEDY}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror or _one_line(error)}; {remedy}") from error
     except Exception as error:  # whatever a class raises that is built from an edited or damaged configuration
-        raise UserError(f"{path}: cannot be loaded{_as(model_class)}: {_one_line(error)}; {_REMEDY}") from error
+        raise UserError(f"{path}: cannot be loaded{_as(model_class)}: {_one_line(error)}; {remedy}") from error
     return model
 
 
@@ -109,15 +121,22 @@ def load_arrays(run: RunFolder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return archive.config["config"], arrays
 
 
-def _as(model_class: type[keras.Model]) -> str:
-    return "" if model_class is keras.Model else f" as a {model_class.__name__}"
+Classes = type[keras.Model] | tuple[type[keras.Model], ...]
 
 
-def _check_top_class(config: dict[str, Any], model_class: type[keras.Model]) -> None:
-    expected = keras.saving.get_registered_name(model_class)
-    if ">" not in expected:  # a class of Keras itself, such as keras.Model; checked after loading
+def _all(classes: Classes) -> tuple[type[keras.Model], ...]:
+    return classes if isinstance(classes, tuple) else (classes,)
+
+
+def _as(classes: Classes) -> str:
+    return "" if classes is keras.Model else f" as a {' or '.join(one.__name__ for one in _all(classes))}"
+
+
+def _check_top_class(config: dict[str, Any], classes: Classes) -> None:
+    expected = [keras.saving.get_registered_name(one) for one in _all(classes)]
+    if any(">" not in name for name in expected):  # of Keras itself, such as keras.Model; checked after loading
         return
-    if config.get("registered_name") != expected:
+    if config.get("registered_name") not in expected:
         raise BadArchive(f"it holds a {config.get('class_name')}")
 
 

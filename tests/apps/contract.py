@@ -16,6 +16,7 @@ from rnnapps import serving
 from rnnapps.cli import RunConfig, Task
 from rnnapps.recurrences import use_engine
 from rnnapps.training.checkpoint import Checkpoints
+from tests.pages.answered import answered
 from tests.serving.model_server import KINDS, serve
 
 WITHOUT_TENSORFLOW = """
@@ -149,6 +150,26 @@ class Contract:
                     assert_alike(self.answers("--server", url), expected)
                     assert_alike(self.answers("--server", url, "--model", "renamed", "--model-version", 1), expected)
 
+    def test_the_page_of_try_answers_for_run_export_and_server(self, trained, exported, tmp_path, monkeypatch):
+        found: list[dict] = []
+
+        def show(page, *where):
+            found.append(answered(page, self.inputs[0], tmp_path))
+
+        monkeypatch.setattr("rnnapps.cli.try_page.show", show)
+        self.run("try", trained[0])
+        self.run("try", exported[0])
+        with serve({self.task.name: exported[0]}) as addresses:
+            self.run("try", "--server", addresses.grpc)
+        of_run, of_export, of_server = found
+        for other in (of_export, of_server):
+            assert other and other.keys() <= of_run.keys()
+        for name in of_export:
+            assert_alike(of_export[name], of_run[name])
+        for name, value in of_server.items():
+            if not isinstance(value, dict):  # a server does not say what classes are called
+                assert_alike(value, of_run[name])
+
     def test_an_export_says_what_it_is(self, trained, exported):
         about = serving.metadata(exported[0])
         assert about["app"] == self.task.name
@@ -162,7 +183,7 @@ class Contract:
                 assert found.returncode == 0, found.stderr
                 assert found.stdout.count("\n") >= len(inputs)  # a text may have several lines
 
-    @pytest.mark.parametrize("verb", ["", "train", "tune", "evaluate", "predict", "export"])
+    @pytest.mark.parametrize("verb", ["", "train", "tune", "evaluate", "predict", "try", "export"])
     def test_help_imports_neither_tensorflow_nor_numpy(self, verb):
         code = f"import sys, {self.task.implementation.rpartition('.')[0]}.cli; "
         code += "sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"

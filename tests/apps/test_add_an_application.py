@@ -47,6 +47,21 @@ def test_the_commands_train_evaluate_predict_and_export(application):
     assert "in a process without keras and rnnapps" in output
 
 
+ASK_THE_PAGE = """
+from languages.cli import main
+from rnnapps.cli import try_page
+try_page.show = lambda page, *where: print(page.parts[0].answer(text="ristoretto")["lines"])
+main()
+"""
+
+
+def test_its_page_has_a_field_for_the_column_and_the_lines_of_predict(application):
+    folder, _ = application
+    command = [sys.executable, "-c", ASK_THE_PAGE, "try", "runs/languages"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("[['italian', "), done.stderr
+
+
 def test_a_server_of_the_export_answers(application):
     folder, _ = application
     with serve({"languages": folder / "exports" / "languages"}) as addresses:

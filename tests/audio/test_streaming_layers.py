@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rnnapps.audio import AttentionPooling, TimeConvolution
+from rnnapps.audio import TimeConvolution
+from rnnapps.layers import AttentionPooling
 
 
 def random(*shape):

@@ -53,6 +53,16 @@ class Tagger(keras.Model):
         return {**super().get_config(), **self.options}
 
 
+@keras.saving.register_keras_serializable("rnnapps_tests")
+class Other(Tagger):
+    """Another class."""
+
+
+@keras.saving.register_keras_serializable("rnnapps_tests")
+class Third(Tagger):
+    """And one more."""
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> pathlib.Path:
     """A `model.keras` as `fit` writes it: compiled and trained, so that it holds the state of an optimizer as well."""
@@ -64,11 +74,11 @@ def good(tmp_path_factory) -> pathlib.Path:
     return path
 
 
-def load(path: pathlib.Path, model_class: type = Tagger) -> keras.Model:
+def load(path: pathlib.Path, model_class: type | tuple[type, ...] = Tagger) -> keras.Model:
     return training.load_model(training.RunFolder(path.parent), model_class)
 
 
-def refusal(path: pathlib.Path, model_class: type = Tagger) -> str:
+def refusal(path: pathlib.Path, model_class: type | tuple[type, ...] = Tagger) -> str:
     with pytest.raises(UserError) as caught:
         load(path, model_class)
     message = str(caught.value)
@@ -227,6 +237,11 @@ class Bomb:
 
     def __reduce__(self):
         return os.mknod, (self.path,)
+
+
+def test_a_run_may_hold_one_of_several_classes(good):
+    assert isinstance(load(good, (Other, Tagger)), Tagger)
+    assert "as a Other or Third: it holds a Tagger" in refusal(good, (Other, Third))
 
 
 def test_no_code_in_a_file_is_run(good, tmp_path):

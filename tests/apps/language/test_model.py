@@ -8,12 +8,11 @@ import tensorflow as tf
 from rnnapps import training
 from rnnapps.apps.language.cli import Generation
 from rnnapps.apps.language.completion import complete
-from rnnapps.apps.language.generation import draw, generate, stream
+from rnnapps.apps.language.generation import generate, stream
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.scoring import log_probabilities, score_ids
 from rnnapps.apps.language.serving import typed
 from rnnapps.apps.language.tokens import END, NEWLINE, PAD, UNKNOWN
-from rnnapps.decoding import uniform
 
 LETTERS = list("abcdefgh ")
 
@@ -124,29 +123,6 @@ def test_scores_of_a_text_do_not_depend_on_how_it_is_read():
     np.testing.assert_allclose(scores[0], expected, atol=1e-4)
     np.testing.assert_allclose(score_ids(model, tokens, 4), -expected, atol=1e-4)
     np.testing.assert_array_equal(scores[1, 2:], 0)
-
-
-def test_tokens_are_drawn_by_their_probabilities():
-    probabilities = np.array([[0.0, 0.0, 0.1, 0.2, 0.3, 0.4]])
-    logits = np.log(np.maximum(probabilities, 1e-30)).astype("float32")
-    count = 20_000
-    randoms = tf.constant(np.linspace(0, 1, count, endpoint=False), tf.float32)
-    drawn = draw(tf.repeat(logits, count, 0), randoms, tf.ones([count]), None, None).numpy()
-    np.testing.assert_allclose(np.bincount(drawn, minlength=6) / count, probabilities[0], atol=1e-3)
-    drawn = draw(tf.repeat(logits, count, 0), randoms, tf.ones([count]), 2, None).numpy()
-    np.testing.assert_allclose(np.bincount(drawn, minlength=6) / count, [0, 0, 0, 0, 3 / 7, 4 / 7], atol=1e-3)
-    drawn = draw(tf.repeat(logits, count, 0), randoms, tf.ones([count]), None, 0.75).numpy()
-    np.testing.assert_allclose(np.bincount(drawn, minlength=6) / count, [0, 0, 0, 2 / 9, 3 / 9, 4 / 9], atol=1e-3)
-    drawn = draw(tf.repeat(logits, count, 0), randoms, tf.zeros([count]), None, None).numpy()
-    assert (drawn == 5).all()
-    assert not {PAD, UNKNOWN} & set(draw(tf.zeros([count, 6]), randoms, tf.ones([count]), None, None).numpy())
-
-
-def test_random_numbers_of_a_seed_are_the_same_in_every_batch():
-    alone = uniform(tf.constant([7]), tf.constant([5]), tf.constant(5))
-    among = uniform(tf.constant([1, 7]), tf.constant([900, 5]), tf.constant(900))
-    np.testing.assert_array_equal(alone[0], among[1, :5])
-    assert (among.numpy()[1, 5:] == -1).all()
 
 
 def test_a_text_does_not_depend_on_the_batch_and_streams_as_it_is_generated():

@@ -8,8 +8,10 @@ import pytest
 import soundfile
 
 from rnnapps.apps.music.cli import TASK, main
+from rnnapps.apps.music.melody_tokens import notes_of, parsed
 from rnnapps.apps.music.step_text import steps_of
-from tests.apps.contract import Contract
+from rnnapps.datasets.music_files import read_file
+from tests.apps.contract import Contract, invoke
 
 SMALL = ["--units", "32", "--hidden", "16", "--dropout", "0", "--epochs", "12", "--batch-size", "8"]
 SMALL += ["--learning-rate", "0.02", "--transpose", "0"]
@@ -68,7 +70,10 @@ class TestMusic(Contract):
         steps = steps_of(output.stdout)
         assert names["png"].stat().st_size > 5000
         samples, rate = soundfile.read(names["wav"])
-        assert rate == 44_100 and len(samples) == pytest.approx(rate * 17, rel=0.01) and np.abs(samples).max() > 0.5
+        seconds = 1 + max(number for number, step in enumerate(steps, 1) if step)
+        assert (
+            rate == 44_100 and len(samples) == pytest.approx(rate * seconds, rel=0.01) and np.abs(samples).max() > 0.5
+        )
         for name in ("mid", "abc"):
             score = music21.converter.parse(names[name], forceSource=True)
             sounding = [set() for _ in steps]
@@ -86,6 +91,7 @@ class TestMusic(Contract):
         assert "no such file: 'typo.mid'" in self.refused("predict", trained[0], "typo.mid")
         assert "time steps such as" in self.refused("predict", trained[0], "C major")
         assert "time steps such as" in self.refused("predict", trained[0], "200")
+        assert "--soundfont is for --wav" in self.refused("predict", trained[0], "--soundfont", "piano.sf2")
         (tmp_path / "broken.mid").write_bytes(b"MThd not midi")
         assert "broken.mid" in self.refused("predict", trained[0], tmp_path / "broken.mid")
 
@@ -113,3 +119,52 @@ class TestMusic(Contract):
     def test_a_time_step_must_divide_a_bar(self, data, tmp_path):
         options = ["--run-dir", tmp_path / "run", "--step", 1.5]
         assert "--step must divide a bar of 4/4" in self.refused("train", *data, *options)
+
+
+class TestMelody:
+    """What differs from chords, on the highest notes of the same pieces: C, A or B, or C an octave higher."""
+
+    @pytest.fixture(scope="class")
+    def trained(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("melodies")
+        options = ["--representation", "melody", "--units", "32", "--embedding-units", "16", "--dropout", "0"]
+        options += ["--epochs", "10", "--batch-size", "8", "--learning-rate", "0.03", "--transpose", "0"]
+        data = ["--dataset", write_json(folder / "chorales.json")]
+        return folder / "run", invoke(main, "train", *data, "--run-dir", folder / "run", *options).stdout
+
+    def test_the_figures_are_those_of_the_tokens_and_are_repeated_by_evaluate(self, trained):
+        figures = json.loads((trained[0] / "metrics.json").read_text())["test"]
+        assert figures["nats"] < 1.3 and figures["accuracy"] > 0.5 and figures["pieces"] == 5
+        assert figures["nats_per_note"] * figures["notes"] == pytest.approx(figures["nats"] * figures["tokens"])
+        assert figures["tokens"] > 2 * figures["notes"]  # a pitch and a length each, and bar lines
+        assert figures["full_bars"] == 1 and figures["in_key_of_pieces"] == 1 and figures["in_key"] > 0.8
+        assert "full bars     100.0%" in trained[1]
+        again = json.loads(invoke(main, "evaluate", trained[0], "--json").stdout)
+        assert again == pytest.approx(figures, rel=1e-4)
+
+    def test_predict_goes_on_from_a_file_in_its_metre_and_writes_files_that_anybody_can_play(self, trained, tmp_path):
+        (tmp_path / "prime.abc").write_text("X:1\nM:3/4\nL:1/4\nK:C\nC | G c' G | a2\n")
+        names = {name: tmp_path / f"tune.{name}" for name in ("mid", "abc", "wav", "png")}
+        options = ["--midi", names["mid"], "--abc", names["abc"], "--wav", names["wav"], "--plot", names["png"]]
+        text = invoke(main, "predict", trained[0], tmp_path / "prime.abc", "--bars", 4, "--tempo", 120, *options).stdout
+        assert text.startswith("z 2 C 1 | G 1 c' 1 G 1 | a 2 ") and text.count("|") == 6
+        notes, bars = notes_of(parsed(text))
+        assert bars == [72] * 6
+        assert read_file(names["mid"])[0].notes.tolist() == [list(note) for note in notes]
+        upbeat = [[onset - 48, length, pitch] for onset, length, pitch in notes]
+        assert read_file(names["abc"])[0].notes.tolist() == upbeat
+        samples, rate = soundfile.read(names["wav"])
+        end = (notes[-1][0] + notes[-1][1] - 48) / 48 + 1
+        assert len(samples) == pytest.approx(rate * end, rel=0.01) and np.abs(samples[:2000]).max() > 0.1
+        assert names["png"].stat().st_size > 5000
+
+    def test_an_export_writes_what_the_run_writes(self, trained, tmp_path):
+        invoke(main, "export", trained[0], "--output", tmp_path / "export")
+        asked = ["--json", "--bars", 3, "--metre", "3/4", "--", "", "G 1 c 1"]
+        expected = invoke(main, "predict", trained[0], *asked).stdout
+        assert invoke(main, "predict", tmp_path / "export", *asked).stdout == expected and len(expected) > 100
+
+    def test_options_of_chords_are_refused(self, tmp_path):
+        options = ["--representation", "melody", "--head", "independent"]
+        error = invoke(main, "train", "--run-dir", tmp_path / "run", *options, code=2).stderr
+        assert error.startswith("error: --head is for --representation chords") and error.count("\n") == 1

@@ -73,9 +73,7 @@ class AttentionPooling(keras.layers.Layer):
         """
         total, weight = state
         chunk = tf.cast(chunk, tf.float32)
-        weights = tf.sigmoid(tf.matmul(chunk, self.score.kernel) + self.score.bias)  # (batch, steps, 1)
-        if mask is not None:
-            weights *= tf.cast(mask, tf.float32)[..., None]
+        weights = self.gates(chunk, mask)
         if self.half_life:
             within, before = self._fading(self.half_life, chunk, mask)
             weights *= within
@@ -83,6 +81,11 @@ class AttentionPooling(keras.layers.Layer):
         total += tf.matmul(weights, chunk, transpose_a=True)[:, 0]
         weight += tf.reduce_sum(weights, axis=1)
         return total / (weight + 1e-3), (total, weight)
+
+    def gates(self, sequences: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """The gate of each step, before any fading: float32 `(batch, time, 1)`, from 0 to 1, 0 where masked."""
+        gates = tf.sigmoid(tf.matmul(tf.cast(sequences, tf.float32), self.score.kernel) + self.score.bias)
+        return gates if mask is None else gates * tf.cast(mask, tf.float32)[..., None]
 
     def _fading(self, half_life: float, chunk: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """Factors of the steps of a chunk, (batch or 1, steps, 1), and of what came before, (batch or 1, 1)."""

@@ -1,0 +1,50 @@
+"""The page of `rnn-language try`: suggestions while one types, and texts that go on with a beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rnnapps.cli.questions import Questions
+from rnnapps.pages import NumberInput, Page, Part, Probabilities, TextInput, TextOutput
+
+_LONGEST = 1000  # tokens that the page writes at most
+
+
+def page(questions: Questions) -> Page:
+    """A tab that completes, and one that writes."""
+
+    def complete(text: str) -> Mapping[str, Any]:
+        found = questions.outputs("complete", {"prefix": np.array([text], object)})
+        words = (word.decode("utf-8", errors="replace") for word in found["completions"][0])
+        pairs = zip(words, found["probabilities"][0].tolist(), strict=True)
+        return {"words": {word: probability for word, probability in pairs if word}}
+
+    def write(prompt: str, length: int, temperature: float, seed: int) -> Mapping[str, Any]:
+        how = {"length": int(length), "temperature": float(temperature), "seed": int(seed), "samples": 1}
+        (found,) = questions.answers([{"prompt": prompt}], **how)
+        return {"text": prompt + found["text"]}
+
+    how = questions.decoding
+    suggesting = Part(
+        title="Suggest while typing",
+        inputs=[TextInput("text", "Text", lines=4, placeholder="Begin to type")],
+        outputs=[Probabilities("words", "The last word completed, or the next one")],
+        answer=complete,
+        live=True,
+    )
+    writing = Part(
+        title="Write",
+        inputs=[
+            TextInput("prompt", "Beginning", lines=4),
+            NumberInput("length", "Most tokens to write", min(how.length, _LONGEST), 1, _LONGEST, 1),
+            NumberInput("temperature", "Temperature: below 1, probable tokens gain", how.temperature, 0, 2, 0.05),
+            NumberInput("seed", "Seed: the same one writes the same text", how.seed % 1000, 0, 999, 1),
+        ],
+        outputs=[TextOutput("text", "Text", lines=12)],
+        answer=write,
+        button="Write",
+    )
+    return Page("Language model", "See what the model expects after what you type.", [suggesting, writing])

@@ -1,0 +1,98 @@
+"""What the signature of a model of video is asked, and what its answer says. No TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnnapps.apps.video.cli import Answers, Source
+from rnnapps.cli import RunConfig
+from rnnapps.datasets.video_files import pictures_of, read_clip
+from rnnapps.datasets.video_suffixes import VIDEOS
+from rnnapps.errors import UserError
+
+_SAMPLING = ("fps", "size", "max_frames")
+
+
+def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A row for each video file, each folder of pictures, and each video file in other folders.
+
+    Args:
+        arguments: Paths.
+        config: What the run was started with; None for an export or a server.
+        about: What an export says of itself.
+    """
+    if not arguments:
+        raise UserError("no input: name video files, folders of them, or folders of frames")
+    for argument in arguments:
+        path = Path(argument)
+        if not path.is_dir() or pictures_of(path):
+            yield {"path": argument}
+            continue
+        found = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in VIDEOS)
+        if not found:
+            raise UserError(f"{path}: there is neither a video nor a picture in the folder")
+        yield from ({"path": file} for file in found)
+
+
+def informed(row: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with the size and the number of the frames that the model takes."""
+    return {**row, **{name: about[name] for name in _SAMPLING if name in about}}
+
+
+def request(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
+    """The inputs of `serving_default`: the frames of a clip, and their number.
+
+    Raises:
+        UserError: The video cannot be read.
+    """
+    default = Source()
+    asked = {
+        "fps": decoding.fps or default.fps,
+        "size": decoding.size or default.size,
+        "max_frames": default.max_frames,
+    }
+    frames = read_clip(Path(row["path"]), **{name: row.get(name, asked[name]) for name in _SAMPLING})
+    return {"frames": frames, "lengths": np.int32(len(frames))}
+
+
+def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
+    """The sentence and its score; or the class, its probability, and the most probable classes with theirs."""
+    if "caption" in outputs:
+        return {"answer": outputs["caption"].decode("utf-8", errors="replace"), "score": round(outputs["score"], 6)}
+    found, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
+    top = {found: score}
+    if decoding.top > 1:
+        ranked = sorted(zip(about["classes"], outputs["probabilities"], strict=True), key=lambda pair: -pair[1])
+        top = {name: round(probability, 6) for name, probability in ranked[: decoding.top]}
+    return {"answer": found, "score": score, "top": top}
+
+
+def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Answers) -> Iterator[Sequence[str]]:
+    """The file, and the sentence or the most probable classes with their probabilities."""
+    if "top" not in answer:
+        yield os.fspath(row["path"]), answer["answer"]
+        return
+    yield os.fspath(row["path"]), *(cell for label, score in answer["top"].items() for cell in (label, f"{score:.3f}"))
+
+
+def check(decoding: Answers, asked: str, input: Path | None) -> None:
+    """Refuses options of `predict` that do not go together."""
+    if asked == "server" and decoding.top > 1:
+        raise UserError(f"--top {decoding.top}: a server names the best class only; ask the run or the export")
+    if asked != "server":
+        for name in ("fps", "size"):
+            if (value := getattr(decoding, name)) is not None:
+                raise UserError(
+                    f"--{name} goes with --server only, since the {asked} knows it; leave it out, got {value}"
+                )
+    if decoding.plot is None:
+        return
+    if decoding.plot.suffix.lower() != ".png":
+        raise UserError(f"--plot must end in .png, got {decoding.plot}")
+    if asked != "run" or input is not None:
+        raise UserError("--plot needs the run folder and answers on the screen; leave out exports and --input")

@@ -1,0 +1,175 @@
+"""Who answers a command, a run, an export or a server, and its answers to rows: `predict` and `try` ask alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from rnnapps import options
+from rnnapps.cli.options import COUNT, SECONDS, given, spelled
+from rnnapps.cli.run_config import RunConfig, read_config, read_run
+from rnnapps.cli.task import Task
+from rnnapps.errors import UserError
+from rnnapps.run_folder import RunFolder
+
+Row = Mapping[str, Any]
+
+
+class Asked(NamedTuple):
+    """Who is asked: a run folder or an export at `path`, or the `client` of a server.
+
+    `name` identifies it: the answers of another one must not be added to its file.
+    """
+
+    path: Path | None
+    client: Any
+    name: str
+    kind: str
+
+
+def server_options(task: Task) -> list[click.Option]:
+    """The options that name a server, in place of a run or an export."""
+    return [
+        click.Option(
+            ["--server"],
+            metavar="URL",
+            help="Ask TensorFlow Serving in place of RUN: grpc://HOST:8500 or http://HOST:8501.",
+        ),
+        click.Option(["--model"], default=task.name, show_default=True, help="With --server: its name for the model."),
+        click.Option(["--model-version"], type=COUNT, help="With --server: version of the model.  [default: newest]"),
+        click.Option(
+            ["--timeout"],
+            type=SECONDS,
+            default=60.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="With --server: longest wait for an answer, at most a day.",
+        ),
+    ]
+
+
+def who_is_asked(
+    arguments: Sequence[str], server: str | None, model: str, version: int | None, timeout: float
+) -> Asked:
+    """What the first argument of a command names, or the server of `--server`.
+
+    Args:
+        arguments: Those of the command; the first one is a run folder or an export, unless a server is asked.
+        server, model, version, timeout: The values of `server_options`.
+
+    Raises:
+        UserError: Nothing is named, or options do not go together.
+    """
+    if server is None:
+        context = click.get_current_context()
+        if not arguments:
+            raise click.UsageError("Missing argument 'RUN'; or name a server with --server", context)
+        for option in given(context, ("model", "model_version", "timeout")):
+            raise UserError(f"{spelled(option)} goes with --server only: leave it out, or name a server")
+        from rnnapps import serving
+
+        path = Path(arguments[0])
+        kind = "export" if not RunFolder(path).is_run() and serving.is_export(path) else "run"
+        return Asked(path, None, f"{path.resolve()}{_state(path)}", kind)
+    if arguments and RunFolder(Path(arguments[0])).is_run():
+        raise UserError(f"--server takes the place of RUN: leave out {arguments[0]}")
+    from rnnapps.serving import connect
+    from rnnapps.serving.clients.address import without_password
+
+    name = " ".join([without_password(server), model, *([] if version is None else [str(version)])])
+    return Asked(None, connect(server, model, version=version, timeout=timeout), name, "server")
+
+
+def _state(run: Path) -> str:
+    """When a run's model was written; a version of an export never changes, but a newer one may come."""
+    model = RunFolder(run).model_file
+    if model.is_file():
+        return f" {model.stat().st_mtime_ns}"
+    versions = [int(folder.name) for folder in run.glob("[0-9]*") if folder.name.isdecimal()]
+    return f" {max(versions)}" if versions else ""
+
+
+def refuse_what_is_fixed(task: Task, asked: Asked) -> None:
+    """Refuses options of decoding that an export fixes."""
+    fixed = [field.name for field in dataclasses.fields(task.decoding) if not options.limits(field).free]
+    for option in given(click.get_current_context(), fixed):
+        raise UserError(
+            f"{spelled(option)} needs the run folder: {asked.path or asked.name} is an export, which fixes it"
+        )
+
+
+def predictor_of(task: Task, asked: Asked, decoding: Any, signature: str | None = None, model: Any = None) -> Any:
+    """The `rnnapps.prediction.predictor.Predictor` that asks a signature.
+
+    Args:
+        task: The task.
+        asked: Who is asked.
+        decoding: The options of the task's `decoding`.
+        signature: The signature; that of the task where it is not given.
+        model: The model of a run, where it is loaded already.
+    """
+    from rnnapps.prediction import predictor
+
+    signature = signature or task.signature
+    if asked.client is not None:
+        return predictor.of_server(asked.client, signature)
+    assert asked.path is not None
+    if asked.kind == "export":
+        return predictor.of_export(asked.path, signature)
+    app = task.code()
+    if model is None:
+        _, _, model = read_run(asked.path, task)
+    return predictor.of_endpoint(app.endpoints(model, decoding)[signature], app.about(model), model)
+
+
+def answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
+    """An answer to each row, or why it gets none."""
+    from rnnapps.prediction.answers import Refused, answer_each
+    from rnnapps.prediction.requests import ask_rows
+
+    asking = task.asking()
+    answers: list[Any] = []
+    requests = []
+    informed = getattr(asking, "informed", lambda row, about: row)
+    for row in rows:
+        try:
+            requests.append(asking.request(informed(row, predictor.about), decoding))
+            answers.append(None)
+        except UserError as error:
+            answers.append(Refused(str(error)))
+
+    def ask(requests: list[Row]) -> list[Any]:
+        outputs = ask_rows(predictor.ask, requests)
+        try:
+            return [asking.answer(row, predictor.about, decoding) for row in outputs]
+        except KeyError as missing:
+            raise UserError(
+                f"a model of another kind answers: it has no output {missing}; name an export of rnn-{task.name},"
+                " or the model with --model"
+            ) from None
+        except (AttributeError, TypeError, ValueError):
+            if predictor.kind == "run":
+                raise
+            raise UserError(
+                f"a model of another kind answers: its outputs have other types; name an export of rnn-{task.name},"
+                " or the model with --model"
+            ) from None
+
+    found = iter(answer_each(ask, requests))
+    for number, row in enumerate(rows):
+        if answers[number] is None:
+            answers[number] = next(found)
+            if task.suffixes and isinstance(answers[number], Refused):  # a signature knows no names of files
+                answers[number] = Refused(f"{row[task.columns[0]]}: {answers[number].reason.removeprefix('audio: ')}")
+        if hasattr(asking, "placed") and not isinstance(answers[number], Refused):
+            answers[number] = asking.placed(row, answers[number])
+    return answers
+
+
+def config_of(task: Task, asked: Asked) -> RunConfig | None:
+    """What a run was started with; None for an export or a server."""
+    return read_config(asked.path, task) if asked.kind == "run" and asked.path is not None else None

@@ -1,0 +1,115 @@
+"""Decoded frames of one's own videos, kept in files that are mapped into memory: more clips than memory holds.
+
+A clip has a file of its own, named after a hash of the video (path, size and time of change) and of how it was read.
+So the frames of a video are decoded once, whatever splits, runs and epochs read them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from rnnapps.datasets.sources import VideoSource
+from rnnapps.datasets.video_files import pictures_of, read_clip
+from rnnapps.errors import UserError
+from rnnapps.files import replacing
+from rnnapps.native.cache import cache_folder, prepare_kept
+
+_FORMAT = 1  # a change of what `read_clip` gives must change this number
+
+
+class MappedClips(Sequence[np.ndarray]):
+    """Clips in files: each is mapped into memory when it is asked for, uint8 `(frames, size, size, 3)`.
+
+    Args:
+        files: The `.npy` files.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = list(files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, place: int) -> np.ndarray:  # type: ignore[override]
+        try:
+            return np.load(self.files[place], mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.files[place]}: cached frames cannot be read: {error}; start again") from None
+
+
+def cached_clips(paths: Sequence[Path], source: VideoSource) -> Iterator[tuple[Path, int] | UserError]:
+    """The file of each clip's frames and their number, decoded now where it is not in the cache; or what is wrong.
+
+    Several videos are decoded at once, and a bar on standard error shows how far it is, where that is a terminal.
+
+    Args:
+        paths: Video files and folders of pictures.
+        source: How to read them.
+
+    Raises:
+        UserError: The cache cannot be written.
+    """
+    folder = cache_folder() / "clips"
+    prepare_kept(folder)
+    with _decoders() as map_in_order, _progress(len(paths)) as advance:
+        for found in map_in_order(lambda path: _cached(path, folder, source), paths):
+            advance()
+            yield found
+
+
+def _cached(path: Path, folder: Path, source: VideoSource) -> tuple[Path, int] | UserError:
+    try:
+        file = folder / f"{_key(path, source)}.npy"
+        with contextlib.suppress(OSError, ValueError):  # not there, or damaged
+            return file, len(np.load(file, mmap_mode="r"))
+        frames = read_clip(path, source.fps, source.size, source.max_frames)
+        with replacing(file) as partial:
+            np.save(partial, frames)
+        return file, len(frames)
+    except UserError as error:
+        return error
+    except OSError as error:
+        raise UserError(f"{error.filename or folder}: {error.strerror or error}; RNNAPPS_CACHE names another") from None
+
+
+def _key(path: Path, source: VideoSource) -> str:
+    try:
+        status = [os.stat(file) for file in ([path] if not path.is_dir() else pictures_of(path))]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file or folder") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    content = [(one.st_size, one.st_mtime_ns) for one in status]
+    told = (_FORMAT, str(path.resolve()), content, source.fps, source.size, source.max_frames)
+    return hashlib.sha256(repr(told).encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def _decoders() -> Iterator[Callable]:
+    """A `map` in order over threads: FFmpeg decodes outside of Python's lock."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for a thousand videos
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], object]]:
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading videos", total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,128 @@
+"""Clips of one's own video.
+
+The layouts: a folder with one folder for each class, which holds video files or folders of pictures; a folder that
+holds such folders as `train`, `validation` and `test`; or a manifest, a table with the columns `path` (relative to the
+manifest) and `label` or `caption`, and if wanted `split`. A validation or test split that the data do not name is held
+out from the rest: a tenth, fixed by the seed, stratified by class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rnnapps.datasets.clip_cache import MappedClips, cached_clips
+from rnnapps.datasets.clip_lists import ListedClip, list_clip_folder, list_clip_manifest
+from rnnapps.datasets.labels import natural_order
+from rnnapps.datasets.rejected import DataError, Rejected, first_of
+from rnnapps.datasets.sources import VideoSource
+from rnnapps.datasets.splits import SPLITS, hold_out
+from rnnapps.datasets.video_clips import Clips
+from rnnapps.errors import UserError
+
+
+def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[str, Clips]:
+    """Reads one's own clips, and divides them. Only the splits wanted are decoded, and no video twice.
+
+    Args:
+        path: A folder or a manifest.
+        source: How to read it.
+        splits: The splits wanted, or "all".
+
+    Raises:
+        DataError: There is nothing usable, a split is empty, or (with `source.strict`) a file is bad.
+    """
+    listing = list_clip_manifest(path, source.task) if path.is_file() else list_clip_folder(path, source.task)
+    listed, rejected = listing.clips, listing.rejected
+    if rejected and source.strict:
+        raise DataError(str(rejected[0]))
+    if not listed:
+        why = f"the first problem: {rejected[0]}" if rejected else "one folder per class with videos is expected"
+        raise DataError(f"{path}: no videos ({'; '.join([why, *listing.notes])})")
+    captions = listing.task == "captions"
+    classes = () if captions else natural_order({clip.target for clip in listed})
+    if not captions:
+        _check_several(path, classes, rejected)
+    labels = np.array([0 if captions else classes.index(clip.target) for clip in listed], np.int64)
+    parts = None if "all" in splits else _parts(path, listed, labels, source)
+    made = {}
+    for split in splits:
+        chosen = np.arange(len(listed)) if parts is None else np.flatnonzero(parts == SPLITS.index(split))
+        if not len(chosen):
+            raise DataError(f"{path}: the {split} split is empty: {len(listed)} clips are too few to divide")
+        good, files, lengths, bad = _read([listed[place] for place in chosen], source)
+        if not good:
+            raise DataError(
+                f"{path}: none of the {len(chosen)} clips of the {split} split can be used: {[*rejected, *bad][0]}"
+            )
+        kept = chosen[good]
+        if split == "train" and not captions:
+            _check_several(path, sorted({classes[label] for label in labels[kept]}), [*rejected, *bad])
+        cut = sum(length == source.max_frames for length in lengths)
+        made[split] = Clips(
+            MappedClips(files),
+            np.array(lengths, np.int32),
+            None if captions else labels[kept],
+            classes,
+            [listed[place].target.encode() for place in kept] if captions else None,
+            tuple(str(listed[place].path) for place in kept),
+            source.size,
+            source.fps,
+            source.dataset,
+            split,
+            (*rejected, *bad),
+            (*listing.notes, *_cut_note(split, cut, source)),
+        )
+    return made
+
+
+def _read(clips: Sequence[ListedClip], source: VideoSource) -> tuple[list[int], list[Path], list[int], list[Rejected]]:
+    """The places of the clips that could be read, the files of their frames, their lengths, and the bad ones."""
+    good: list[int] = []
+    files: list[Path] = []
+    lengths: list[int] = []
+    bad: list[Rejected] = []
+    for place, found in enumerate(cached_clips([clip.path for clip in clips], source)):
+        if isinstance(found, UserError):
+            if source.strict:
+                raise DataError(str(found)) from None
+            path = clips[place].path
+            bad.append(Rejected(None, str(found).removeprefix(f"{path}: "), path))
+            continue
+        good.append(place)
+        files.append(found[0])
+        lengths.append(found[1])
+    return good, files, lengths, bad
+
+
+def _cut_note(split: str, cut: int, source: VideoSource) -> list[str]:
+    if not cut:
+        return []
+    seconds = source.max_frames / source.fps
+    return [
+        f"{split}: {cut:,} {'clip has' if cut == 1 else 'clips have'} --max-frames {source.max_frames} frames"
+        f" ({seconds:.1f} s); what is longer was cut"
+    ]
+
+
+def _check_several(path: Path, classes: Sequence[str], rejected: Sequence[Rejected]) -> None:
+    if len(classes) < 2:
+        raise DataError(
+            f"{path}: every clip is of one class, {classes[0]!r}; a classifier needs two"
+            f"{first_of(rejected, 'file or row', 'files or rows')}"
+        )
+
+
+def _parts(path: Path, listed: Sequence[ListedClip], labels: np.ndarray, source: VideoSource) -> np.ndarray:
+    """The split of each clip, an index into `SPLITS`."""
+    named = [clip.split for clip in listed]
+    parts = np.array([SPLITS.index(split or "train") for split in named])
+    train = np.flatnonzero(parts == SPLITS.index("train"))
+    if not len(train):
+        raise DataError(f"{path}: nothing is left to train on")
+    missing = [split for split in ("test", "validation") if split not in named]
+    contents = [listed[place].name.encode(errors="surrogateescape") for place in train.tolist()]
+    parts[train] = hold_out(contents, labels[train], missing, source.seed)
+    return parts

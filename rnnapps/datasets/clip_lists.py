@@ -1,0 +1,132 @@
+"""Which clips a data set names, before any is read: by folders, or by a manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rnnapps.datasets.labels import label_of, value_of
+from rnnapps.datasets.recording_lists import folders_in
+from rnnapps.datasets.rejected import DataError, Rejected
+from rnnapps.datasets.rows import SUFFIXES, open_rows
+from rnnapps.datasets.splits import SPLIT_NAMES, named_split
+from rnnapps.datasets.video_suffixes import PICTURES, VIDEOS
+
+
+@dataclass(frozen=True)
+class ListedClip:
+    """A clip that the data name.
+
+    Attributes:
+        path: A video file, or a folder of pictures.
+        name: Its path below the folder of the data, with forward slashes.
+        target: Its label, or its caption.
+        split: "train", "validation" or "test"; None where the data do not say.
+    """
+
+    path: Path
+    name: str
+    target: str
+    split: str | None = None
+
+
+@dataclass
+class ClipListing:
+    """What a data set names.
+
+    Attributes:
+        task: "actions" where the targets are labels, "captions" where they are sentences.
+        clips: The clips.
+        rejected: Rows of a manifest that cannot be used.
+        notes: Remarks for the summary.
+    """
+
+    task: str
+    clips: list[ListedClip] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def list_clip_folder(folder: Path, task: str | None) -> ClipListing:
+    """The clips in a folder with one folder for each class, or with such folders for each split.
+
+    A video file in the folder of a class is a clip, and so is a folder that holds pictures, at any depth.
+
+    Raises:
+        DataError: The folder cannot be read, or captions are wanted, which folders do not hold.
+    """
+    if task == "captions":
+        raise DataError(f"{folder}: --task captions needs a manifest with the columns path and caption, got a folder")
+    parts = [
+        (SPLIT_NAMES[entry.name.lower()], entry) for entry in folders_in(folder) if entry.name.lower() in SPLIT_NAMES
+    ]
+    listing, ignored = ClipListing("actions"), 0
+    for split, part in parts if any(split == "train" for split, _ in parts) else [(None, folder)]:
+        for class_folder in folders_in(part):
+            found = list(_clips_in(class_folder))
+            ignored += sum(path is None for path in found)
+            listing.clips += [
+                ListedClip(path, path.relative_to(folder).as_posix(), class_folder.name, split)
+                for path in found
+                if path is not None
+            ]
+    if ignored:
+        listing.notes.append(f"ignored {ignored:,} {'file that is' if ignored == 1 else 'files that are'} no video")
+    return listing
+
+
+def _clips_in(folder: Path) -> Iterator[Path | None]:
+    """The video files and the folders of pictures at any depth; None for any other file."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        suffixes = {name: Path(name).suffix.lower() for name in sorted(names) if not name.startswith(".")}
+        if any(suffix in PICTURES for suffix in suffixes.values()):
+            yield Path(place)
+        for name, suffix in suffixes.items():
+            if suffix not in PICTURES:
+                yield Path(place, name) if suffix in VIDEOS else None
+
+
+def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
+    """The clips that a table names in the columns `path` (relative to the table) and `label` or `caption`.
+
+    A column `split` is honoured. A clip may have several captions, each in a row of its own.
+
+    Raises:
+        DataError: The table cannot be read, or lacks a column.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{path}: a manifest of videos ends in {', '.join(SUFFIXES)}; one video alone is no data set")
+    columns = open_rows(path, "path").columns
+    task = task or ("captions" if "caption" in columns and "label" not in columns else "actions")
+    column = "caption" if task == "captions" else "label"
+    listing = ClipListing(task)
+    lines: dict[tuple[str, str], int] = {}
+    for row in open_rows(path, ("path", column)).after():
+        try:
+            if row.values is None:
+                raise ValueError(row.problem)
+            name = str(value_of(row.values, "path")).strip()
+            if not name:
+                raise ValueError("empty 'path'")
+            target = label_of(row.values, "label") if column == "label" else _caption_of(row.values)
+            split = row.values.get("split")
+            named = None if split is None or not str(split).strip() else named_split(split)
+            first = lines.setdefault((os.path.normpath(name), "" if column == "label" else target), row.line)
+            if first != row.line:
+                raise ValueError(f"{name} is listed in line {first} already")
+        except ValueError as error:
+            listing.rejected.append(Rejected(row.line, str(error), path))
+        else:
+            listing.clips.append(ListedClip(path.parent / name, name.replace(os.sep, "/"), target, named))
+            listing.notes += [f"warning: {path}: {row.warning}"] if row.warning else []
+    return listing
+
+
+def _caption_of(row: dict[str, object]) -> str:
+    caption = " ".join(str(value_of(row, "caption")).split())
+    if not caption:
+        raise ValueError("empty 'caption'")
+    return caption

@@ -1,0 +1,113 @@
+"""Sampling in which each row has its own seed, temperature and end: a sequence is the same in every batch.
+
+`rnnapps.decoding.sample` draws several sequences of a sentence with one seed for the whole batch; this is for requests
+of many clients that a server answers together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from rnnapps.decoding.sampling import candidates
+
+States = Sequence[tf.Tensor]
+
+
+class Rows(NamedTuple):
+    """What was drawn, and where the sequences stand then.
+
+    Attributes:
+        ids: Int32 `(batch, count)`, `pad` after the end.
+        last: Int32 `(batch,)`, the last token, which has not been read; `pad` where a sequence has ended.
+        states: The states before it, `(batch, ...)` each.
+    """
+
+    ids: tf.Tensor
+    last: tf.Tensor
+    states: list[tf.Tensor]
+
+
+def sample_rows(
+    step: Callable[[tf.Tensor, list[tf.Tensor]], tuple[tf.Tensor, list[tf.Tensor]]],
+    last: tf.Tensor,
+    states: States,
+    randoms: tf.Tensor,
+    temperature: tf.Tensor,
+    *,
+    end: int,
+    pad: int,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> Rows:
+    """Draws token after token.
+
+    Args:
+        step: `step(ids, states) -> (logits, states)`: reads a token of each row, int32 `(batch,)`, and says how
+            probable each next one is, `(batch, tokens)`.
+        last: Int32 `(batch,)`, the last token of each row, which `step` has not read.
+        states: The states before it, `(batch, ...)` each.
+        randoms: A number from 0 to 1 for each token to draw, float32 `(batch, count)`, see `uniform`; below 0 where
+            nothing is to be drawn any more.
+        temperature: Float32 `(batch,)`; 0 takes the most probable token.
+        end: Token that ends a sequence.
+        pad: Fills `ids` after the end.
+        top_k, top_p: See `sample`.
+
+    Returns:
+        `Rows`.
+
+    Example:
+        >>> table = tf.math.log([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])  # next token, by the last
+        >>> step = lambda ids, states: (tf.gather(table, ids), states)
+        >>> sample_rows(step, tf.constant([0]), [], tf.zeros([1, 4]), tf.ones([1]), end=2, pad=9).ids.numpy().tolist()
+        [[1, 9, 9, 9]]
+    """
+    randoms = tf.transpose(randoms)
+    count = tf.shape(randoms)[0]
+
+    def body(number: tf.Tensor, drawn: tf.Tensor, last: tf.Tensor, states: list[tf.Tensor]) -> tuple:
+        logits, states = step(last, states)
+        token = draw(logits, randoms[number], temperature, top_k, top_p)
+        ended = (randoms[number] < 0) | (last == pad) | (token == end)
+        last = tf.where(ended, pad, token)
+        return number + 1, tf.concat([drawn, last[:, None]], axis=1), last, states
+
+    rows = [tf.TensorShape([None]).concatenate(state.shape[1:]) for state in states]
+    number, drawn, last, states = tf.while_loop(
+        lambda number, drawn, last, states: (number < count) & tf.reduce_any(last != pad),
+        body,
+        (tf.constant(0), tf.zeros([tf.shape(last)[0], 0], tf.int32), last, list(states)),
+        shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape([None]), rows),
+    )
+    return Rows(tf.pad(drawn, [[0, 0], [0, count - number]], constant_values=pad), last, list(states))
+
+
+def draw(
+    logits: tf.Tensor,
+    randoms: tf.Tensor,
+    temperature: tf.Tensor,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> tf.Tensor:
+    """One token of each row by inverting the distribution function: a row's token depends on nothing but the row.
+
+    Args:
+        logits: `(batch, tokens)`.
+        randoms: `(batch,)`, from 0 to 1.
+        temperature: `(batch,)`; 0 takes the most probable token.
+        top_k, top_p: See `sample`.
+
+    Returns:
+        Int32 `(batch,)`.
+    """
+    best = tf.argmax(logits, axis=1, output_type=tf.int32)
+    logits, tokens = candidates(logits, tf.maximum(temperature, 1e-4)[:, None], top_k, top_p)
+    total = tf.cumsum(tf.nn.softmax(logits), axis=1)
+    chosen = tf.searchsorted(total, (tf.maximum(randoms, 0.0) * total[:, -1])[:, None], side="right")
+    chosen = tf.minimum(chosen, tf.shape(total)[1] - 1)
+    if tokens is not None:
+        chosen = tf.gather(tokens, chosen, batch_dims=1)
+    return tf.where(temperature > 0, chosen[:, 0], best)
