@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rnnapps.apps.music.keys import KEYS, key_name
-from rnnapps.apps.music.step_text import steps_of
 from rnnapps.cli.questions import Questions
 from rnnapps.errors import UserError
 from rnnapps.pages import ChoiceInput, Download, NumberInput, Page, Part, Picture, SoundOutput, TextInput
@@ -20,28 +22,28 @@ def page(questions: Questions) -> Page:
     """Key, metre and other wishes in; sound, piano roll and MIDI out."""
     quarters = questions.about.get("step", _QUARTERS)
     metres = list(questions.about.get("metres") or ["4/4", "3/4", "2/4", "6/8"])
+    example = "G 1 ^F 1/2 z 1/2" if questions.about.get("representation") == "melody" else "48,55,64,72 - 50,57,65,74"
     how = questions.decoding
 
     def answer(
         prime: str, key: str, metre: str, bars: int, tempo: float, temperature: float, seed: int
     ) -> Mapping[str, Any]:
-        wishes = {"key": None if key == _ANY else key, "metre": metre, "bars": int(bars)}
-        (found,) = questions.answers([{"prime": prime}], temperature=float(temperature), seed=int(seed), **wishes)
-        begun, steps = steps_of(prime), steps_of(f"{prime} {found['notes']}")
-        if not any(steps):
+        wishes: dict[str, Any] = {"key": None if key == _ANY else key, "metre": metre, "bars": int(bars)}
+        wishes |= {"temperature": float(temperature), "seed": int(seed)}
+        row = {"prime": prime}
+        (found,) = questions.answers([row], **wishes)
+        notes = found["notes"]
+        if not re.search(r"\d", f"{prime} {notes}"):
             raise UserError("the model wrote no notes; raise the temperature, or choose another seed")
+        step = None if any(letter.isalpha() for letter in notes) else quarters  # only melodies have letters
+        wished = dataclasses.replace(how, **wishes, tempo=tempo)
 
-        from rnnapps.apps.music.pictures import draw_roll
-        from rnnapps.apps.music.sounding import write_midi, write_wav
+        def write(kind: str, path: Path) -> None:
+            from rnnapps.apps.music.tune_files import write_files
 
-        beats, kind = map(int, metre.split("/"))
-        bar = max(1, round(beats * 4 / kind / quarters))
-        title = f"{'a tune' if key == _ANY else key}, {metre}"
-        return {
-            "sound": partial(write_wav, steps, quarters, tempo),
-            "roll": lambda path: draw_roll([(title, steps)], path, bar, len(begun)),
-            "midi": partial(write_midi, steps, quarters, metre, tempo),
-        }
+            list(write_files(row, notes, dataclasses.replace(wished, **{kind: path}), step))
+
+        return {"sound": partial(write, "wav"), "roll": partial(write, "plot"), "midi": partial(write, "midi")}
 
     part = Part(
         title="Music",
@@ -52,7 +54,7 @@ def page(questions: Questions) -> Page:
             NumberInput("tempo", "Quarter notes a minute", 80, 40, 200, 1),
             NumberInput("temperature", "Temperature: below 1, probable notes gain", how.temperature, 0, 2, 0.05),
             NumberInput("seed", "Seed: the same one writes the same tune", how.seed % 1000, 0, 999, 1),
-            TextInput("prime", "Go on with these time steps, if any", lines=1, placeholder="48,55,64,72 - 50,57,65,74"),
+            TextInput("prime", "Go on with these notes, if any", lines=1, placeholder=example),
         ],
         outputs=[
             SoundOutput("sound", "Tune"),

@@ -91,6 +91,7 @@ TASK = Task(
     training=Training(epochs=10, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.video.task",
     requests="rnnapps.apps.video.requests",
+    page="rnnapps.apps.video.page",
     columns=("path",),
     suffixes=VIDEOS,
     outputs=("answer", "score"),

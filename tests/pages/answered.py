@@ -27,15 +27,15 @@ def answered(page: Page, given: str, folder: Path) -> dict[str, Any]:
         folder: Where pictures, sounds and downloads are written.
 
     Returns:
-        The values by part and output; the sizes of files.
+        The values by part and output, where there are any; the suffixes of files.
     """
     assert page.title and page.summary and page.parts
     found = {}
     for part in page.parts:
         values = part.answer(**first_values(part, given))
         assert values.keys() <= {field.name for field in part.outputs}, part.title
-        for field in part.outputs:
-            found[f"{part.title}: {field.name}"] = _checked(field, values.get(field.name), folder)
+        for field in (field for field in part.outputs if field.name in values):
+            found[f"{part.title}: {field.name}"] = _checked(field, values[field.name], folder)
     return found
 
 
