@@ -131,7 +131,7 @@ def _size(split: Split | Corpus | TimeSeries | Pieces) -> str:
 
 def _about(split: Split | Corpus | TimeSeries | Pieces) -> str:
     if isinstance(split, Pieces):
-        return f" pieces of music; a time step is {split.step:g} quarter notes"
+        return f" pieces of music; a time step is {split.step:g} quarter note{'s' * (split.step != 1)}"
     if isinstance(split, Corpus):
         return " of text"
     if isinstance(split, TimeSeries):
