@@ -135,7 +135,7 @@ def _about(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
     if isinstance(split, Clips):
         return about_clips(split)
     if isinstance(split, Pieces):
-        return f" pieces of music; a time step is {split.step:g} quarter notes"
+        return f" pieces of music; a time step is {split.step:g} quarter note{'s' * (split.step != 1)}"
     if isinstance(split, Corpus):
         return " of text"
     if isinstance(split, TimeSeries):
