@@ -23,7 +23,8 @@ class Options(AudioOptions):
 
     layers: int = inherited(AudioOptions, "layers", 2)
     dropout: float = inherited(AudioOptions, "dropout", 0.1)
-    hop_seconds: float = inherited(AudioOptions, "hop_seconds", 0.0125)
+    hop_seconds: float = inherited(AudioOptions, "hop_seconds", 0.016)
+    convolutions: tuple[int, ...] = inherited(AudioOptions, "convolutions", (8, 16))
     speed: float = inherited(AudioOptions, "speed", 0.0)
     gain: float = inherited(AudioOptions, "gain", 6.0)
     noise: float = inherited(AudioOptions, "noise", -30.0)
@@ -82,7 +83,7 @@ TASK = Task(
     "TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=6, batch_size=16, learning_rate=4e-3, schedule="cosine", patience=4),
+    training=Training(epochs=11, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.transcription.task",
     requests="rnnapps.apps.transcription.requests",
     page="rnnapps.apps.transcription.page",
