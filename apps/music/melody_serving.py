@@ -21,7 +21,7 @@ from rnnapps.apps.music.melody_generation import (
 from rnnapps.apps.music.melody_model import MelodyModel
 from rnnapps.apps.music.melody_tokens import BAR, PAD, text_of
 from rnnapps.datasets import Pieces
-from rnnapps.decoding import draw
+from rnnapps.decoding import draw, step_uniform
 
 _PRIMES = ["", "z 4 |", "G 1", "c 3/2 - 1/3 z 1/3 ^F 1/3 | A,, 1/24", "C 1/6 | - 1"]
 _PLACES = ("left", "sounding")  # of `Place`: states of a melody beside those of the network
@@ -62,11 +62,7 @@ def endpoints(model: MelodyModel) -> dict[str, serving.Endpoint]:
         # How many bars there are is for the client to decide: one is always to come.
         place = Place(tf.where(begins, bar, left), tf.fill(tf.shape(left), 2), tf.where(begins, 0, sounding))
         logits, place, own = next_logits(model, tf.where(begins, metre_token, token), place, bar, own)
-        randoms = tf.map_fn(
-            lambda one: tf.random.stateless_uniform([], one),
-            tf.stack([seed, number], axis=1),
-            fn_output_signature=tf.TensorSpec([], tf.float32),
-        )
+        randoms = step_uniform(seed, number, 1)[:, 0]
         written = written_tokens(draw(logits, randoms, temperature)[:, None])
         return {"notes": written, "left": place.left, "sounding": place.sounding, **dict(zip(names, own, strict=True))}
 

@@ -15,6 +15,7 @@ from rnnapps.apps.music.note_distribution import as_roll
 from rnnapps.apps.music.step_text import text_of
 from rnnapps.apps.music.time_steps import read_steps, written_steps
 from rnnapps.datasets import Pieces
+from rnnapps.decoding import step_uniform
 
 _PRIMES = ["", "-", "60", "48,55,64,72 - 50,57,65,74", "21,108"]
 _PRIME_STEPS = 8
@@ -48,11 +49,7 @@ def endpoints(model: ChordModel) -> dict[str, serving.Endpoint]:
         begins = tf.cast(lengths == 0, tf.float32)[:, None]
         silent = tf.pad(as_roll(before), [[0, 0], [1, 0], [0, 0]])  # so that there is a step to take
         last = tf.concat([tf.gather(silent, lengths, batch_dims=1), begins], axis=1)
-        randoms = tf.map_fn(
-            lambda one: tf.random.stateless_uniform([model.voices], one),
-            tf.stack([seed, number], axis=1),
-            fn_output_signature=tf.TensorSpec([model.voices], tf.float32),
-        )
+        randoms = step_uniform(seed, number, model.voices)
         told = conditions(model, key, metre)
         drawn, after = one_step(model, Position(last, number, list(states)), told, randoms, temperature)
         return {"notes": written_steps(drawn), **dict(zip(names, after.states, strict=True))}

@@ -41,7 +41,7 @@ from rnnapps.decoding.beam_search import beam_search
 from rnnapps.decoding.ctc import Alignment, ctc_align, ctc_greedy, without_long_blanks
 from rnnapps.decoding.ctc_beam_search import Scorer, ctc_beam_search
 from rnnapps.decoding.hypotheses import Hypotheses, length_penalty
-from rnnapps.decoding.random_numbers import uniform
+from rnnapps.decoding.random_numbers import step_uniform, uniform
 from rnnapps.decoding.row_sampling import Rows, draw, sample_rows
 from rnnapps.decoding.sampling import candidates, greedy, sample
 
@@ -60,6 +60,7 @@ __all__ = [
     "length_penalty",
     "sample",
     "sample_rows",
+    "step_uniform",
     "uniform",
     "without_long_blanks",
 ]

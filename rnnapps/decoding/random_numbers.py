@@ -22,10 +22,29 @@ def uniform(seed: tf.Tensor, length: tf.Tensor, count: tf.Tensor, sample: int = 
         >>> bool((one[:2] == two[:2]).all()), float(one[2])
         (True, -1.0)
     """
+    numbers = step_uniform(seed, tf.fill(tf.shape(seed), sample), count)
+    return tf.where(tf.sequence_mask(length, count), numbers, -1.0)
+
+
+def step_uniform(seed: tf.Tensor, number: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
+    """Numbers from 0 to 1 for one step of each row, which depend on the row's seed and on the number of the step.
+
+    Args:
+        seed: Int32 `(batch,)`.
+        number: Int32 `(batch,)`, which step each row is at.
+        count: How many numbers a row needs, int32.
+
+    Returns:
+        Float32 `(batch, count)`.
+
+    Example:
+        >>> one, two = step_uniform(tf.constant([7, 7]), tf.constant([0, 1]), 3).numpy()
+        >>> one.shape, bool((one == two).any())
+        ((3,), False)
+    """
     numbers = tf.map_fn(
-        lambda one: tf.random.stateless_uniform([count], tf.stack([one, sample])),
-        seed,
+        lambda one: tf.random.stateless_uniform([count], one),
+        tf.stack([seed, number], axis=1),
         fn_output_signature=tf.TensorSpec([None], tf.float32),
     )
-    numbers = tf.reshape(numbers, [tf.shape(seed)[0], count])
-    return tf.where(tf.sequence_mask(length, count), numbers, -1.0)
+    return tf.reshape(numbers, [tf.shape(seed)[0], count])
