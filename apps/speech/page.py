@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -10,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from rnnapps.apps.speech.cli import Source
 from rnnapps.cli.questions import Questions
 from rnnapps.errors import UserError
 from rnnapps.pages import Page, Part, Picture, Probabilities, SoundInput
 from rnnapps.pages.class_names import named
 
-_RATE = 16_000  # Hz, where a server does not say which rate the model has
 _LONGEST = 60  # seconds
 _POINTS, _EVERY = 24, 0.1  # at most so many points in the picture, so many seconds apart at least
 
 
 def page(questions: Questions) -> Page:
     """A recording in; the probabilities of the classes, at the end and over time, out."""
-    rate = questions.about.get("sample_rate", _RATE)
+    rate = questions.about.get("sample_rate", Source().sample_rate)  # a server does not say its rate
 
     def answer(recording: str | None) -> Mapping[str, Any]:
         if recording is None:
@@ -34,7 +33,7 @@ def page(questions: Questions) -> Page:
         if len(samples) > _LONGEST * rate:
             raise UserError(f"the page takes at most {_LONGEST} seconds, got {len(samples) / rate:.0f}")
         ends = beginnings(len(samples), rate)
-        heard = questions.outputs("serving_default", {"audio": _wav_files([samples[:end] for end in ends], rate)})
+        heard = questions.outputs("serving_default", {"audio": _wav_files(samples, ends, rate)})
         label, probabilities = heard["label"][-1].decode("utf-8", errors="replace"), heard["probabilities"]
         found = named(probabilities[-1].tolist(), questions.about.get("classes"), label)
         times, title = [end / rate for end in ends], f"{label} {found[label]:.3f}"
@@ -67,15 +66,11 @@ def beginnings(samples: int, rate: int) -> list[int]:
     return [*range(step, samples, step), samples]
 
 
-def _wav_files(clips: list[np.ndarray], rate: int) -> np.ndarray:
-    import soundfile
+def _wav_files(samples: np.ndarray, ends: list[int], rate: int) -> np.ndarray:
+    """The beginnings of a recording, bytes of WAV files."""
+    from rnnapps.audio.to_wav import wav_file
 
-    files = np.empty(len(clips), object)
-    for number, clip in enumerate(clips):
-        file = io.BytesIO()
-        soundfile.write(file, clip, rate, format="WAV", subtype="FLOAT")
-        files[number] = file.getvalue()
-    return files
+    return np.array([wav_file(samples[:end], rate) for end in ends], object)
 
 
 def _draw(

@@ -11,10 +11,11 @@ from rnnapps import serving
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.assertions import asserted
 from rnnapps.audio import decode_wav
+from rnnapps.audio.to_wav import wav_file
 from rnnapps.datasets import Recordings
 from rnnapps.serving import litert
 from rnnapps.serving.audio_streams import stream_endpoints, stream_requests
-from rnnapps.serving.sample_sounds import RATES, SUBTYPES, sample_sounds, wav_file
+from rnnapps.serving.sample_sounds import RATES, SUBTYPES, sample_sounds
 
 _CHUNK = 64  # recordings at a time
 _SAMPLES = 16  # recordings of the test split in an export
@@ -82,7 +83,11 @@ def samples(model: SpeechClassifier, split: Recordings | None) -> dict[str, list
         *sample_sounds(model.sample_rate, model.sample_rate // 10),
     ]
     files = [
-        wav_file(clip, RATES[number % len(RATES)], SUBTYPES[number % len(SUBTYPES)], 1 + number % 2)
+        wav_file(
+            np.stack([clip] * (1 + number % 2), axis=1),
+            RATES[number % len(RATES)],
+            SUBTYPES[number % len(SUBTYPES)],
+        )
         for number, clip in enumerate(clips)
     ]
     waveform = clips[0][None].astype(np.float32) / 2**15

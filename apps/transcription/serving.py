@@ -16,9 +16,10 @@ from rnnapps.apps.transcription.streaming import initial_states, stream_on
 from rnnapps.apps.transcription.transcribing import Heard, transcribe
 from rnnapps.assertions import asserted
 from rnnapps.audio import decode_wav
+from rnnapps.audio.to_wav import wav_file
 from rnnapps.datasets import Transcripts
 from rnnapps.serving.audio_streams import stream_endpoints, stream_requests
-from rnnapps.serving.sample_sounds import RATES, SUBTYPES, sample_sounds, wav_file
+from rnnapps.serving.sample_sounds import RATES, SUBTYPES, sample_sounds
 
 _CHUNK = 16  # recordings at a time
 _SAMPLES = 8  # recordings of the test split in an export

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from rnnapps.audio.audio_files import AudioError
@@ -42,8 +43,19 @@ def wav_bytes(path: Path, start: float = 0.0, end: float | None = None) -> bytes
             samples = file.read(-1 if end is None else round((end - start) * rate), dtype="float32")
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path}: not a recording: {error.error_string.rstrip('.')}") from None
+    return wav_file(samples, rate)
+
+
+def wav_file(samples: np.ndarray, rate: int, subtype: str = "FLOAT") -> bytes:
+    """The bytes of a WAV file.
+
+    Args:
+        samples: Float from -1 to 1, or integers, `(samples,)` or `(samples, channels)`.
+        rate: In Hz, what the header says.
+        subtype: How a sample is written, as libsndfile calls it.
+    """
     wav = io.BytesIO()
-    soundfile.write(wav, samples, rate, format="WAV", subtype="FLOAT")
+    soundfile.write(wav, samples, rate, format="WAV", subtype=subtype)
     return wav.getvalue()
 
 

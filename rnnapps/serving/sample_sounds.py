@@ -1,11 +1,8 @@
-"""Recordings for the check of an export: made-up sounds, and WAV files of many kinds."""
+"""Recordings for the check of an export: made-up sounds, and the kinds of WAV files."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-import soundfile
 
 from rnnapps.audio.samples import int16
 
@@ -20,10 +17,3 @@ def sample_sounds(rate: int, shortest: int) -> list[np.ndarray]:
     tone = np.sin(2 * np.pi * (200 + 400 * time) * time) / 2
     sounds = (noise, tone, tone[:shortest], np.zeros(rate // 2))
     return [int16(sound) for sound in sounds]
-
-
-def wav_file(clip: np.ndarray, rate: int, subtype: str, channels: int = 1) -> bytes:
-    """A clip as a WAV file whose header says `rate`: at another rate than the model's it is another clip."""
-    file = io.BytesIO()
-    soundfile.write(file, np.stack([clip] * channels, axis=1), rate, format="WAV", subtype=subtype)
-    return file.getvalue()
