@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rnnapps.apps.music.cli import Source
 from rnnapps.apps.music.keys import KEYS, key_name
 from rnnapps.cli.questions import Questions
 from rnnapps.errors import UserError
 from rnnapps.pages import ChoiceInput, Download, NumberInput, Page, Part, Picture, SoundOutput, TextInput
 
 _ANY = "the model's choice"
-_QUARTERS = 0.25  # length of a time step where a server does not say it
 
 
 def page(questions: Questions) -> Page:
     """Key, metre and other wishes in; sound, piano roll and MIDI out."""
-    quarters = questions.about.get("step", _QUARTERS)
+    quarters = questions.about.get("step", Source().step)  # a server does not say its step
     metres = list(questions.about.get("metres") or ["4/4", "3/4", "2/4", "6/8"])
     example = "G 1 ^F 1/2 z 1/2" if questions.about.get("representation") == "melody" else "48,55,64,72 - 50,57,65,74"
     how = questions.decoding

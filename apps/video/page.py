@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnapps.apps.video.requests import informed, request
+from rnnapps.apps.video.requests import informed, request, sampling
 from rnnapps.cli.questions import Questions
 from rnnapps.errors import UserError
 from rnnapps.pages import FileInput, Page, Part, Picture, Probabilities, TextOutput, VideoOutput
@@ -31,7 +31,8 @@ def page(questions: Questions) -> Page:
         )
         captioned = "caption" in outputs
         said = outputs["caption" if captioned else "label"][0].decode("utf-8", errors="replace")
-        found: dict[str, Any] = {"answer": said, "seen": partial(_film, frames, float(row.get("fps", 8)))}
+        fps = sampling(row, questions.decoding)["fps"]
+        found: dict[str, Any] = {"answer": said, "seen": partial(_film, frames, fps)}
         if not captioned:
             found["probabilities"] = named(outputs["probabilities"][0].tolist(), questions.about.get("classes"), said)
         if questions.model is not None:

@@ -44,19 +44,24 @@ def informed(row: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]
     return {**row, **{name: about[name] for name in _SAMPLING if name in about}}
 
 
-def request(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
-    """The inputs of `serving_default`: the frames of a clip, and their number.
-
-    Raises:
-        UserError: The video cannot be read.
-    """
+def sampling(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
+    """How a video is read, `fps`, `size` and `max_frames`: as the model says, or as was asked for, or as by default."""
     default = Source()
     asked = {
         "fps": decoding.fps or default.fps,
         "size": decoding.size or default.size,
         "max_frames": default.max_frames,
     }
-    frames = read_clip(Path(row["path"]), **{name: row.get(name, asked[name]) for name in _SAMPLING})
+    return {name: row.get(name, asked[name]) for name in _SAMPLING}
+
+
+def request(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
+    """The inputs of `serving_default`: the frames of a clip, and their number.
+
+    Raises:
+        UserError: The video cannot be read.
+    """
+    frames = read_clip(Path(row["path"]), **sampling(row, decoding))
     return {"frames": frames, "lengths": np.int32(len(frames))}
 
 

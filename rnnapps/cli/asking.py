@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import click
 
 from rnnapps import options
-from rnnapps.cli.options import COUNT, SECONDS, given, spelled
+from rnnapps.cli.options import COUNT, SECONDS, collected, given, spelled
 from rnnapps.cli.run_config import RunConfig, read_config, read_run
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
@@ -93,8 +93,27 @@ def _state(run: Path) -> str:
     return f" {max(versions)}" if versions else ""
 
 
-def refuse_what_is_fixed(task: Task, asked: Asked) -> None:
-    """Refuses options of decoding that an export fixes."""
+def decoding_of(task: Task, asked: Asked, values: Mapping[str, Any], input: Path | None = None) -> Any:
+    """The options of the task's `decoding`, checked.
+
+    Args:
+        task: The task.
+        asked: Who is asked.
+        values: The values of the command's options.
+        input: The file of `--input`.
+
+    Raises:
+        UserError: An export fixes an option, or options do not go together.
+    """
+    decoding = collected(task.decoding, values)
+    if asked.kind != "run":
+        _refuse_what_is_fixed(task, asked)
+    if hasattr(task.asking(), "check"):
+        task.asking().check(decoding, asked.kind, input)
+    return decoding
+
+
+def _refuse_what_is_fixed(task: Task, asked: Asked) -> None:
     fixed = [field.name for field in dataclasses.fields(task.decoding) if not options.limits(field).free]
     for option in given(click.get_current_context(), fixed):
         raise UserError(

@@ -17,13 +17,13 @@ from rnnapps.cli.asking import (
     Row,
     answer_rows,
     config_of,
+    decoding_of,
     predictor_of,
-    refuse_what_is_fixed,
     server_options,
     who_is_asked,
 )
 from rnnapps.cli.inputs import input_files, input_texts
-from rnnapps.cli.options import PATH, batch_size_option, click_options, collected
+from rnnapps.cli.options import PATH, batch_size_option, click_options
 from rnnapps.cli.output import say
 from rnnapps.cli.printed import Printer, printer
 from rnnapps.cli.run_config import read_run
@@ -61,12 +61,7 @@ def predict_command(task: Task) -> click.Command:
             raise UserError(f"--input {input} takes the place of inputs: leave out {inputs[0]!r}")
         if output is not None and as_json:
             raise UserError("--json is for answers on the screen; the suffix of --output says its format")
-        decoding = collected(task.decoding, values)
-        asking = task.asking()
-        if asked.kind != "run":
-            refuse_what_is_fixed(task, asked)
-        if hasattr(asking, "check"):
-            asking.check(decoding, asked.kind, input)
+        decoding = decoding_of(task, asked, values, input)
         try:
             if input is not None and output is not None:
                 every = (*task.columns, *task.optional_columns)

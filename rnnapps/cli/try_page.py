@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from rnnapps.cli.app import Command
-from rnnapps.cli.asking import refuse_what_is_fixed, server_options, who_is_asked
-from rnnapps.cli.options import PORT, click_options, collected
+from rnnapps.cli.asking import decoding_of, server_options, who_is_asked
+from rnnapps.cli.options import PORT, click_options
 from rnnapps.cli.output import say
 from rnnapps.cli.plain_page import plain_page
 from rnnapps.cli.questions import Questions
@@ -36,12 +36,7 @@ def try_command(task: Task) -> click.Command:
         **values: Any,
     ) -> None:
         asked = who_is_asked(run, server, model, model_version, timeout)
-        decoding = collected(task.decoding, values)
-        if asked.kind != "run":
-            refuse_what_is_fixed(task, asked)
-        if hasattr(task.asking(), "check"):
-            task.asking().check(decoding, asked.kind, None)
-        questions = Questions(task, asked, decoding)
+        questions = Questions(task, asked, decoding_of(task, asked, values))
         page = import_module(task.page).page(questions) if task.page else plain_page(task, questions)
         try:
             show(page, host, port, share, browser)
