@@ -12,6 +12,7 @@ import tensorflow as tf
 from rnnapps.apps.music.cli import Evaluation
 from rnnapps.apps.music.keys import key_name, share_in_key
 from rnnapps.apps.music.losses import token_nats
+from rnnapps.apps.music.measuring import sums, write_texts
 from rnnapps.apps.music.melody_batches import Melody, MelodyBatches, melodies_of
 from rnnapps.apps.music.melody_generation import generate
 from rnnapps.apps.music.melody_model import MelodyModel
@@ -27,8 +28,6 @@ from rnnapps.apps.music.melody_tokens import (
 from rnnapps.apps.music.pictures import draw_roll
 from rnnapps.datasets import Pieces
 from rnnapps.datasets.pieces import bar_length
-
-_BARS = 16
 
 
 def assess(
@@ -85,10 +84,8 @@ def _score(model: MelodyModel, melodies: list[Melody], batch_size: int) -> dict[
         notes = tf.math.count_nonzero((targets >= FIRST_PITCH) & (targets < FIRST_LENGTH), dtype=tf.float32)
         return [tf.reduce_sum(nats), tf.reduce_sum(real), tf.reduce_sum(right * real), notes]
 
-    measure = tf.function(measure, reduce_retracing=True, autograph=False)
     batches = MelodyBatches(model, melodies, batch_size)
-    found = [[float(value) for value in measure(*batch)] for batch in batches.epoch(0)]
-    nats, tokens, right, notes = np.sum(np.array(found, np.float64), axis=0)
+    nats, tokens, right, notes = sums(measure, batches.epoch(0))
     return {
         "nats": float(nats / tokens),
         "nats_per_note": float(nats / notes),
@@ -103,17 +100,9 @@ def write_tunes(
     model: MelodyModel, like: list[Melody], metres: list[str], counted: bool = True
 ) -> list[tuple[list[Note], list[int]]]:
     """A tune of 16 bars in the key of each melody and in each metre: its notes and bar lengths, in ticks."""
-    count = len(like)
-    write = tf.function(lambda *told: generate(model, *told, counted=counted), autograph=False)
-    texts = write(
-        tf.constant([""] * count),
-        tf.constant([_BARS] * count),
-        tf.constant(["" if melody.key is None else key_name(melody.key) for melody in like]),
-        tf.constant(metres),
-        tf.constant([1.0] * count),
-        tf.range(count),
-    )
-    return [notes_of(parsed(text.decode())) for text in texts.numpy()]
+    keys = ["" if melody.key is None else key_name(melody.key) for melody in like]
+    texts = write_texts(lambda *told: generate(model, *told, counted=counted), keys, metres)
+    return [notes_of(parsed(text)) for text in texts]
 
 
 def _share_in_keys(tunes: list[list[Note]], like: list[Melody]) -> float:

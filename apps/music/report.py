@@ -14,13 +14,12 @@ from rnnapps.apps.music.cli import Evaluation
 from rnnapps.apps.music.generation import generate
 from rnnapps.apps.music.keys import key_name, key_of, share_in_key
 from rnnapps.apps.music.losses import note_counts, step_nats
+from rnnapps.apps.music.measuring import sums, write_texts
 from rnnapps.apps.music.model import ChordModel
 from rnnapps.apps.music.pictures import draw_roll
 from rnnapps.apps.music.step_text import held_notes, steps_of
 from rnnapps.datasets import Pieces
 from rnnapps.datasets.pieces import TICKS
-
-_BARS = 16
 
 
 def assess(
@@ -73,10 +72,8 @@ def _score(model: ChordModel, split: Pieces, batch_size: int) -> dict[str, Any]:
         nats, real = step_nats(targets, logits)
         return [tf.reduce_sum(nats), tf.reduce_sum(real), *note_counts(targets, logits)]
 
-    measure = tf.function(measure, reduce_retracing=True, autograph=False)
     batches = PieceBatches(model, split, batch_size)
-    found = [[float(value) for value in measure(*batch)] for batch in batches.epoch(0)]
-    nats, steps, right, either = np.sum(np.array(found, np.float64), axis=0)
+    nats, steps, right, either = sums(measure, batches.epoch(0))
     return {
         "nats": float(nats / steps),
         "accuracy": float(right / max(either, 1.0)),
@@ -87,17 +84,8 @@ def _score(model: ChordModel, split: Pieces, batch_size: int) -> dict[str, Any]:
 
 def write_tunes(model: ChordModel, keys: list[int]) -> list[list[tuple[int, ...]]]:
     """A tune of 16 bars of 4/4 in each key, as time steps."""
-    count = len(keys)
-    write = tf.function(lambda *told: generate(model, *told), autograph=False)
-    texts = write(
-        tf.constant([""] * count),
-        tf.constant([_BARS] * count),
-        tf.constant([key_name(key) for key in keys]),
-        tf.constant(["4/4"] * count),
-        tf.constant([1.0] * count),
-        tf.range(count),
-    )
-    return [steps_of(text.decode()) for text in texts.numpy()]
+    texts = write_texts(lambda *told: generate(model, *told), [key_name(key) for key in keys], ["4/4"] * len(keys))
+    return [steps_of(text) for text in texts]
 
 
 def table(metrics: Mapping[str, Any]) -> str:
