@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Error, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -15,12 +16,11 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
     """A browser of Playwright: the machine's own Chromium, or the one that `playwright install chromium` brought."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = next(filter(None, map(shutil.which, _NAMES)), None)
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         try:
             browser = driver.chromium.launch(executable_path=path)
-        except playwright.Error as error:
+        except Error as error:
             pytest.skip(f"no Chromium to drive: {str(error).splitlines()[0]}")
         try:
             yield browser

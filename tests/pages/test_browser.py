@@ -19,7 +19,6 @@ from rnnapps.pages.server import running
 from tests.apps.contract import invoke, write_config
 from tests.pages.browser import chromium
 
-pytest.importorskip("gradio", reason="Gradio is not installed")
 TEXTS = ("a superb film", "an awful film, awful")
 
 

@@ -51,7 +51,6 @@ def test_a_server_that_is_away_is_a_sentence(monkeypatch, tmp_path):
 
 
 def test_a_port_in_use_is_one_line():
-    pytest.importorskip("gradio", reason="Gradio is not installed")
     from rnnapps.pages.server import running
 
     page = Page("Title", "Summary", [Part("Part", [TextInput("given", "Given")], [], lambda given: {})])
