@@ -15,12 +15,14 @@ import numpy as np
 
 from rnnapps.datasets.clip_cache import MappedClips, cached_clips
 from rnnapps.datasets.clip_lists import ListedClip, list_clip_folder, list_clip_manifest
-from rnnapps.datasets.labels import natural_order
-from rnnapps.datasets.rejected import DataError, Rejected, first_of
+from rnnapps.datasets.labels import check_several_classes, natural_order
+from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import VideoSource
-from rnnapps.datasets.splits import SPLITS, hold_out
+from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
 from rnnapps.datasets.video_clips import Clips
 from rnnapps.errors import UserError
+
+_REJECTED = ("file or row", "files or rows")
 
 
 def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[str, Clips]:
@@ -44,7 +46,7 @@ def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[s
     captions = listing.task == "captions"
     classes = () if captions else natural_order({clip.target for clip in listed})
     if not captions:
-        _check_several(path, classes, rejected)
+        check_several_classes(path, classes, "clip", rejected, _REJECTED)
     labels = np.array([0 if captions else classes.index(clip.target) for clip in listed], np.int64)
     parts = None if "all" in splits else _parts(path, listed, labels, source)
     made = {}
@@ -59,7 +61,9 @@ def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[s
             )
         kept = chosen[good]
         if split == "train" and not captions:
-            _check_several(path, sorted({classes[label] for label in labels[kept]}), [*rejected, *bad])
+            check_several_classes(
+                path, sorted({classes[label] for label in labels[kept]}), "clip", [*rejected, *bad], _REJECTED
+            )
         cut = sum(length == source.max_frames for length in lengths)
         made[split] = Clips(
             MappedClips(files),
@@ -107,22 +111,9 @@ def _cut_note(split: str, cut: int, source: VideoSource) -> list[str]:
     ]
 
 
-def _check_several(path: Path, classes: Sequence[str], rejected: Sequence[Rejected]) -> None:
-    if len(classes) < 2:
-        raise DataError(
-            f"{path}: every clip is of one class, {classes[0]!r}; a classifier needs two"
-            f"{first_of(rejected, 'file or row', 'files or rows')}"
-        )
-
-
 def _parts(path: Path, listed: Sequence[ListedClip], labels: np.ndarray, source: VideoSource) -> np.ndarray:
     """The split of each clip, an index into `SPLITS`."""
-    named = [clip.split for clip in listed]
-    parts = np.array([SPLITS.index(split or "train") for split in named])
-    train = np.flatnonzero(parts == SPLITS.index("train"))
-    if not len(train):
-        raise DataError(f"{path}: nothing is left to train on")
-    missing = [split for split in ("test", "validation") if split not in named]
+    parts, train, missing = named_parts(path, [clip.split for clip in listed])
     contents = [listed[place].name.encode(errors="surrogateescape") for place in train.tolist()]
     parts[train] = hold_out(contents, labels[train], missing, source.seed)
     return parts

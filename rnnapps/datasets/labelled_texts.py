@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rnnapps.datasets.examples import LabelledTexts
-from rnnapps.datasets.labels import label_of, natural_order, value_of
+from rnnapps.datasets.labels import check_several_classes, label_of, natural_order, value_of
 from rnnapps.datasets.lines import foreign_byte
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.rows import SUFFIXES, open_rows
@@ -190,8 +190,4 @@ def _check_classes(
         if extra:
             names = ", ".join(repr(classes[label]) for label in extra[:5])
             raise DataError(f"{path}: the {split} split has classes that the train split lacks: {names}")
-    if len(in_train) == 1:
-        raise DataError(
-            f"{path}: every example is of one class, {classes[min(in_train)]!r}; a classifier needs two"
-            f"{first_of(rejected, 'row', 'rows')}"
-        )
+    check_several_classes(path, [classes[label] for label in in_train], "example", rejected, ("row", "rows"))

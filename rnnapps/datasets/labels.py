@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from rnnapps.datasets.rejected import DataError, Rejected, first_of
 
 # How programs write a number that is missing or none.
 _NOT_NUMBERS = {"nan", "NaN", "NAN", "inf", "-inf", "+inf", "Infinity", "-Infinity"}
@@ -46,6 +49,27 @@ def label_of(row: Mapping[str, Any], column: str) -> str:
     if label in _NOT_NUMBERS:
         raise ValueError(f"{column!r} must be a word or a number, got {label}")
     return label
+
+
+def check_several_classes(
+    path: Path, classes: Sequence[str], what: str, rejected: Iterable[Rejected], of: tuple[str, str]
+) -> None:
+    """Refuses examples to train on that are all of one class.
+
+    Args:
+        path: The data.
+        classes: The names of the classes of the examples.
+        what: What an example is.
+        rejected: What was skipped.
+        of: What each of these is, and several of them are.
+
+    Raises:
+        DataError: There is only one class.
+    """
+    if len(classes) < 2:
+        raise DataError(
+            f"{path}: every {what} is of one class, {classes[0]!r}; a classifier needs two{first_of(rejected, *of)}"
+        )
 
 
 def natural_order(labels: Iterable[str]) -> tuple[str, ...]:

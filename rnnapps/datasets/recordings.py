@@ -9,7 +9,7 @@ out from the rest: a tenth, fixed by the seed; in whole speakers where these are
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +18,15 @@ import numpy as np
 from rnnapps.audio import read_audio
 from rnnapps.datasets.clips import checked_clip
 from rnnapps.datasets.examples import Recordings
-from rnnapps.datasets.labels import natural_order
+from rnnapps.datasets.labels import check_several_classes, natural_order
 from rnnapps.datasets.recording_lists import Listed, Listing, list_folder, list_manifest
-from rnnapps.datasets.rejected import DataError, Rejected, first_of
+from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import RecordingSource
 from rnnapps.datasets.speakers import FEW, Speakers, hold_out_speakers, recognised, torn_warning
-from rnnapps.datasets.splits import SPLITS, hold_out
+from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
 from rnnapps.errors import UserError
+
+_REJECTED = ("file or row", "files or rows")
 
 
 def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) -> dict[str, Recordings]:
@@ -47,7 +49,7 @@ def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) 
         why = f"the first problem: {rejected[0]}" if rejected else "one folder per class with recordings is expected"
         raise DataError(f"{path}: no recordings ({'; '.join([why, *listing.notes])})")
     classes = natural_order({recording.label for recording in listed})
-    _check_several(path, classes, rejected)
+    check_several_classes(path, classes, "recording", rejected, _REJECTED)
     labels = np.array([classes.index(recording.label) for recording in listed], np.int64)
     parts, notes = None, list(listing.notes)
     if "all" not in splits:
@@ -66,7 +68,9 @@ def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) 
             )
         kept = chosen[good]
         if split == "train":
-            _check_several(path, sorted({classes[label] for label in labels[kept]}), [*rejected, *bad])
+            check_several_classes(
+                path, sorted({classes[label] for label in labels[kept]}), "recording", [*rejected, *bad], _REJECTED
+            )
         noise, bad_noise = _noise(listing, decode) if split == "train" else ((), ())
         made[split] = Recordings(
             waveforms,
@@ -112,14 +116,6 @@ def _noise(
     return tuple(decoded.waveforms), decoded.bad
 
 
-def _check_several(path: Path, classes: Sequence[str], rejected: Iterable[Rejected]) -> None:
-    if len(classes) < 2:
-        raise DataError(
-            f"{path}: every recording is of one class, {classes[0]!r}; a classifier needs two"
-            f"{first_of(rejected, 'file or row', 'files or rows')}"
-        )
-
-
 def _parts(
     path: Path, listed: Sequence[Listed], labels: np.ndarray, source: RecordingSource, *, advise: bool
 ) -> tuple[np.ndarray, list[str]]:
@@ -132,11 +128,7 @@ def _parts(
             raise DataError(
                 f"--test-files {source.test_files!r} is found in no path below {path}, such as {listed[0].name!r}"
             )
-    parts = np.array([SPLITS.index(split or "train") for split in splits])
-    train = np.flatnonzero(parts == SPLITS.index("train"))
-    if not len(train):
-        raise DataError(f"{path}: nothing is left to train on")
-    missing = [split for split in ("test", "validation") if split not in splits]
+    parts, train, missing = named_parts(path, splits)
     speakers = _speakers(path, listed, source)
     whole = speakers is not None and hold_out_speakers(speakers.of, labels, parts, missing, source.seed)
     if not whole:

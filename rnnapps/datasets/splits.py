@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
+
+from rnnapps.datasets.rejected import DataError
 
 SPLITS = ("train", "validation", "test")
 # The names under which people keep the three splits, as folders, as files and in a column.
@@ -32,6 +35,32 @@ def named_split(value: object) -> str:
     if split is None:
         raise ValueError(f"'split' is {str(value)[:40]!r}, not one of {', '.join(SPLITS)}")
     return split
+
+
+def named_parts(path: Path, named: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The splits as the data name them; what names none is to train on.
+
+    Args:
+        path: The data, for the error.
+        named: The split of each example, None where the data do not say.
+
+    Returns:
+        The split of each example, an index into `SPLITS`; the places of those to train on; and which of "test" and
+        "validation" no example names.
+
+    Raises:
+        DataError: Nothing is left to train on.
+
+    Example:
+        >>> parts, train, missing = named_parts(Path("data"), ["test", None, "train"])
+        >>> parts.tolist(), train.tolist(), missing
+        ([2, 0, 0], [1, 2], ['validation'])
+    """
+    parts = np.array([SPLITS.index(split or "train") for split in named])
+    train = np.flatnonzero(parts == SPLITS.index("train"))
+    if not len(train):
+        raise DataError(f"{path}: nothing is left to train on")
+    return parts, train, [split for split in ("test", "validation") if split not in named]
 
 
 def held_out_size(size: int) -> int:

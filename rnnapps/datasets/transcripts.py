@@ -18,7 +18,7 @@ from rnnapps.datasets.normalisation import Normalisation
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import TranscriptSource
 from rnnapps.datasets.speakers import hold_out_speakers, torn_warning
-from rnnapps.datasets.splits import SPLITS, hold_out
+from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
 from rnnapps.datasets.transcript_lists import Utterance, list_transcripts
 from rnnapps.errors import UserError
 
@@ -121,12 +121,7 @@ def _parts(
     path: Path, utterances: Sequence[Utterance], texts: Sequence[bytes], source: TranscriptSource
 ) -> tuple[np.ndarray, list[str]]:
     """The split of each recording, an index into `SPLITS`, and remarks on its speakers."""
-    named = [utterance.split for utterance in utterances]
-    parts = np.array([SPLITS.index(split or "train") for split in named])
-    train = np.flatnonzero(parts == SPLITS.index("train"))
-    if not len(train):
-        raise DataError(f"{path}: nothing is left to train on")
-    missing = [split for split in ("test", "validation") if split not in named]
+    parts, train, missing = named_parts(path, [utterance.split for utterance in utterances])
     labels: np.ndarray = np.zeros(len(utterances), np.int64)
     known = any(utterance.speaker for utterance in utterances)
     # A recording of which the speaker is not known counts as one by somebody else.
