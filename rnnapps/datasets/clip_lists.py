@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rnnapps.datasets.labels import label_of, value_of
-from rnnapps.datasets.recording_lists import folders_in
+from rnnapps.datasets.recording_lists import class_folders
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
-from rnnapps.datasets.splits import SPLIT_NAMES, named_split
+from rnnapps.datasets.splits import split_of
 from rnnapps.datasets.video_suffixes import PICTURES, VIDEOS
 
 
@@ -59,19 +59,15 @@ def list_clip_folder(folder: Path, task: str | None) -> ClipListing:
     """
     if task == "captions":
         raise DataError(f"{folder}: --task captions needs a manifest with the columns path and caption, got a folder")
-    parts = [
-        (SPLIT_NAMES[entry.name.lower()], entry) for entry in folders_in(folder) if entry.name.lower() in SPLIT_NAMES
-    ]
     listing, ignored = ClipListing("actions"), 0
-    for split, part in parts if any(split == "train" for split, _ in parts) else [(None, folder)]:
-        for class_folder in folders_in(part):
-            found = list(_clips_in(class_folder))
-            ignored += sum(path is None for path in found)
-            listing.clips += [
-                ListedClip(path, path.relative_to(folder).as_posix(), class_folder.name, split)
-                for path in found
-                if path is not None
-            ]
+    for split, class_folder in class_folders(folder):
+        found = list(_clips_in(class_folder))
+        ignored += sum(path is None for path in found)
+        listing.clips += [
+            ListedClip(path, path.relative_to(folder).as_posix(), class_folder.name, split)
+            for path in found
+            if path is not None
+        ]
     if ignored:
         listing.notes.append(f"ignored {ignored:,} {'file that is' if ignored == 1 else 'files that are'} no video")
     return listing
@@ -112,8 +108,7 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
             if not name:
                 raise ValueError("empty 'path'")
             target = label_of(row.values, "label") if column == "label" else _caption_of(row.values)
-            split = row.values.get("split")
-            named = None if split is None or not str(split).strip() else named_split(split)
+            named = split_of(row.values)
             first = lines.setdefault((os.path.normpath(name), "" if column == "label" else target), row.line)
             if first != row.line:
                 raise ValueError(f"{name} is listed in line {first} already")

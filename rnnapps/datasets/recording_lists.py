@@ -13,7 +13,7 @@ from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
 from rnnapps.datasets.labels import label_of, value_of
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
-from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, named_split
+from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, split_of
 
 _NOISE = re.compile(r"_?background_?noise_?", re.IGNORECASE)
 _LIST = re.compile(r"(\w+)_list", re.IGNORECASE)
@@ -65,23 +65,19 @@ def list_folder(folder: Path) -> Listing:
     Raises:
         DataError: The folder cannot be read.
     """
-    parts = [
-        (SPLIT_NAMES[entry.name.lower()], entry) for entry in folders_in(folder) if entry.name.lower() in SPLIT_NAMES
-    ]
     listing = Listing()
     ignored: Counter[str] = Counter()
-    for split, part in parts if any(split == "train" for split, _ in parts) else [(None, folder)]:
-        for class_folder in folders_in(part):
-            for file in sorted(class_folder.rglob("*")):
-                if not file.is_file() or file.name.startswith("."):
-                    continue
-                if file.suffix.lower() not in AUDIO_SUFFIXES:
-                    ignored[file.suffix.lower() or "no suffix"] += 1
-                elif _NOISE.fullmatch(class_folder.name):
-                    listing.noise.append(file)
-                else:
-                    name = file.relative_to(folder).as_posix()
-                    listing.recordings.append(Listed(file, name, class_folder.name, split))
+    for split, class_folder in class_folders(folder):
+        for file in sorted(class_folder.rglob("*")):
+            if not file.is_file() or file.name.startswith("."):
+                continue
+            if file.suffix.lower() not in AUDIO_SUFFIXES:
+                ignored[file.suffix.lower() or "no suffix"] += 1
+            elif _NOISE.fullmatch(class_folder.name):
+                listing.noise.append(file)
+            else:
+                name = file.relative_to(folder).as_posix()
+                listing.recordings.append(Listed(file, name, class_folder.name, split))
     if ignored:
         count = sum(ignored.values())
         what = "1 file that is not a recording" if count == 1 else f"{count:,} files that are not recordings"
@@ -111,8 +107,7 @@ def list_manifest(path: Path) -> Listing:
             name, label = str(value_of(row.values, "path")).strip(), label_of(row.values, "label")
             if not name:
                 raise ValueError("empty 'path'")
-            split = row.values.get("split")
-            named = None if split is None or not str(split).strip() else named_split(split)
+            named = split_of(row.values)
             first = lines.setdefault(os.path.normpath(name), row.line)
             if first != row.line:
                 raise ValueError(f"{name} is listed in line {first} already")
@@ -125,12 +120,29 @@ def list_manifest(path: Path) -> Listing:
     return listing
 
 
-def folders_in(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted by name, but for hidden ones.
+def class_folders(folder: Path) -> Iterator[tuple[str | None, Path]]:
+    """The folders of classes in a folder of data, each with its split.
+
+    Args:
+        folder: It holds a folder for each class; or `train` and if wanted `validation` and `test`, which do.
+
+    Yields:
+        The split, None where the data do not say, and the folder.
 
     Raises:
-        DataError: The folder cannot be read.
+        DataError: A folder cannot be read.
     """
+    named = [
+        (SPLIT_NAMES[entry.name.lower()], entry) for entry in _folders(folder) if entry.name.lower() in SPLIT_NAMES
+    ]
+    divided = any(split == "train" for split, _ in named)
+    parts: list[tuple[str | None, Path]] = [*named] if divided else [(None, folder)]
+    for split, part in parts:
+        yield from ((split, class_folder) for class_folder in _folders(part))
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted by name, but for hidden ones."""
     try:
         return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:

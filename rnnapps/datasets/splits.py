@@ -8,7 +8,7 @@ of a cut (unless the cut falls right between them), so a text seen in training h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,20 @@ def named_split(value: object) -> str:
     if split is None:
         raise ValueError(f"'split' is {str(value)[:40]!r}, not one of {', '.join(SPLITS)}")
     return split
+
+
+def split_of(row: Mapping[str, object]) -> str | None:
+    """The split that the column `split` of a row names; None where there is no such column, or it is empty.
+
+    Raises:
+        ValueError: It names none.
+
+    Example:
+        >>> split_of({"split": "dev"}), split_of({"split": " "})
+        ('validation', None)
+    """
+    value = row.get("split")
+    return None if value is None or not str(value).strip() else named_split(value)
 
 
 def named_parts(path: Path, named: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, list[str]]:

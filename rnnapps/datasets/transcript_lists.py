@@ -13,7 +13,7 @@ from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
 from rnnapps.datasets.labels import value_of
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
-from rnnapps.datasets.splits import SPLIT_NAMES, named_split
+from rnnapps.datasets.splits import SPLIT_NAMES, split_of
 
 TRANSCRIPTS = ".trans.txt"
 
@@ -121,9 +121,7 @@ def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split
     name = str(value_of(row, column)).strip()
     if not name:
         raise ValueError(f"empty {column!r}")
-    named = row.get("split")
-    if named is not None and str(named).strip():
-        split = named_split(named)
+    split = split_of(row) or split
     speaker = str(row.get("speaker") or "").strip() or None
     start = seconds(row, "start" if row.get("start") not in (None, "") else "offset") or 0.0
     end = seconds(row, "end")
