@@ -37,8 +37,10 @@ def step_nats(targets: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tens
 class StepNats(keras.losses.Loss):
     """The mean negative log-likelihood of a step."""
 
+    nats = staticmethod(step_nats)
+
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        nats, real = step_nats(y_true, y_pred)
+        nats, real = self.nats(y_true, y_pred)
         return tf.reduce_sum(nats) / tf.maximum(tf.reduce_sum(real), 1.0)
 
 
@@ -46,11 +48,13 @@ class StepNats(keras.losses.Loss):
 class MeanNats(keras.metrics.Mean):
     """The same over all batches, where each step counts alike."""
 
+    nats = staticmethod(step_nats)
+
     def __init__(self, name: str = "nats", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
     def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> None:
-        nats, real = step_nats(y_true, y_pred)
+        nats, real = self.nats(y_true, y_pred)
         super().update_state(nats, sample_weight=real)
 
 
@@ -90,24 +94,17 @@ def token_nats(targets: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
 
 
 @keras.saving.register_keras_serializable("rnnapps")
-class TokenNats(keras.losses.Loss):
+class TokenNats(StepNats):
     """The mean negative log-likelihood of a token."""
 
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        nats, real = token_nats(y_true, y_pred)
-        return tf.reduce_sum(nats) / tf.maximum(tf.reduce_sum(real), 1.0)
+    nats = staticmethod(token_nats)
 
 
 @keras.saving.register_keras_serializable("rnnapps")
-class MeanTokenNats(keras.metrics.Mean):
+class MeanTokenNats(MeanNats):
     """The same over all batches, where each token counts alike."""
 
-    def __init__(self, name: str = "nats", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
-
-    def update_state(self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: Any = None) -> None:
-        nats, real = token_nats(y_true, y_pred)
-        super().update_state(nats, sample_weight=real)
+    nats = staticmethod(token_nats)
 
 
 @keras.saving.register_keras_serializable("rnnapps")

@@ -65,8 +65,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
 
     Args:
         source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `TranscriptSource`, a
-            `CorpusSource`, a `SeriesSource`, a `MusicSource` or a
-            `VideoSource`.
+            `CorpusSource`, a `SeriesSource`, a `MusicSource` or a `VideoSource`.
         splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
             split. None: all splits that the data have, which are these three except where one's own sentence pairs
             have a validation part and no test part, or where TFDS keeps the labels of the test split back.
