@@ -121,18 +121,15 @@ def load_arrays(run: RunFolder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return archive.config["config"], arrays
 
 
-Classes = type[keras.Model] | tuple[type[keras.Model], ...]
-
-
-def _all(classes: Classes) -> tuple[type[keras.Model], ...]:
+def _all(classes: ModelClass) -> tuple[type[keras.Model], ...]:
     return classes if isinstance(classes, tuple) else (classes,)
 
 
-def _as(classes: Classes) -> str:
+def _as(classes: ModelClass) -> str:
     return "" if classes is keras.Model else f" as a {' or '.join(one.__name__ for one in _all(classes))}"
 
 
-def _check_top_class(config: dict[str, Any], classes: Classes) -> None:
+def _check_top_class(config: dict[str, Any], classes: ModelClass) -> None:
     expected = [keras.saving.get_registered_name(one) for one in _all(classes)]
     if any(">" not in name for name in expected):  # of Keras itself, such as keras.Model; checked after loading
         return
@@ -178,4 +175,6 @@ def _one_line(error: Exception) -> str:
         text = f"its weights do not fit its configuration: {first[1]}"
     text = re.split(r"Exception encountered: |Error encountered during deserialization: ", text)[-1]
     text = " ".join(printable(text).split()) or type(error).__name__
+    # What no font shows, such as a character that is not assigned, is written as its escape.
+    text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"

@@ -389,6 +389,11 @@ def test_files_with_another_configuration(good, tmp_path, data):
     loads_or_refuses(good, with_config(good, tmp_path, change))
 
 
+def test_a_name_that_no_font_shows_is_written_as_its_escape(good, tmp_path):
+    error = refusal(with_config(good, tmp_path, lambda config: config.update({"a\u0378\u200db": 2**40})))
+    assert r"a\u0378\u200db=1,099,511,627,776" in error
+
+
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 @settings(few, max_examples=12)
 def test_weights_with_changed_bytes_and_a_checksum_that_fits(good, tmp_path, place, flip):
