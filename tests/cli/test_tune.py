@@ -80,11 +80,14 @@ def test_two_processes_share_a_study_and_a_kill_costs_one_trial(data, tmp_path):
         return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True)
 
     def running():
+        with storage.engine.begin() as connection:  # a trial that has not reported once could not count as dead
+            reported = set(connection.exec_driver_sql("SELECT trial_id FROM trial_heartbeats").scalars())
         return [
             trial
             for summary in optuna.get_all_study_summaries(storage)
             for trial in storage.get_all_trials(summary._study_id)
-            if trial.state is optuna.trial.TrialState.RUNNING and len(trial.params) == 3
+            if trial.state is optuna.trial.TrialState.RUNNING
+            if len(trial.params) == 3 and trial._trial_id in reported
         ]
 
     first = process()
