@@ -2,7 +2,8 @@
 
 A while loop in a TensorFlow graph takes some twenty bookkeeping operations per iteration, more than the step of a small
 cell. The loop here therefore gives its body a few consecutive steps at once. The steps left over follow: at once where
-the length is known when the graph is built, one by one in a second loop where it is not.
+the length is known when the graph is built, one by one in a second loop where it is not. A second loop takes as long to
+load as the first, so exports pad sequences whose steps can be masked.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def scan(
     kept: Sequence[Sequence[int | tf.Tensor]],
     *,
     reverse: bool = False,
+    padded: bool = False,
 ) -> tuple[Carry, list[tf.Tensor]]:
     """Runs `body` over the steps of time-major sequences, in order or in reverse.
 
@@ -63,6 +65,7 @@ def scan(
         sequences: Tensors `(time, ...)`, at least one.
         kept: Shape of each tensor that the body keeps of a step; the dtype is that of `carry[0]`.
         reverse: Whether the first step to run is the last in time.
+        padded: Whether the number of steps is a multiple of `UNROLL`, although it is not known when traced.
 
     Returns:
         The last carry, and for each kept tensor all steps, `(time, ...)`.
@@ -104,8 +107,9 @@ def scan(
     if not isinstance(steps, int):
         carry, part = loop(0, whole, unroll, carry)
         parts.append(part)
-        carry, part = loop(done, steps - done, 1, carry)
-        parts.append(part)
+        if not padded:
+            carry, part = loop(done, steps - done, 1, carry)
+            parts.append(part)
     else:
         if whole == 1:
             carry, part = run(steps - unroll if reverse else 0, unroll, carry)

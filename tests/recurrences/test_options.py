@@ -209,6 +209,31 @@ def test_only_the_last_states(options):
     assert_equal([*last, *gradients], case.ours(case.inputs, case.states)[1:])
 
 
+@pytest.mark.parametrize("reverse", (False, True))
+@pytest.mark.parametrize("cell", CELLS)
+def test_inference_over_a_masked_length_known_only_when_run(cell, reverse):
+    case = Case(cell, steps=2 * UNROLL + 3, go_backwards=reverse)
+    mask = holed_mask(case, 2 * UNROLL + 3)
+    weights = Weights(*(variable.value for variable in case.layer.weights))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 4], tf.float64), tf.TensorSpec([None, None], tf.bool)])
+    def plain(inputs, mask):
+        return recur(case.cell, inputs, list(case.states), weights, mask=mask, go_backwards=reverse)
+
+    for steps in (0, 1, UNROLL - 1, UNROLL, UNROLL + 1, 2 * UNROLL + 3):
+        outputs, states = plain(case.inputs[:, :steps], mask[:, :steps])
+        assert outputs.shape == (BATCH, steps, 5)
+        if steps:
+            read = case.inputs[:, :steps], mask[:, :steps]
+            theirs, *last = case.layer(read[0], initial_state=list(case.states), mask=read[1])
+            # Keras holds the last output where the mask is False; before the first real step it gives zeros.
+            real = np.asarray(read[1])[..., None]
+            theirs = theirs[:, ::-1] if reverse else theirs
+            assert_equal([np.where(real, outputs, 0), *states], [np.where(real, theirs, 0), *last])
+        else:
+            assert_equal(states, case.states)
+
+
 @pytest.mark.parametrize("options", ({}, {"truncate": 4}, {"checkpoint_every": 4}))
 def test_a_tape_within_a_tape_is_no_obstacle(options):
     random = np.random.default_rng(0)
