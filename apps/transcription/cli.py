@@ -46,7 +46,7 @@ class Options(AudioOptions):
         missing="2 for subwords, 1 for characters",
     )  # fmt: skip
     spelling: float = option(
-        0.5, "Training: weight of a second loss, by which the first of several layers learns to spell.", minimum=0
+        1.0, "Training: weight of a second loss, by which the first of several layers learns to spell.", minimum=0
     )
 
     @property
