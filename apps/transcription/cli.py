@@ -93,7 +93,7 @@ TASK = Task(
     "TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=11, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
+    training=Training(epochs=10, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.transcription.task",
     requests="rnnapps.apps.transcription.requests",
     page="rnnapps.apps.transcription.page",
