@@ -39,10 +39,20 @@ class Options(AudioOptions):
         minimum=1,
         maximum=8,
     )
-    tokens: str = option(
-        "characters", "What a step says: a character or a subword.", choices=("characters", "subwords")
-    )
+    tokens: str = option("subwords", "What a step says: a subword or a character.", choices=("subwords", "characters"))
     vocabulary: int = option(600, "With --tokens subwords: most subwords; a small text gives fewer.", minimum=512)
+    join: int | None = option(
+        None, "Steps of the first recurrent layer that the next reads as one.", minimum=1, maximum=8,
+        missing="2 for subwords, 1 for characters",
+    )  # fmt: skip
+    spelling: float = option(
+        1.0, "Training: weight of a second loss, by which the first of several layers learns to spell.", minimum=0
+    )
+
+    @property
+    def steps_joined(self) -> int:
+        """Steps of the first recurrent layer that the next reads as one."""
+        return self.join or {"subwords": 2, "characters": 1}[self.tokens]
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ TASK = Task(
     "TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=11, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
+    training=Training(epochs=10, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.transcription.task",
     requests="rnnapps.apps.transcription.requests",
     page="rnnapps.apps.transcription.page",

@@ -59,10 +59,9 @@ def usable(model: Transcriber, split: Transcripts, strict: bool) -> tuple[Transc
     """
     known = set(model.tokens.pieces)
     labels = model.tokens.encode(tf.constant(split.texts)).to_tensor(-1)
-    samples = model.front_end.log_mel.hop * model.front_end.reduction
     kept, bad = [], []
     for place, (text, needed) in enumerate(zip(split.texts, needed_steps(labels).numpy().tolist(), strict=True)):
-        steps = len(split.waveforms[place]) // samples
+        steps = len(split.waveforms[place]) // model.step_samples
         unknown = sorted(set(text.decode()) - known)
         if unknown:
             where = "subword" if model.subwords else "training text"

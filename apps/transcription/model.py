@@ -1,6 +1,6 @@
 """The transcriber: log-mel frames, convolutions, recurrent layers, and at each step a token or the blank.
 
-Tokens are characters or subwords; both are pieces of text that are joined.
+Tokens are subwords or characters; both are pieces of text that are joined.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from rnnapps.apps.transcription.cli import Options
+from rnnapps.apps.transcription.pyramid import join_mask, join_steps, join_stream
 from rnnapps.audio import FrontEnd
 from rnnapps.layers import Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
@@ -21,11 +22,16 @@ from rnnapps.training import Batches, apply_gradients, ctc_loss
 
 @keras.saving.register_keras_serializable("rnnapps")
 class Transcriber(keras.Model):
-    """Listens to a recording and says at each step how probable each token is, a character or a subword.
+    """Listens to a recording and says at each step how probable each token is, a subword or a character.
 
-        x = front_end(waveform)                      log-mel frames and convolutions, a step every `step_seconds`
-        h = recurrent layers(x)                      in both directions, or forward only
+        x = front_end(waveform)                      log-mel frames and convolutions
+        g = first recurrent layer(x)                 in both directions, or forward only
+        p(character or blank at step s) = softmax(V g_s + c)          in training only
+        h = other recurrent layers(neighbouring g_s side by side)     a step every `step_seconds`
         p(token or blank at step t) = softmax(W h_t + b)
+
+    In training the first layer learns to spell: it has a loss of its own over characters. Layers above it, which read
+    whole words, learn much sooner from sounds that are told apart already.
 
     The texts are then found by `rnnapps.decoding`: repeats are joined and blanks dropped. Nothing in a causal model
     looks ahead, so it can be fed chunk by chunk and gives what it gives to the whole. How much a batch is padded never
@@ -48,7 +54,8 @@ class Transcriber(keras.Model):
 
     References:
         Graves and Jaitly, "Towards end-to-end speech recognition with recurrent neural networks", ICML 2014; Amodei et
-        al., "Deep Speech 2", ICML 2016 (convolutions before recurrent layers).
+        al., "Deep Speech 2", ICML 2016 (convolutions before recurrent layers); Sanabria and Metze, "Hierarchical
+        multitask learning with CTC", SLT 2018 (characters below subwords).
     """
 
     def __init__(
@@ -80,14 +87,33 @@ class Transcriber(keras.Model):
         layers = recurrent_layers(
             chosen.layers, bidirectional=not chosen.causal, return_state=True, **chosen.layer_arguments()
         )
-        self.recurrent = Stacked(layers, name="recurrent")
+        self.first = Stacked(layers[:1], name="first")
+        self.upper = Stacked(layers[1:], name="upper") if layers[1:] else None
+        self.joined = chosen.steps_joined if self.upper else 1
         self.head_dropout = keras.layers.Dropout(chosen.dropout)
         self.head = keras.layers.Dense(self.tokens.size + 1, dtype="float32", name="head")
+        self.characters = Characters(sorted({character for piece in self.tokens.pieces for character in piece}))
+        self.spelling_head: keras.layers.Dense | None = None
+        if chosen.spelling and self.upper:
+            self.spelling_head = keras.layers.Dense(self.characters.size + 1, dtype="float32", name="spelling_head")
 
     def build(self, inputs_shape: Any = None) -> None:
         # A real call builds every layer.
-        self.call(tf.zeros((1, self.sample_rate // 2)))
+        first, _, last, _ = self._read(tf.zeros((1, self.sample_rate // 2)))
+        self.head(last)
+        if self.spelling_head:
+            self.spelling_head(first)
         self.built = True
+
+    @property
+    def step_samples(self) -> int:
+        """Number of samples from one step to the next."""
+        return self.front_end.log_mel.hop * self.front_end.reduction * self.joined
+
+    @property
+    def step_seconds(self) -> float:
+        """Time from one step to the next."""
+        return self.step_samples / self.sample_rate
 
     def adapt(self, batches: Batches) -> None:
         """Learns the normalisation of the log-mel frames from training batches, and builds the model."""
@@ -102,10 +128,19 @@ class Transcriber(keras.Model):
         self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits float32 (batch, time, tokens + 1) of waveforms, and the number of real steps, int32 (batch,)."""
+        *_, sequence, mask = self._read(waveform, lengths, training)
+        return self.head(self.head_dropout(sequence, training=training)), _count(mask)
+
+    def _read(
+        self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What the first recurrent layer gives, and its mask; and what the last one gives, and its mask."""
         sequence, mask = self.front_end(waveform, lengths, training=training)
-        sequence = self.recurrent(sequence, mask=mask, training=training)[0]
-        logits = self.head(self.head_dropout(sequence, training=training))
-        return logits, tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)
+        first, first_mask = self.first(sequence, mask=mask, training=training)[0], mask
+        if self.upper is None:
+            return first, mask, first, mask
+        sequence, mask = join_steps(first, self.joined), join_mask(first_mask, self.joined)
+        return first, first_mask, self.upper(sequence, mask=mask, training=training)[0], mask
 
     def log_probabilities(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Log-probabilities float32 (batch, time, tokens + 1), and the number of real steps, int32 (batch,)."""
@@ -118,8 +153,11 @@ class Transcriber(keras.Model):
         Raises:
             ValueError: The model is not causal.
         """
-        recurrent = stream_states(self.recurrent, batch_size)
-        return self.front_end.initial_states(batch_size) | recurrent
+        states = self.front_end.initial_states(batch_size) | stream_states(self.first, batch_size)
+        if self.upper is None:
+            return states
+        left = tf.zeros([batch_size, 0, self.options.units], self.compute_dtype)
+        return {**states, "steps_left": left, **stream_states(self.upper, batch_size)}
 
     def stream(self, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Goes on listening.
@@ -133,32 +171,41 @@ class Transcriber(keras.Model):
             new states.
         """
         sequence, new = self.front_end.stream(chunk, states)
-        sequence, recurrent = stream_recurrent(self.recurrent, sequence, states)
+        sequence, recurrent = stream_recurrent(self.first, sequence, states)
         new |= recurrent
+        if self.upper is not None:
+            sequence, new["steps_left"] = join_stream(sequence, states["steps_left"], self.joined)
+            sequence, recurrent = stream_recurrent(self.upper, sequence, states)
+            new |= recurrent
         return tf.nn.log_softmax(self.head(sequence)), new
 
     def train_step(self, data: Any) -> dict[str, Any]:
         (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            mean, count = self._mean_loss(waveform, lengths, texts, training=True)
-            loss = self.optimizer.scale_loss(mean + sum(self.losses))
+            heard = self._read(waveform, lengths, training=True)
+            mean, count = self._token_loss(*heard[2:], texts, training=True)
+            loss = self.optimizer.scale_loss(mean + self._spelling_loss(*heard[:2], texts) + sum(self.losses))
         weights = self.trainable_weights
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
         return self._measured(mean, count)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._measured(*self._mean_loss(waveform, lengths, texts))
+        return self._measured(*self._token_loss(*self._read(waveform, lengths)[2:], texts))
 
-    def _mean_loss(
-        self, waveform: tf.Tensor, lengths: tf.Tensor, texts: tf.Tensor, training: bool = False
+    def _token_loss(
+        self, sequence: tf.Tensor, mask: tf.Tensor, texts: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Nats a token, and how many tokens there are; rows that are too short for their texts do not count."""
-        logits, steps = self.read(waveform, lengths, training)
-        labels = self.tokens.encode(texts).to_tensor(-1)
-        losses, spelt = ctc_loss(logits, steps, labels)
-        tokens = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
-        return tf.reduce_sum(losses) / tf.maximum(tokens, 1.0), tokens
+        logits = self.head(self.head_dropout(sequence, training=training))
+        return _mean_loss(logits, _count(mask), self.tokens.encode(texts))
+
+    def _spelling_loss(self, sequence: tf.Tensor, mask: tf.Tensor, texts: tf.Tensor) -> tf.Tensor | float:
+        """Nats a character of what the first layer spells, times the weight of this loss."""
+        if self.spelling_head is None:
+            return 0.0
+        logits = self.spelling_head(self.head_dropout(sequence, training=True))
+        return self.options.spelling * _mean_loss(logits, _count(mask), self.characters.encode(texts))[0]
 
     def _measured(self, mean: tf.Tensor, count: tf.Tensor) -> dict[str, Any]:
         (loss,) = (metric for metric in self.metrics if metric.name == "loss")
@@ -174,3 +221,16 @@ class Transcriber(keras.Model):
             "sample_rate": self.sample_rate,
             **as_json(self.options),
         }
+
+
+def _mean_loss(logits: tf.Tensor, steps: tf.Tensor, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Nats a token, and how many tokens there are; rows that are too short for their tokens do not count."""
+    labels = tokens.to_tensor(-1)
+    losses, spelt = ctc_loss(logits, steps, labels)
+    count = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
+    return tf.reduce_sum(losses) / tf.maximum(count, 1.0), count
+
+
+def _count(mask: tf.Tensor) -> tf.Tensor:
+    """The number of real steps, int32 (batch,)."""
+    return tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)

@@ -41,7 +41,7 @@ def plot_heard(
     heard = transcribe(model, waveform, None, search, scorer)
     probabilities = np.exp(log_probs[0].numpy())
     seconds = len(samples) / model.sample_rate
-    times = (np.arange(len(probabilities)) + 1) * model.front_end.step_seconds
+    times = (np.arange(len(probabilities)) + 1) * model.step_seconds
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)

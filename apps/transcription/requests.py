@@ -169,6 +169,8 @@ def check_config(config: RunConfig) -> None:
             f"--reduction must be 1, 2, 4 or 8 and at most {most} with {len(options.convolutions)} --convolutions,"
             f" got {options.reduction}"
         )
+    if options.layers == 1 and (options.join or 1) > 1:
+        raise UserError(f"--join {options.join} is for the second recurrent layer; use at least --layers 2")
     if not 1 <= round(options.hop_seconds * rate) <= round(options.window_seconds * rate):
         raise UserError(
             f"--hop-seconds {options.hop_seconds} must be from one sample to --window-seconds,"

@@ -48,7 +48,7 @@ def endpoints(model: Transcriber, decoding: Search | None = None) -> dict[str, s
         return {"text": heard.texts[:, 0], "score": heard.scores[:, 0], **_words(heard)}
 
     def enough(waveforms: Any, shortest: tf.Tensor, name: str) -> Any:
-        least = model.front_end.log_mel.hop * model.front_end.reduction
+        least = model.step_samples
         message = (f"{name}: too short:", shortest, "of at least", least, "samples")
         return asserted(waveforms, tf.cast(shortest, tf.int32) >= least, *message)
 
@@ -120,5 +120,5 @@ def about(model: Transcriber) -> dict[str, Any]:
         "alphabet": "".join(sorted({character for piece in model.tokens.pieces for character in piece})),
         "normalisation": model.normalisation,
         "sample_rate": model.sample_rate,
-        "step_seconds": model.front_end.step_seconds,
+        "step_seconds": model.step_seconds,
     }

@@ -122,7 +122,7 @@ def _words(
     first = tf.reduce_min(tf.where(of, aligned.first[..., None], late), axis=1)
     last = tf.reduce_max(tf.where(of, aligned.last[..., None] + 1, 0), axis=1)
     sure = tf.reduce_sum(steps_of * tf.exp(aligned.log_probs)[..., None], axis=1) / tf.maximum(size, 1.0)
-    seconds = model.front_end.step_seconds
+    seconds = model.step_seconds
     starts, ends = (tf.where(there, tf.cast(step, tf.float32) * seconds, 0.0) for step in (first, last))
     return starts, ends, tf.where(there, sure, 0.0)
 

@@ -27,8 +27,8 @@ def stream_endpoints(
     `stream` takes `chunk`, float32 (batch, samples), and states, and gives what `stream` returns.
 
     Args:
-        initial_states: From a number of streams to their first states, by name; those of the front end are called
-            `samples` and `frames_0`, `frames_1`, ...
+        initial_states: From a number of streams to their first states, by name. What has come in and is not used yet
+            is called `samples`, `frames_...` or `steps_...`; it has any length along the second axis.
         stream: From a chunk and the states to the outputs, the new states among them under the same names.
     """
     states = initial_states(1)
@@ -44,8 +44,8 @@ def stream_endpoints(
 
     def spec(name: str) -> tf.TensorSpec:
         shape = [None, *states[name].shape[1:]]
-        if name == "samples" or name.startswith("frames_"):
-            shape[1] = None  # what has come in without filling a frame or a step
+        if name.startswith(("samples", "frames_", "steps_")):
+            shape[1] = None
         return tf.TensorSpec(shape, states[name].dtype, name=name)
 
     chunk = tf.TensorSpec([None, None], tf.float32, name="chunk")

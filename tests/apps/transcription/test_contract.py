@@ -25,7 +25,7 @@ SMALL = ["--causal", "--sample-rate", str(RATE), "--bands", "16", "--convolution
 SMALL += ["--layers", "1", "--batch-size", "6", "--epochs", "8", "--learning-rate", "0.02", "--dropout", "0"]
 SMALL += ["--hop-seconds", "0.02", "--window-seconds", "0.04", "--mask-seconds", "0", "--mask-bands", "0"]
 SMALL += ["--speed", "0", "--warp", "0", "--channel", "0", "--noise", "-40", "--shift-seconds", "0.02"]
-SMALL += ["--averaging", "0"]
+SMALL += ["--averaging", "0", "--tokens", "characters"]
 
 
 class TestTranscription(Contract):
@@ -169,6 +169,7 @@ class TestTranscription(Contract):
             (["--reduction", "3"], "--reduction must be"),
             (["--reduction", "8"], "at most 4 with 2 --convolutions"),
             (["--hop-seconds", "0.05"], "--hop-seconds 0.05"),
+            (["--join", "2", "--layers", "1"], "use at least --layers 2"),
         ],
     )
     def test_a_mistake_is_one_line(self, tmp_path, arguments, complaint):
@@ -180,7 +181,7 @@ class TestTranscription(Contract):
 def test_a_run_of_subwords_answers_listens_exports_and_takes_a_language_model_of_words(tmp_path):
     data = write_set(tmp_path, words=lambda random: " ".join(random.choice(["ab", "cde", "ba", "ed"], 3)))
     run, file = tmp_path / "run", tmp_path / "1.wav"
-    more = ["--tokens", "subwords", "--epochs", "15", "--learning-rate", "0.005", "--patience", "15"]
+    more = ["--tokens", "subwords", "--layers", "2", "--epochs", "15", "--learning-rate", "0.005", "--patience", "15"]
     invoke(main, "train", "--dataset", data, "--run-dir", run, *SMALL, *more)
     assert json.loads((run / "metrics.json").read_text())["test"]["wer"] < 0.3
     (line,) = invoke(main, "predict", run, file, "--json", "--nbest", "4").stdout.splitlines()
