@@ -40,9 +40,6 @@ STRINGS = {"train": 1200, "validation": 100, "test": 200}
 SYNTHETIC = 2000  # strings in synthetic voices
 OPTIONS = ["--sample-rate", str(RATE), "--batch-size", "16", "--learning-rate", "3e-3", "--patience", "100"]
 RECIPE = ["--epochs", "12"]
-# Few voices: varied as much as `rnn-speech` does, by whose benchmark this was found.
-LEFT_OUT = ["--speed", "0.15", "--gain", "10", "--noise", "-5", "--tempo", "0.2", "--warp", "0.1"]
-LEFT_OUT += ["--mask-seconds", "0.1", "--mask-bands", "6"]
 TORCH_CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 Row = tuple[str, str, str]  # path, text, split
 
@@ -90,8 +87,7 @@ def main() -> None:
             write(made / "manifest.csv", rows)
             names = ["ours", *(["torch"] if options.torch else [])]
             for who in names:
-                varied = [] if options.leave_out is None else LEFT_OUT
-                arguments = [*OPTIONS, *RECIPE, *varied, "--seed", str(options.seed), *others]
+                arguments = [*OPTIONS, *RECIPE, "--seed", str(options.seed), *others]
                 found = contender(who, str(made / "manifest.csv"), str(made / "run"), arguments)
                 figures.append({"test": name, "by": who, **found})
                 trained_by = {"ours": "rnn-transcription", "torch": "PyTorch"}[who]

@@ -72,8 +72,8 @@ class Search:
     language_model: Path | None = option(
         None, "Run of rnn-language that judges the texts as well; of characters if --tokens are.", metavar="RUN"
     )
-    alpha: float = option(1.0, "Weight of the language model.", minimum=0)
-    beta: float = option(1.0, "Reward for each character, against short texts; with a language model.")
+    alpha: float = option(0.3, "Weight of the language model; 1 or more with --tokens characters.", minimum=0)
+    beta: float = option(0.0, "Reward for each character, against short texts; with a language model.")
     nbest: int | None = option(
         None, "Texts of each recording, best first.", minimum=1, missing="1; in an export 5", free=True
     )
