@@ -22,7 +22,7 @@ demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, a
 
 test: test-fast test-slow  ## the whole test suite, the examples in docstrings included
 
-test-fast: $(READY)  ## the tests that are not marked slow, in about three minutes
+test-fast: $(READY)  ## the tests that are not marked slow, in about two minutes
 	$(BIN)/python -m pytest -m "not slow" $(COVERAGE)
 
 test-slow: $(READY)  ## the tests that train models, or start processes and servers

@@ -1,7 +1,9 @@
 """Every benchmark is imported and runs its smallest case. What it measures is not looked at."""
 
+import contextlib
 import csv
 import importlib.util
+import io
 import json
 import random
 import runpy
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from rnnapps import serving
 from tests.apps.sentiment.test_cli import write_reviews
 from tests.audio.recordings import RATE, tone
 from tests.serving.models import REQUESTS, make, save
@@ -24,15 +27,25 @@ ON_OTHERS_DATA = {"translation", "forecasting_peer"}
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a benchmark in this process, as `python benchmarks/NAME.py` would, and returns what it prints."""
+def run(monkeypatch):
+    """Runs a benchmark as `python benchmarks/NAME.py`, but it and its contenders in this process; what it prints."""
 
     def run(name: str, *arguments: object) -> str:
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
-        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
-        return capsys.readouterr().out
+        with monkeypatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
+            patch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+            runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+        return printed.getvalue()
+
+    def contender(script: str, *arguments: str) -> dict:
+        return json.loads(run(Path(script).stem, *arguments).splitlines()[-1])
 
     monkeypatch.syspath_prepend(FOLDER)
+    monkeypatch.setattr("measuring.in_a_process", contender)
+    # An export would be checked in another process; this process has its threads already, and keeps its cores.
+    monkeypatch.setattr("rnnapps.serving.export.check_export", lambda folder: serving.Findings(()))
+    for pool in ("inter", "intra"):
+        monkeypatch.setattr(f"tensorflow.config.threading.set_{pool}_op_parallelism_threads", lambda threads: None)
+    monkeypatch.setattr("os.sched_setaffinity", lambda process, processors: None, raising=False)
     return run
 
 
@@ -92,10 +105,9 @@ def test_gradient_flow(run, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_memory(run):
-    ((steps, contender, mode, mebibytes, seconds),) = rows(
-        run("memory", "--steps", 65, "--only", "ours", "--mode", "plain", "--batch-size", 1, "--units", 8)
-    )
+def test_memory():
+    options = ["--steps", 65, "--only", "ours", "--mode", "plain", "--batch-size", 1, "--units", 8]
+    ((steps, contender, mode, mebibytes, seconds),) = rows(in_a_process("memory", *options))
     assert (steps, contender, mode) == ("65", "ours", "plain")
     assert float(mebibytes) >= 0 and float(seconds) >= 0  # in hundredths of a second
 
@@ -125,21 +137,21 @@ def test_sentiment(run, reviews):
     assert name.startswith("scikit-learn") and accuracy.endswith("%")
 
 
-def test_forecasting(tmp_path):
+def test_forecasting(run, tmp_path):
     (tmp_path / "small.toml").write_text(
         "horizon = 4\nseason = 4\nwindows = 1\nunits = 4\nhidden = 4\nwindows_per_epoch = 32\n"
     )
     rising = ",".join(str(number + number % 4) for number in range(1, 41))
     (tmp_path / "rows.csv").write_text(",".join(["id", *(f"V{n}" for n in range(40))]) + f"\na,{rising}\n")
     options = ["--config", tmp_path / "small.toml", "--dataset", tmp_path / "rows.csv", "--epochs", 1]
-    table = rows(in_a_process("forecasting", *options))
+    table = rows(run("forecasting", *options))
     assert [row[0] for row in table] == ["this model", "seasonal naive", "AutoETS", "AutoTheta"]
 
 
-def test_music(tmp_path):
+def test_music(run, tmp_path):
     steps = [[[60, 64, 67], [59, 62, 67]] * 4]
     (tmp_path / "chorales.json").write_text(json.dumps({"train": steps * 3, "valid": steps, "test": steps}))
-    table = rows(in_a_process("music", tmp_path / "chorales.json", "--epochs", 1, "--heads", "nade"))
+    table = rows(run("music", tmp_path / "chorales.json", "--epochs", 1, "--heads", "nade"))
     assert [row[0] for row in table] == ["this model, nade", "RNN-NADE of Boulanger-Lewandowski et al. (2012)"]
 
 
@@ -156,7 +168,7 @@ def test_spoken_digits(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_transcription(tmp_path):
+def test_transcription(run, tmp_path):
     source = np.random.default_rng(0)
     for digit, kind in enumerate(("low", "high", "rising")):
         (tmp_path / str(digit)).mkdir()
@@ -164,15 +176,15 @@ def test_transcription(tmp_path):
             soundfile.write(tmp_path / str(digit) / f"{digit}_ann_{number}.wav", tone(kind, source), RATE)
     tiny = ["--strings", 12, "--units", 8, "--convolutions", "4,4", "--epochs", 1, "--batch-size", 4]
     twin = ["--torch"] if importlib.util.find_spec("torch") else []
-    output = in_a_process("transcription", tmp_path, *twin, "--cell", "lstm", *tiny)
+    output = run("transcription", tmp_path, *twin, "--cell", "lstm", *tiny)
     names = ["rnn-transcription", "PyTorch"]
     assert [row[1] for row in rows(output)] == names[: 1 + len(twin)]
     assert "mean WER" in output
 
 
 @pytest.mark.slow
-def test_streaming_audio():
-    ((chunk, *_),) = rows(in_a_process("streaming_audio", "--units", 8, "--chunk-ms", 20, "--seconds", 0.1))
+def test_streaming_audio(run):
+    ((chunk, *_),) = rows(run("streaming_audio", "--units", 8, "--chunk-ms", 20, "--seconds", 0.1))
     assert chunk == "20 ms"
 
 
@@ -198,12 +210,12 @@ def test_serving_of_a_translation(run, tmp_path):
     assert len(rows(output)) == 8
 
 
-def test_language(tmp_path):
+def test_language(run, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat.\n" * 100)
     (tmp_path / "small.toml").write_text("units = 8\nembedding_units = 4\ntied = false\n")
     options = ["--config", tmp_path / "small.toml", "--epochs", 1]
-    output = in_a_process("language", "train", "--dataset", text, "--no-torch", *options)
+    output = run("language", "train", "--dataset", text, "--no-torch", *options)
     assert len(rows(output)) == 1
-    output = in_a_process("language", "serve", "--units", 8, "--layers", 1, "--characters", 5, "--rounds", 1)
+    output = run("language", "serve", "--units", 8, "--layers", 1, "--characters", 5, "--rounds", 1)
     assert len(rows(output)) == 5

@@ -1,5 +1,7 @@
 """What every application must do. An application's test class derives from `Contract` and says what its data are."""
 
+import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -13,8 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rnnapps import serving
-from rnnapps.cli import RunConfig, Task
+from rnnapps.cli import RunConfig, Task, asking, predict, questions
+from rnnapps.prediction.predictor import Predictor
 from rnnapps.recurrences import use_engine
+from rnnapps.serving.recorded_requests import record
 from rnnapps.training.checkpoint import Checkpoints
 from tests.pages.answered import answered
 from tests.serving.model_server import KINDS, serve
@@ -22,6 +26,17 @@ from tests.serving.model_server import KINDS, serve
 WITHOUT_TENSORFLOW = """
 heavy = {"tensorflow", "keras"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0)
+"""
+
+HELP = """
+import sys
+from {package}.cli import main
+for verb in ([], ["train"], ["tune"], ["evaluate"], ["predict"], ["try"], ["export"]):
+    try:
+        main([*verb, "--help"])
+    except SystemExit as end:
+        assert not end.code
+sys.exit("tensorflow" in sys.modules or "numpy" in sys.modules)
 """
 
 
@@ -50,6 +65,7 @@ class Contract:
         timed: Figures that differ from run to run.
         bad_option: An option of `train` with a value that is out of bounds.
         resumed: More options for the run that is killed and resumed, such as dropout.
+        engine: Where that run is trained. A plain graph is traced soonest, but "auto" is where Keras would compile one.
     """
 
     main: click.Group
@@ -60,6 +76,7 @@ class Contract:
     timed: Sequence[str] = ()
     bad_option: Sequence[str] = ("--units", "0")
     resumed: Sequence[str] = ()
+    engine: str = "graph"
 
     def write(self, folder: Path) -> list[str]:
         """Writes a data set; the options of `train` and `evaluate` that name it."""
@@ -83,6 +100,24 @@ class Contract:
         environment = {**os.environ, "PYTHONPATH": os.getcwd()}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
+    @pytest.fixture(scope="class", autouse=True)
+    def loaded_once(self):
+        """`predict` and `try` load and trace a run or an export once for all tests of a class."""
+        kept: dict[tuple, Predictor] = {}
+
+        def predictor_of(task, asked, decoding, signature=None, model=None):
+            if asked.kind == "server":
+                return asking.predictor_of(task, asked, decoding, signature)
+            key = asked.kind, asked.name, repr(decoding), signature  # the name says when the model was written
+            if key not in kept:
+                kept[key] = asking.predictor_of(task, asked, decoding, signature, model)
+            return kept[key]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(predict, "predictor_of", predictor_of)
+            patch.setattr(questions, "predictor_of", predictor_of)
+            yield
+
     @pytest.fixture(scope="class")
     def data(self, tmp_path_factory):
         folder = tmp_path_factory.mktemp("data")
@@ -99,6 +134,18 @@ class Contract:
         """An export of the run, and what export printed."""
         folder = tmp_path_factory.mktemp("exports") / self.task.name
         return folder, self.run("export", trained[0], "--output", folder).stdout
+
+    @pytest.fixture
+    def unchecked(self, monkeypatch):
+        """Exports are not asked in a process of their own; that of `exported` is."""
+        monkeypatch.setattr("rnnapps.serving.export.check_export", lambda folder: serving.Findings(()))
+
+    @pytest.fixture(scope="class")
+    def served(self, exported):
+        """The addresses of servers of the export, of each kind that there is, the double first."""
+        models = {self.task.name: exported[0], "renamed": exported[0]}
+        with contextlib.ExitStack() as stack:
+            yield [stack.enter_context(serve(models, kind)) for kind in KINDS]
 
     def copied(self, trained, tmp_path) -> Path:
         """A copy of what a run needs to answer."""
@@ -138,19 +185,17 @@ class Contract:
         lines = self.run("predict", *where, "--json", "--", *self.inputs).stdout.split("\n")[:-1]
         return [json.loads(line) for line in lines]
 
-    def test_run_export_and_server_give_the_same_answers(self, trained, exported):
+    def test_run_export_and_server_give_the_same_answers(self, trained, exported, served):
         folder, output = exported
         assert "in a process without keras and rnnapps" in output
         expected = self.answers(trained[0])
         assert len(expected) == len(self.inputs)
         assert_alike(self.answers(folder), expected)
-        for kind in KINDS:
-            with serve({self.task.name: folder, "renamed": folder}, kind) as addresses:
-                for url in addresses:
-                    assert_alike(self.answers("--server", url), expected)
-                    assert_alike(self.answers("--server", url, "--model", "renamed", "--model-version", 1), expected)
+        for url in itertools.chain(*served):
+            assert_alike(self.answers("--server", url), expected)
+            assert_alike(self.answers("--server", url, "--model", "renamed", "--model-version", 1), expected)
 
-    def test_the_page_of_try_answers_for_run_export_and_server(self, trained, exported, tmp_path, monkeypatch):
+    def test_the_page_of_try_answers_for_run_export_and_server(self, trained, exported, served, tmp_path, monkeypatch):
         found: list[dict] = []
 
         def show(page, *where):
@@ -159,8 +204,7 @@ class Contract:
         monkeypatch.setattr("rnnapps.cli.try_page.show", show)
         self.run("try", trained[0])
         self.run("try", exported[0])
-        with serve({self.task.name: exported[0]}) as addresses:
-            self.run("try", "--server", addresses.grpc)
+        self.run("try", "--server", served[0].grpc)
         of_run, of_export, of_server = found
         for other in (of_export, of_server):
             assert other and other.keys() <= of_run.keys()
@@ -175,24 +219,26 @@ class Contract:
         assert about["app"] == self.task.name
         assert about["metrics"] == json.loads((trained[0] / "metrics.json").read_text())
 
-    def test_a_client_of_a_server_imports_no_tensorflow(self, exported):
-        with serve({self.task.name: exported[0]}) as addresses:
-            for url in addresses:
-                inputs = self.inputs[:2]
-                found = self.program("predict", "--server", url, "--", *inputs, after=WITHOUT_TENSORFLOW)
-                assert found.returncode == 0, found.stderr
-                assert found.stdout.count("\n") >= len(inputs)  # a text may have several lines
+    def test_a_client_of_a_server_imports_no_tensorflow(self, served):
+        for url in served[0]:
+            inputs = self.inputs[:2]
+            found = self.program("predict", "--server", url, "--", *inputs, after=WITHOUT_TENSORFLOW)
+            assert found.returncode == 0, found.stderr
+            assert found.stdout.count("\n") >= len(inputs)  # a text may have several lines
 
-    @pytest.mark.parametrize("verb", ["", "train", "tune", "evaluate", "predict", "try", "export"])
-    def test_help_imports_neither_tensorflow_nor_numpy(self, verb):
-        code = f"import sys, {self.task.implementation.rpartition('.')[0]}.cli; "
-        code += "sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
-        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-        assert "Usage" in self.run(*([verb] if verb else []), "--help").stdout
+    def test_help_imports_neither_tensorflow_nor_numpy(self):
+        shown = subprocess.run(
+            [sys.executable, "-c", HELP.format(package=self.task.implementation.rpartition(".")[0])],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert shown.returncode == 0, shown.stderr
+        assert shown.stdout.count("Usage") == 7
 
     def test_a_killed_run_resumes_to_the_history_of_an_uninterrupted_one(self, data, tmp_path, monkeypatch):
         """The process lives on, for speed; `tests/training/test_resume.py` kills real ones."""
-        options = ["train", *data, *self.small, *self.resumed, "--epochs", 2, "--patience", 9, "--checkpoint-every", 2]
+        options = ["train", *data, *self.small, *self.resumed, "--epochs", 2, "--patience", 9]
         killed, whole = tmp_path / "killed", tmp_path / "whole"
         write, written = Checkpoints.write, []
 
@@ -202,13 +248,17 @@ class Contract:
             if len(written) == 2:
                 raise SystemError("killed")
 
-        with use_engine("graph"):
+        # This is about the history; how a finished run is evaluated and drawn is checked on that of `trained`.
+        monkeypatch.setattr(f"{self.task.implementation}.assess", lambda *arguments: {})
+        monkeypatch.setattr(f"{self.task.implementation}.table", lambda metrics: "")
+        with use_engine(self.engine):
             with monkeypatch.context() as patched:
                 patched.setattr(Checkpoints, "write", write_and_die)
-                result = CliRunner().invoke(self.main, [*map(str, options), "--run-dir", str(killed)])
+                often = ["--checkpoint-every", "2", "--run-dir", str(killed)]
+                result = CliRunner().invoke(self.main, [*map(str, options), *often])
             assert str(result.exception) == "killed"
-            self.run("train", "--resume", killed)
-            self.run(*options, "--run-dir", whole)
+            self.run("train", "--resume", killed, "--checkpoint-every", 1000)
+            self.run(*options, "--run-dir", whole, "--checkpoint-every", 1000)
         assert history(killed) == history(whole)
 
     def test_resume_refuses_options_that_change_the_result(self, trained):
@@ -253,7 +303,11 @@ class Contract:
         assert "model.keras" in self.refused("predict", damaged, *self.inputs)
 
     def test_export_warns_where_the_data_of_the_run_are_gone(self, trained, tmp_path, monkeypatch):
-        monkeypatch.setattr("rnnapps.serving.export.check_export", lambda folder: serving.Findings(()))
+        def save(output, resources, endpoints, requests, **others):
+            assert "serving_default" in {one.signature for one in record(endpoints, requests)}
+            return serving.Saved(output / "1", serving.Findings(()), ())
+
+        monkeypatch.setattr(serving, "save", save)  # what writes the model does not ask where its requests are from
         moved = self.copied(trained, tmp_path)
         config = json.loads((moved / "config.json").read_text())
         config["source"]["dataset"] = str(tmp_path / "gone.csv")
@@ -261,7 +315,6 @@ class Contract:
         result = self.run("export", moved, "--output", tmp_path / "export")
         assert "warning: checking the export without the run's test data" in result.stderr
         assert "gone.csv" in result.stderr
-        assert (tmp_path / "export" / "1" / "saved_model.pb").exists()
 
     def test_a_wrong_option_is_one_line_that_names_it(self, tmp_path):
         option, value = self.bad_option

@@ -1,14 +1,17 @@
 """The page that adds an application, run word for word."""
 
+import importlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.apps.contract import invoke
 from tests.serving.model_server import serve
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-an-application.md"
@@ -16,7 +19,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "add-an-application.md"
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory):
-    """A folder with the application in it, and what the commands of the page print."""
+    """A folder with the application in it, and what the commands of the page print.
+
+    The commands of the application run in this process, for speed; the other tests run its module in real ones.
+    """
     text = PAGE.read_text(encoding="utf-8")
     folder = tmp_path_factory.mktemp("application")
     files = re.findall(r"^`(languages/\w+\.py)`:\n\n```python\n(.*?)^```", text, re.M | re.S)
@@ -25,17 +31,18 @@ def application(tmp_path_factory):
     (folder / "languages").mkdir()
     for name, code in files:
         (folder / name).write_text(code, encoding="utf-8")
-    (commands,) = re.findall(r"^```bash\n(.*?)^```", text, re.M | re.S)
-    environment = {
-        **os.environ,
-        "RNNAPPS_ENGINE": "graph",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-e", "-c", commands], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    (block,) = re.findall(r"^```bash\n(.*?)^```", text, re.M | re.S)
+    data, own, commands = block.partition("python -m languages.cli ")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-e", "-c", data], cwd=folder, env=environment, check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        main = importlib.import_module("languages.cli").main
+        lines = (own + commands).splitlines()
+        assert len(lines) == 5 and all(line.startswith(own) for line in lines)
+        printed = [invoke(main, *shlex.split(line.removeprefix(own))).stdout for line in lines]
+    return folder, "".join(printed)
 
 
 def test_the_commands_train_evaluate_predict_and_export(application):

@@ -27,6 +27,7 @@ def test_a_reduction_that_the_convolutions_cannot_make_is_refused():
 
 
 @pytest.mark.parametrize("size", [57, 777, 4000])
+@pytest.mark.sampled
 def test_chunks_give_the_steps_of_the_whole(size):
     front_end = FrontEnd(RATE, bands=16, convolutions=(4, 6), reduction=2)
     samples = speech_like(RATE)[None]

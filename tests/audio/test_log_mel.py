@@ -10,6 +10,7 @@ from tests.audio.recordings import speech_like
 
 
 @pytest.mark.parametrize(("rate", "bands", "window", "hop"), [(16000, 40, 0.025, 0.01), (8000, 23, 0.032, 0.016)])
+@pytest.mark.slow
 def test_frames_are_those_of_librosa(rate, bands, window, hop):
     layer = LogMel(rate, bands, window, hop)
     clip = speech_like(rate)
@@ -47,6 +48,7 @@ def test_the_middle_of_a_band_has_its_place():
 
 
 @pytest.mark.parametrize("chunk", [1, 33, 80, 333, 4000])
+@pytest.mark.sampled
 def test_chunks_give_the_frames_of_the_whole(chunk):
     layer = LogMel(8000, bands=12)
     clip = speech_like(250 if chunk == 1 else 4000)[None]

@@ -146,6 +146,7 @@ def test_all_sequences_empty_are_one_padded_step():
     assert padded.tolist() == [[0], [0]]
 
 
+@pytest.mark.slow
 def test_keras_trains_on_the_batches():
     batches = bucket((sequences([2, 3, 9, 4] * 4), np.arange(16) % 2), batch_size=4, seed=0)
     model = keras.Sequential(

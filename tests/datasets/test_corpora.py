@@ -101,6 +101,7 @@ def test_what_is_no_text_is_refused_in_one_line(tmp_path, content, name, reason)
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_labelled_texts_are_a_corpus_without_their_labels():
     splits = load_splits(CorpusSource("movie_sentences"))
     documents = sum(block.last for block in splits["test"].read())

@@ -48,6 +48,7 @@ def texts_and_labels(dataset):
     "name, source, sizes",
     [("movie_reviews", "imdb", (20_000, 2_500, 2_404)), ("movie_sentences", "rotten_tomatoes", (6_830, 850, 850))],
 )
+@pytest.mark.slow
 def test_built_in_sets_hold_each_row_of_the_package_once(name, source, sizes, rows, data_dir, capfd):
     splits = list(load_splits(TextSource(dataset=name, data_dir=data_dir)).values())
     assert capfd.readouterr().out == ""

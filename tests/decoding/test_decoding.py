@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.decoding.random_model import START, RandomModel, Scored, every_sequen
 anything = {"seed": st.integers(0, 10**6), "alpha": st.sampled_from([0.0, 0.6, 1.0, 2.0])}
 
 
-def run(model: RandomModel, search=beam_search, **arguments: object) -> Hypotheses:
+def compiled(model: RandomModel, search=beam_search, **arguments: object) -> Callable[..., Hypotheses]:
     """The search in a graph that knows neither the batch size nor the vocabulary's tables."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, model.tables.shape[2]]), tf.TensorSpec([None], tf.int32)])
@@ -25,8 +26,11 @@ def run(model: RandomModel, search=beam_search, **arguments: object) -> Hypothes
         states = {"hash": tf.zeros([batch], tf.int32), "vector": tf.zeros([batch, 2, 3])}
         return search(model.step, states, tables, start=START, max_length=limits, **arguments)
 
-    limits = np.broadcast_to(arguments.pop("max_length"), [len(model.tables)])
-    return graph(model.tables, limits)
+    return graph
+
+
+def run(model: RandomModel, search=beam_search, *, max_length: object, **arguments: object) -> Hypotheses:
+    return compiled(model, search, **arguments)(model.tables, np.broadcast_to(max_length, [len(model.tables)]))
 
 
 def assert_found(found: Hypotheses, sentence: int, expected: Scored) -> None:
@@ -85,11 +89,10 @@ def test_greedy_takes_the_best_token_each_time() -> None:
 @pytest.mark.parametrize("search", [beam_search, greedy])
 def test_the_batch_does_not_matter(search) -> None:
     model, limits = RandomModel(6, 40, seed=1), np.array([12, 3, 0, 7, 30, 5])
-    whole = run(model, search, end=0, max_length=limits)
+    graph = compiled(model, search, end=0)
+    whole = graph(model.tables, limits)
     for sentence in range(6):
-        alone = RandomModel(1, 40, seed=1)
-        alone.tables = model.tables[sentence : sentence + 1]
-        found = run(alone, search, end=0, max_length=limits[sentence : sentence + 1])
+        found = graph(model.tables[sentence : sentence + 1], limits[sentence : sentence + 1])
         length = found.ids.shape[2]
         np.testing.assert_array_equal(found.ids[0], whole.ids[sentence, :, :length])
         assert not np.any(whole.ids[sentence, :, length:])
@@ -100,11 +103,11 @@ def test_the_batch_does_not_matter(search) -> None:
 def test_a_batch_of_none_and_an_end_that_never_comes(search) -> None:
     model = RandomModel(3, 12, seed=0)
     model.tables[:, :, 4] = -np.inf
-    found = run(model, search, end=4, max_length=np.array([5, 0, 300]))
+    graph = compiled(model, search, end=4)
+    found = graph(model.tables, np.array([5, 0, 300]))
     assert found.lengths[:, 0].numpy().tolist() == [5, 0, 300] and found.ids.shape == (3, 1, 300)
     assert not np.any(found.ids == 4) and np.isfinite(found.scores).all()
-    model.tables = model.tables[:0]
-    found = run(model, search, end=4, max_length=5)
+    found = graph(model.tables[:0], np.zeros(0, int))
     assert found.ids.shape == (0, 1, 0) and found.scores.shape == (0, 1)
 
 

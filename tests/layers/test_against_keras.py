@@ -24,6 +24,7 @@ def assert_equal(ours: list, keras_s: list, message: str = "") -> None:
 
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled
 def test_every_combination_of_options_gives_the_outputs_and_states_of_keras(name: str, mask: str) -> None:
     for use_bias, stateful in product(BOTH, BOTH):
         ours, keras_s = pair = CASES[name].pair(2, use_bias=use_bias, stateful=stateful, return_state=True)
@@ -82,6 +83,7 @@ def test_unrolled_gradients_are_those_of_keras(name: str) -> None:
 
 @pytest.mark.parametrize("zero_output_for_mask", BOTH)
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled
 def test_masked_outputs_are_those_of_keras(name: str, zero_output_for_mask: bool) -> None:
     for go_backwards, return_sequences, with_state in product(BOTH, repeat=3):
         ours, keras_s = CASES[name].pair(
@@ -99,6 +101,7 @@ def test_masked_outputs_are_those_of_keras(name: str, zero_output_for_mask: bool
 
 @pytest.mark.parametrize("jit_compile", BOTH)
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled
 def test_compiled_gradients_are_those_of_keras(name: str, jit_compile: bool) -> None:
     ours, keras_s = pair = CASES[name].pair(2, return_sequences=True, return_state=True)
     for layer in pair:
@@ -114,6 +117,7 @@ def test_compiled_gradients_are_those_of_keras(name: str, jit_compile: bool) -> 
 
 
 @pytest.mark.parametrize("jit_compile", BOTH)
+@pytest.mark.slow
 def test_training_equals_keras(jit_compile: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A few steps of Adam on right-padded batches of words give the same losses and weights."""
     if jit_compile:
@@ -141,6 +145,7 @@ def test_other_activations_equal_keras(name: str) -> None:
     assert_equal(results_and_gradients(ours, SEQUENCES, None), results_and_gradients(keras_s, SEQUENCES, None))
 
 
+@pytest.mark.slow
 def test_keras_loop_compiles_for_lengths_known_only_at_run_time() -> None:
     layer, keras_s = CASES["gru"].pair(2, return_sequences=True, activation="softsign")
     for each in (layer, keras_s):

@@ -22,6 +22,7 @@ TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("mask", [None, PADDED, HOLES], ids=["no mask", "right-padded", "holes"])
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled
 def test_layer_and_its_gradients_follow_the_equations(name: str, mask: np.ndarray | None, dtype: str) -> None:
     rng, cell = np.random.default_rng(0), CELLS[name]
     x = rng.normal(size=(BATCH, TIME, FEATURES))

@@ -83,6 +83,7 @@ def test_is_the_equation(form: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("form, jit_compile", [*((form, False) for form in FORMS), ("both", True)])
+@pytest.mark.sampled
 def test_gradients_are_those_of_finite_differences(form: str, jit_compile: bool) -> None:
     """Also to the memory, which all steps read, and to the encoder's last state."""
     cell = built(form)
@@ -210,7 +211,8 @@ class Decoder(keras.layers.Layer):
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
 
 
-@pytest.mark.parametrize("form, jit_compile", [("luong", False), ("luong", True), ("bahdanau", False)])
+@pytest.mark.parametrize("form, jit_compile", [("luong", True), ("bahdanau", False)])
+@pytest.mark.slow
 def test_learns_saves_and_loads(form: str, jit_compile: bool, tmp_path: Path) -> None:
     """To say the source backwards, which only attention can look up; padding in the source is masked."""
     keras.utils.set_random_seed(0)

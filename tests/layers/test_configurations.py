@@ -50,6 +50,7 @@ NESTED: dict[str, Callable[..., keras.layers.Layer]] = {
 
 
 @pytest.mark.parametrize("name", NESTED)
+@pytest.mark.sampled
 def test_a_configuration_can_be_read_twice_and_stays_as_it_is(name: str) -> None:
     layer = NESTED[name](return_sequences=True)
     layer.build(SEQUENCES.shape)
@@ -68,6 +69,7 @@ def test_a_configuration_can_be_read_twice_and_stays_as_it_is(name: str) -> None
 
 
 @pytest.mark.parametrize("name", NESTED)
+@pytest.mark.sampled
 def test_nested_layers_are_saved_and_loaded(name: str, tmp_path: Path) -> None:
     inputs = keras.Input((None, 3))
     model = keras.Model(inputs, keras.layers.Dense(2)(NESTED[name]()(inputs)))
@@ -130,6 +132,7 @@ def _one_keras_cell_in_two_layers(x, y):
         _one_keras_cell_in_two_layers,
     ),
 )
+@pytest.mark.sampled
 def test_a_loaded_model_shares_what_was_shared_and_nothing_else(build: Callable, tmp_path: Path) -> None:
     inputs = [keras.Input((None, 3)), keras.Input((None, 3))]
     outputs, weights = build(*inputs)
@@ -189,7 +192,7 @@ FROZEN: dict[str, Callable[..., keras.layers.Layer]] = {
 def trainable_of(layer: keras.layers.Layer) -> tuple[int, keras.Model]:
     """How many weights of the layer a model trains, and the model."""
     model = keras.Sequential([keras.Input((None, 3)), layer])
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse", run_eagerly=True)
     before = [np.array(weight) for weight in layer.weights]
     model.train_on_batch(SEQUENCES, np.ones((2, model.output_shape[-1])))
     moved = sum(bool(np.any(old != new)) for old, new in zip(before, layer.get_weights(), strict=True))
@@ -198,6 +201,7 @@ def trainable_of(layer: keras.layers.Layer) -> tuple[int, keras.Model]:
 
 
 @pytest.mark.parametrize("name", FROZEN)
+@pytest.mark.sampled
 def test_trainable_false_freezes_everything_inside(name: str, tmp_path: Path) -> None:
     layer = FROZEN[name](trainable=False)
     count, model = trainable_of(layer)

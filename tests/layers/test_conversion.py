@@ -156,6 +156,7 @@ def recurrent_layers(layer: keras.layers.Layer) -> list[type]:
 
 
 @pytest.mark.parametrize("name", HOLDERS)
+@pytest.mark.sampled
 def test_layers_inside_models_and_wrappers_are_converted(name: str) -> None:
     model = HOLDERS[name]()
     shape = (3, *model.input_shape[1:]) if name != "a described subclass" else (3, 5, 3)
@@ -230,6 +231,7 @@ def test_arguments_on_the_gradient_are_left_out() -> None:
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.slow
 def test_outputs_and_states_equal_pytorch(kind: str, bidirectional: bool) -> None:
     torch = pytest.importorskip("torch")
     for num_layers, bias, batch_first in product([1, 2], [True, False], [True, False]):

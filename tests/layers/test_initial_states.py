@@ -99,9 +99,9 @@ REPEATED: dict[str, Callable[[], keras.layers.Layer]] = {
 }
 
 
-@pytest.mark.parametrize("engine", ["graph", "auto"])
-@pytest.mark.parametrize("known", [True, False], ids=["known batch", "unknown batch"])
+@pytest.mark.parametrize(("engine", "known"), [("graph", False), ("auto", True)])
 @pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.sampled
 def test_states_of_batch_1_are_repeated_and_gradients_summed(name: str, known: bool, engine: str) -> None:
     layer = REPEATED[name]()
     layer.build(SEQUENCES.shape)
@@ -133,6 +133,7 @@ def test_states_of_batch_1_are_repeated_and_gradients_summed(name: str, known: b
 
 @pytest.mark.parametrize("engine", ["graph", "auto"])
 @pytest.mark.parametrize("name", REPEATED)
+@pytest.mark.sampled
 def test_a_mask_of_batch_1_is_repeated_as_keras_does(name: str, engine: str) -> None:
     layer, mask = REPEATED[name](), np.array([[True, True, False, True, False]])
     layer.build(SEQUENCES.shape)

@@ -37,6 +37,7 @@ assert stack.engine == f"keras loop: the backend is {backend}"
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.slow
 def test_the_numbers_are_those_of_keras(backend: str) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")

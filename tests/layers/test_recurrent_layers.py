@@ -156,6 +156,7 @@ TOKENS = np.array([[1, 2, 3, 4], [5, 6, 0, 0], [0, 0, 0, 0]], "int32")
 
 # The other layers export what these do.
 @pytest.mark.parametrize("name", ["SimpleRNN with output", "GRU", "LSTM on Keras's loop", "Stacked of Bidirectional"])
+@pytest.mark.slow
 def test_exports(name: str, tmp_path: Path) -> None:
     model = model_of_words(LAYERS[name]())
     model.export(tmp_path, verbose=False)

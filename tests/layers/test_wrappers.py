@@ -25,8 +25,10 @@ def assert_all_close(actual: list, expected: list, message: str = "") -> None:
     ("name", "merge_mode"),
     [("gru", "concat"), ("lstm", "concat"), ("gru", "sum"), ("gru", "mul"), ("gru", "ave"), ("lstm", None)],
 )
+@pytest.mark.sampled
 def test_bidirectional_is_that_of_keras(name: str, merge_mode: str | None) -> None:
-    for return_sequences, masked, with_state in product([True, False], repeat=3):
+    every = product([True, False], repeat=3)
+    for return_sequences, masked, with_state in every if merge_mode == "concat" else [(1, 1, 0), (0, 0, 1), (1, 0, 0)]:
         ours, keras_s = CASES[name].pair(3, return_sequences=return_sequences, return_state=True)
         ours = Bidirectional(ours, merge_mode=merge_mode)
         keras_s = keras.layers.Bidirectional(keras_s, merge_mode=merge_mode)

@@ -86,6 +86,7 @@ def assert_close(ours, theirs):
     reverse=st.booleans(),
     clip=st.sampled_from([None, 0.3]),
 )
+@pytest.mark.slow
 def test_both_engines_agree(engine, cell, batch, steps, features, units, bias, mask, dropout, reverse, clip):
     arguments = example(cell, batch, steps, features, units, bias=bias, mask=mask, dropout=dropout)
     ours = both_passes(engine, cell, arguments, reverse=reverse, clip=clip)
@@ -100,6 +101,7 @@ def test_a_batch_larger_than_one_block_of_rows(engine, cell):
 
 
 @pytest.mark.parametrize("cell", GATES)
+@pytest.mark.sampled
 def test_more_positions_than_one_block_of_the_weight_gradient(engine, cell):
     arguments = example(cell, 5, 70, 3, 4)
     assert_close(both_passes(engine, cell, arguments), both_passes(graph, cell, arguments))

@@ -78,6 +78,7 @@ def test_keras_says_that_it_does_not_compile_native_layers():
 
 
 @pytest.mark.parametrize("called_before", [False, True])
+@pytest.mark.slow
 def test_exports_hold_the_graph_engine_only(tmp_path, called_before):
     model = keras.Sequential([keras.Input((7, 5)), LSTM(6), keras.layers.Dense(1)])
     if called_before:

@@ -89,6 +89,7 @@ def test_values_and_gradients_are_those_of_keras(cell, reverse):
 
 @pytest.mark.parametrize("reverse", (False, True))
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.sampled
 def test_masked_steps_hold_the_states(cell, reverse):
     case = Case(cell, go_backwards=reverse)
     mask = holed_mask(case)
@@ -102,6 +103,7 @@ def test_no_bias(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.sampled
 def test_xla_gives_the_same(cell):
     case = Case(cell, steps=7)
     mask = holed_mask(case, 7)
@@ -110,6 +112,7 @@ def test_xla_gives_the_same(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.sampled
 def test_one_graph_runs_any_length_and_batch(cell):
     """Zero steps, fewer steps than an iteration has, a whole number of iterations, and some left over."""
     case = Case(cell)
@@ -157,6 +160,7 @@ def test_no_steps_give_back_the_initial_state(cell):
 
 
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.sampled
 def test_bfloat16_stays_close_to_float32(cell):
     case = Case(cell, dtype="float32")
     exact = case.keras()

@@ -103,6 +103,7 @@ def save_training(module, path):
 
 
 @pytest.mark.parametrize("write", (save, save_around_it))
+@pytest.mark.slow
 def test_a_function_that_tensorflow_traces_again_to_save_it_is_written_plain(write, module, tmp_path):
     write(module, tmp_path / "out")
     assert is_plain(operations_of_export(tmp_path / "out"))
@@ -135,6 +136,7 @@ def test_functions_traced_for_a_converter_are_plain(model):
     assert is_plain(operations(function.get_concrete_function(tf.TensorSpec((None, 7, 3))).graph.as_graph_def()))
 
 
+@pytest.mark.slow
 def test_a_model_that_was_fitted_and_a_module_whose_function_was_called_are_written_plain(model, module, tmp_path):
     model.compile(loss="mse")
     model.fit(np.zeros((4, 7, 3)), np.zeros((4, 2)), verbose=0)

@@ -6,6 +6,7 @@ errors and HTTP codes) from SavedModels that it loads into this process with Ten
 """
 
 import contextlib
+import functools
 import shutil
 import socket
 import subprocess
@@ -177,8 +178,9 @@ class Servables:
     """The versions of all models."""
 
     def __init__(self, models: Mapping[str, Path]):
+        servable = functools.cache(Servable)  # a folder with two names is loaded once
         self._models = {
-            name: {int(folder.name): Servable(folder) for folder in Path(path).iterdir() if folder.name.isdecimal()}
+            name: {int(folder.name): servable(folder) for folder in Path(path).iterdir() if folder.name.isdecimal()}
             for name, path in models.items()
         }
 

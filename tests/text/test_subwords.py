@@ -154,6 +154,7 @@ print(loaded.signatures["serving_default"](tf.constant(["A man", "日本 plays"]
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_runs_in_a_process_with_tensorflow_text_alone(model, tmp_path):
     class Translator(tf.Module):
         def __init__(self):

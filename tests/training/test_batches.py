@@ -41,6 +41,7 @@ def weighted():
     return x, y, np.linspace(0.5, 2, 24)
 
 
+@pytest.mark.slow
 def test_arrays_in_one_batch_train_as_in_keras(tmp_path):
     ours, theirs = (tiny_run.model(training.optimizer("sgd", 0.5), dropout=0.0) for _ in range(2))
     x, y, weights = weighted()
@@ -87,6 +88,7 @@ def test_a_py_dataset_gives_its_batches_in_another_order_in_every_epoch(workers)
     assert (dataset.begun, dataset.turned) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_py_dataset_trains_as_in_keras(tmp_path):
     ours, theirs = (tiny_run.model(training.optimizer("sgd", 0.5), dropout=0.0) for _ in range(2))
     history = training.fit(
@@ -100,6 +102,7 @@ def test_a_py_dataset_trains_as_in_keras(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["arrays", "PyDataset"])
+@pytest.mark.slow
 def test_a_resumed_run_sees_the_same_batches(tmp_path, kind):
     class Kill(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -78,6 +78,7 @@ def test_a_model_without_our_layers_is_refused(batch):
         gradient_flow(compiled(keras.layers.LSTM(3)), batch)
 
 
+@pytest.mark.slow
 def test_the_callback_logs_and_draws(batch, tmp_path):
     model = compiled(Bidirectional(LSTM(4, name="lstm"), name="bidirectional"))
     picture, logs = tmp_path / "report" / "gradient_flow.png", tmp_path / "logs"

@@ -103,6 +103,7 @@ def test_raw_weights_come_back_after_an_error():
         np.testing.assert_array_equal(weights, expected)
 
 
+@pytest.mark.slow
 def test_averaging_changes_validation_and_not_training(tmp_path):
     runs = [
         tiny_run.fit(
@@ -132,6 +133,7 @@ def test_averaging_works_inside_a_loss_scale_optimizer():
 
 
 @pytest.mark.parametrize("averaging", [None, 0.9])
+@pytest.mark.slow
 def test_compiled_updates_are_those_of_the_optimizer(averaging):
     weights = [[keras.Variable(np.ones((5, 2), "float32")), keras.Variable(np.ones(3, "float32"))] for _ in range(2)]
     optimizers = [training.optimizer(clip_norm=0.5, weight_averaging=averaging) for _ in range(2)]

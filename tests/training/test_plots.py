@@ -28,6 +28,7 @@ def size(path):
     ],
     ids=["one epoch", "many epochs", "not finite", "many metrics"],
 )
+@pytest.mark.sampled
 def test_curves(tmp_path, rows):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -37,6 +38,7 @@ def test_curves(tmp_path, rows):
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 30])
+@pytest.mark.sampled
 def test_confusion_matrices(tmp_path, n):
     counts = np.random.default_rng(n).integers(0, 2000, (n, n))
     counts[-1] = 0  # a class without an example

@@ -215,6 +215,7 @@ def test_two_processes_cannot_start_one_run(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_locked_while_it_is_trained(tmp_path):
     refused = []
 

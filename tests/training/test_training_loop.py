@@ -89,6 +89,7 @@ def test_training_stops_when_nothing_improves(tmp_path, dense_model):
     assert dense_model.evaluate(doubled([3]), verbose=0) == pytest.approx(history.rows[0]["val_loss"])
 
 
+@pytest.mark.slow
 def test_a_metric_can_be_monitored_for_its_maximum(tmp_path):
     history = tiny_run.fit(tiny_run.model(), tmp_path / "run", monitor="val_accuracy", mode="max")
     assert history.best["val_accuracy"] == max(row["val_accuracy"] for row in history.rows)
@@ -138,6 +139,7 @@ def test_a_stop_signal_saves_everything_and_says_how_to_resume(tmp_path, dense_m
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.slow
 def test_the_best_weights_survive_a_later_interruption(tmp_path):
     class InterruptThirdEpoch(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -190,6 +192,7 @@ def test_a_callback_can_stop_training(tmp_path, dense_model):
     assert (len(history.rows), history.stopped) == (1, "callback")
 
 
+@pytest.mark.slow
 def test_ways_to_run_steps_give_the_same(tmp_path):
     rows = [
         tiny_run.fit(tiny_run.model(dropout=0.0, **arguments), tmp_path / str(n), epochs=1).rows[0] | {"seconds": 0}

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import random
 import signal
 import subprocess
@@ -40,6 +39,7 @@ def write_reviews(path: Path, count: int = 240, words=(GOOD, BAD), names=("good"
 class TestSentiment(Contract):
     main, task, small = main, TASK, SMALL
     inputs = ("a superb film", "an awful film", *TRICKY)
+    engine = "auto"
 
     def write(self, folder):
         return ["--dataset", write_reviews(folder / "reviews.csv")]
@@ -121,8 +121,7 @@ class TestSentiment(Contract):
         folder = tmp_path / "run"
         command = [sys.executable, "-c", "from rnnapps.apps.sentiment.cli import main; main()", "train", *SMALL]
         command += ["--dataset", data, "--run-dir", folder, "--batch-size", "2", "--epochs", "50", "--patience", "99"]
-        environment = {**os.environ, "RNNAPPS_ENGINE": "graph"}
-        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=environment)
+        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
         deadline = time.monotonic() + 120
         while not (folder / "history.csv").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -133,7 +132,7 @@ class TestSentiment(Contract):
         assert self.run("predict", folder, "superb").stdout.startswith("good")
 
     def test_quantize_adds_a_litert_file_and_its_vocabulary_before_the_version_appears(
-        self, trained, tmp_path, monkeypatch
+        self, trained, tmp_path, monkeypatch, unchecked
     ):
         from rnnapps.apps.sentiment import serving as own
         from rnnapps.serving.litert import Interpreter

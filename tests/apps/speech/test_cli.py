@@ -132,7 +132,7 @@ class TestSpeech(Contract):
             with pytest.raises(tf.errors.InvalidArgumentError, match=r"from 0 to\] \[1024\] \[streams a request"):
                 start(batch=tf.constant(count))
 
-    def test_quantize_adds_a_litert_file(self, trained, tmp_path):
+    def test_quantize_adds_a_litert_file(self, trained, tmp_path, unchecked):
         options = ["--output", tmp_path / "small", "--quantize", "dynamic"]
         printed = self.run("export", trained[0], *options).stdout
         assert "accuracy on 12 examples of the test split" in printed

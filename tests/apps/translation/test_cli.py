@@ -87,7 +87,7 @@ class TestTranslation(Contract):
         answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
         assert [answer["predicted_translation"] for answer in answers] == ["eins", "zwei drei"]
 
-    def test_an_export_gives_as_many_translations_as_it_was_written_with(self, trained, tmp_path):
+    def test_an_export_gives_as_many_translations_as_it_was_written_with(self, trained, tmp_path, unchecked):
         self.run("export", trained[0], "--output", tmp_path / "export", "--beam", "3", "--nbest", "2")
         texts = [source for source, _ in pairs(740)[640:]] + ["", "🎉"]
         of_run = self.run("predict", trained[0], *texts, "--beam", "3", "--nbest", "2", "--json").stdout.splitlines()
