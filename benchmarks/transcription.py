@@ -37,7 +37,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 RATE = 8000
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 STRINGS = {"train": 1200, "validation": 100, "test": 200}
-SYNTHETIC = 2000  # strings in synthetic voices
+SYNTHETIC = 1000  # strings in synthetic voices
 OPTIONS = ["--sample-rate", str(RATE), "--batch-size", "16", "--learning-rate", "3e-3", "--patience", "100"]
 RECIPE = ["--epochs", "12"]
 TORCH_CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}

@@ -209,7 +209,8 @@ def _to_whole_chunks(sequence: tf.Tensor) -> tf.Tensor:
     """Pads `(time, ...)` with zeros to a multiple of the steps that the loop takes at once."""
     missing = -tf.shape(sequence)[0] % UNROLL
     padded = tf.pad(sequence, [[0, missing]] + [[0, 0]] * (sequence.shape.rank - 1))
-    return tf.ensure_shape(padded, [None, *sequence.shape[1:]])
+    padded.set_shape([None, *sequence.shape[1:]])
+    return padded
 
 
 def _stacked(kept: list[tuple[tf.Tensor, ...]]) -> list[tf.Tensor]:
