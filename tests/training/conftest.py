@@ -1,8 +1,12 @@
+import pathlib
+
 import keras
+import numpy as np
 import pytest
 
 from rnnapps.training import training_run
 from tests.training import tiny_run
+from tests.training.model_files import INPUTS, Tagger
 
 
 @pytest.fixture(scope="session")
@@ -11,6 +15,17 @@ def whole_run(tmp_path_factory):
     made = tiny_run.model()
     history = tiny_run.fit(made, tmp_path_factory.mktemp("runs") / "whole")
     return history, made
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory) -> pathlib.Path:
+    """A `model.keras` as `fit` writes it: compiled and trained, so that it holds the state of an optimizer as well."""
+    model = Tagger(["a", "b", "c", "d", "e"])
+    model.compile("adam", "mse")
+    model.fit(INPUTS, np.ones((2, 3, 2)), verbose=0)
+    path = tmp_path_factory.mktemp("good") / "model.keras"
+    model.save(path)
+    return path
 
 
 @pytest.fixture

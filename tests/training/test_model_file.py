@@ -2,119 +2,29 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import pathlib
 import pickle
 import resource
 import zipfile
-from collections.abc import Callable
-from typing import Any
 
 import h5py
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from rnnapps import layers, training
-from rnnapps.errors import UserError
-
-CELLS = {"gru": layers.GRU, "lstm": layers.LSTM}
-INPUTS = np.arange(6, dtype="int32").reshape(2, 3)
-
-
-@keras.saving.register_keras_serializable("rnnapps_tests")
-class Tagger(keras.Model):
-    """A model like those of the applications: built from plain options, layers in a list."""
-
-    def __init__(self, vocabulary, units=3, layers=1, cell="gru", sample_rate=16_000, **kwargs):
-        super().__init__(**kwargs)
-        self.options = {
-            "vocabulary": vocabulary, "units": units, "layers": layers, "cell": cell, "sample_rate": sample_rate,
-        }  # fmt: skip
-        self.embedding = keras.layers.Embedding(len(vocabulary) + 1, units)
-        self.recurrent = [CELLS[cell](units, return_sequences=True) for _ in range(layers)]
-        self.head = keras.layers.Dense(2)
-
-    def build(self, shape=None):
-        self.call(np.zeros((1, 2), "int32"))
-        self.built = True
-
-    def call(self, tokens):
-        sequence = self.embedding(tokens)
-        for layer in self.recurrent:
-            sequence = layer(sequence)
-        return self.head(sequence)
-
-    def get_config(self):
-        return {**super().get_config(), **self.options}
-
-
-@keras.saving.register_keras_serializable("rnnapps_tests")
-class Other(Tagger):
-    """Another class."""
-
-
-@keras.saving.register_keras_serializable("rnnapps_tests")
-class Third(Tagger):
-    """And one more."""
-
-
-@pytest.fixture(scope="module")
-def good(tmp_path_factory) -> pathlib.Path:
-    """A `model.keras` as `fit` writes it: compiled and trained, so that it holds the state of an optimizer as well."""
-    model = Tagger(["a", "b", "c", "d", "e"])
-    model.compile("adam", "mse")
-    model.fit(INPUTS, np.ones((2, 3, 2)), verbose=0)
-    path = tmp_path_factory.mktemp("good") / "model.keras"
-    model.save(path)
-    return path
-
-
-def load(path: pathlib.Path, model_class: type | tuple[type, ...] = Tagger) -> keras.Model:
-    return training.load_model(training.RunFolder(path.parent), model_class)
-
-
-def refusal(path: pathlib.Path, model_class: type | tuple[type, ...] = Tagger) -> str:
-    with pytest.raises(UserError) as caught:
-        load(path, model_class)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message and message.isprintable() and len(message) < 600
-    assert message.endswith("restore the file, or train the run again with --overwrite")
-    return message
-
-
-def parts(path: pathlib.Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def written(folder: pathlib.Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> pathlib.Path:
-    path = folder / "model.keras"
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def with_config(good: pathlib.Path, folder: pathlib.Path, change: Callable[[dict[str, Any]], Any]) -> pathlib.Path:
-    """The good file with another configuration: `change` edits it, or returns the bytes to write."""
-    members = parts(good)
-    config = json.loads(members["config.json"])
-    changed = change(config)
-    members["config.json"] = changed if isinstance(changed, bytes) else json.dumps(config).encode()
-    return written(folder, members)
-
-
-def with_weights(good: pathlib.Path, folder: pathlib.Path, change: Callable[[h5py.File], None]) -> pathlib.Path:
-    members = parts(good)
-    content = io.BytesIO(members["model.weights.h5"])
-    with h5py.File(content, "r+") as file:
-        change(file)
-    return written(folder, members | {"model.weights.h5": content.getvalue()})
+from rnnapps import layers
+from tests.training.model_files import (
+    INPUTS,
+    Other,
+    Tagger,
+    Third,
+    load,
+    parts,
+    refusal,
+    with_config,
+    with_weights,
+    written,
+)
 
 
 def test_a_good_file_gives_the_model_that_was_saved(good):
@@ -332,72 +242,6 @@ def test_refusals_take_little_memory(good, tmp_path):
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 200 * 2**20
 
 
-def loads_or_refuses(good, path):
-    """Either one line, or the very model: nothing else may come of a changed file."""
-    try:
-        model = load(path)
-    except UserError:
-        refusal(path)
-    else:
-        assert model.count_params() == keras.saving.load_model(good).count_params()
-
-
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@given(data=st.data())
-@few
-def test_files_with_changed_bytes(good, tmp_path, data):
-    content = bytearray(good.read_bytes())
-    kind = data.draw(st.sampled_from(["flip", "cut", "zero", "insert", "double"]))
-    place = data.draw(st.integers(0, len(content) - 1))
-    length = data.draw(st.integers(1, 200))
-    if kind == "flip":
-        content[place] ^= data.draw(st.integers(1, 255))
-    elif kind == "cut":
-        del content[place:]
-    elif kind == "zero":
-        content[place : place + length] = bytes(length)
-    elif kind == "insert":
-        content[place:place] = data.draw(st.binary(min_size=length, max_size=length))
-    else:
-        content += content[place:]
-    (tmp_path / "model.keras").write_bytes(content)
-    loads_or_refuses(good, tmp_path / "model.keras")
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=4,
-)
-
-
-@given(data=st.data())
-@few
-def test_files_with_another_configuration(good, tmp_path, data):
-    def change(config):
-        place = config
-        while True:
-            key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
-            if isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans()):
-                place = place[key]
-            else:
-                break
-        place[key] = data.draw(json_values | st.sampled_from([{"class_name": "Dense", "config": None}, 10**6, -1, "x"]))
-
-    loads_or_refuses(good, with_config(good, tmp_path, change))
-
-
 def test_a_name_that_no_font_shows_is_written_as_its_escape(good, tmp_path):
     error = refusal(with_config(good, tmp_path, lambda config: config.update({"a\u0378\u200db": 2**40})))
     assert r"a\u0378\u200db=1,099,511,627,776" in error
-
-
-@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
-@settings(few, max_examples=12)
-def test_weights_with_changed_bytes_and_a_checksum_that_fits(good, tmp_path, place, flip):
-    members = parts(good)
-    weights = bytearray(members["model.weights.h5"])
-    weights[int(place * len(weights))] ^= flip
-    loads_or_refuses(good, written(tmp_path, members | {"model.weights.h5": bytes(weights)}))
