@@ -18,7 +18,6 @@ from rnnapps import serving
 from rnnapps.cli import RunConfig, Task, asking, predict, questions
 from rnnapps.prediction.predictor import Predictor
 from rnnapps.recurrences import use_engine
-from rnnapps.serving.recorded_requests import record
 from rnnapps.training.checkpoint import Checkpoints
 from tests.pages.answered import answered
 from tests.serving.model_server import KINDS, serve
@@ -302,12 +301,7 @@ class Contract:
         (damaged / "model.keras").write_bytes((trained[0] / "model.keras").read_bytes()[:5000])
         assert "model.keras" in self.refused("predict", damaged, *self.inputs)
 
-    def test_export_warns_where_the_data_of_the_run_are_gone(self, trained, tmp_path, monkeypatch):
-        def save(output, resources, endpoints, requests, **others):
-            assert "serving_default" in {one.signature for one in record(endpoints, requests)}
-            return serving.Saved(output / "1", serving.Findings(()), ())
-
-        monkeypatch.setattr(serving, "save", save)  # what writes the model does not ask where its requests are from
+    def test_export_warns_where_the_data_of_the_run_are_gone(self, trained, tmp_path, unchecked):
         moved = self.copied(trained, tmp_path)
         config = json.loads((moved / "config.json").read_text())
         config["source"]["dataset"] = str(tmp_path / "gone.csv")
@@ -315,6 +309,7 @@ class Contract:
         result = self.run("export", moved, "--output", tmp_path / "export")
         assert "warning: checking the export without the run's test data" in result.stderr
         assert "gone.csv" in result.stderr
+        assert (tmp_path / "export" / "1" / "saved_model.pb").exists()
 
     def test_a_wrong_option_is_one_line_that_names_it(self, tmp_path):
         option, value = self.bad_option

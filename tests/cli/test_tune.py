@@ -76,7 +76,7 @@ def test_two_processes_share_a_study_and_a_kill_costs_one_trial(data, tmp_path):
 
     def process(*more):
         code = "from rnnapps.apps.sentiment.cli import main; main()"
-        arguments = options(data, study, "--trials", 2, "--storage", url, *more)
+        arguments = options(data, study, "--trials", 3, "--storage", url, *more)
         return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True)
 
     def running():
@@ -103,7 +103,7 @@ def test_two_processes_share_a_study_and_a_kill_costs_one_trial(data, tmp_path):
     states = [row["state"] for row in trials(study)]
     assert states.count("fail") == 1
     done = [row for row in trials(study) if row["state"] == "complete"]
-    assert len(done) in (2, 3)  # both may be in their last trial when the second ends
+    assert len(done) in (3, 4)  # both may be in their last trial when the third ends
     rates = [row["learning_rate"] for row in trials(study)]
     assert rates.count(rates[0]) == 2  # the killed one's options ran again
 

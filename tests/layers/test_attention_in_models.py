@@ -73,10 +73,11 @@ def reference(made: keras.Model) -> np.ndarray:
         {},
         {"kind": "keras"},
         {"kind": "stacked"},
+        {"attend_first": True, "input_feeding": False},
         {"attention": lambda: MultiplicativeAttention(3), "attend_first": True},
-        {"attention": lambda: MultiplicativeAttention(), "masked": False, "input_feeding": False},
+        {"attention": lambda: MultiplicativeAttention(), "masked": False},
     ],
-    ids=["additive", "Keras's RNN", "stacked", "multiplicative", "dot"],
+    ids=["additive", "Keras's RNN", "stacked", "attends first", "multiplicative", "dot"],
 )
 def test_a_functional_model_of_unknown_lengths_is_saved_and_loaded(options: dict, tmp_path: Path) -> None:
     made = model(**options)
@@ -120,7 +121,8 @@ def attending(attention: keras.layers.Layer) -> keras.Model:
     return keras.Model([query, memory], attention(query, memory))
 
 
-QUANTIZED = {  # the attention of the decoder is additive
+QUANTIZED = {
+    "additive": lambda: attending(AdditiveAttention(4)),
     "multiplicative": lambda: attending(MultiplicativeAttention(4, scale=True)),
     "a decoder": model,
 }

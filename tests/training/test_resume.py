@@ -76,7 +76,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path, whole_run, epoch, 
 def test_a_process_killed_again_and_again_resumes_to_the_same_end(tmp_path, whole_run):
     random = np.random.default_rng(0)
     run = training.RunFolder(tmp_path / "run")
-    for moment in range(2):
+    for moment in range(3):
         command = [sys.executable, "-m", "tests.training.tiny_run", str(run.path), "5"]
         process = subprocess.Popen(command, cwd=pathlib.Path(__file__).parents[2], stderr=subprocess.DEVNULL)
         try:

@@ -29,7 +29,7 @@ def sentiment():
 def language():
     """Carried states: those of the streams that a replica reads."""
     training.set_seed(0)
-    model = LanguageModel(list("ab"), units=3, layers=1, embedding_units=3, dropout=0.0)
+    model = LanguageModel(list("ab"), units=3, layers=2, embedding_units=3, dropout=0.0)
     model.carry(4)
     model.build()
     model.compile(training.optimizer("adam", 0.05))

@@ -106,7 +106,7 @@ class TestLanguage(Contract):
         assert not (tmp_path / "run").exists()
 
     @pytest.mark.parametrize("level", ["word", "subword"])
-    def test_every_level_and_option_trains(self, data, tmp_path, level, unchecked):
+    def test_every_level_and_option_trains(self, data, tmp_path, level):
         options = "--cell gru --layers 2 --recurrent-dropout 0.1 --l2 1e-5 --untied --activation-penalty 2 "
         options += f"--slowness-penalty 1 --epochs 1 --level {level} --vocabulary 512"
         run, export = tmp_path / "run", tmp_path / "export"

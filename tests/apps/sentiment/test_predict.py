@@ -45,10 +45,11 @@ def server(request, folder):
 
 
 def test_a_server_answers_as_the_run_and_the_export(folder, server):
-    expected = run("predict", folder / "run", "--", *TEXTS).stdout  # in JSON: see the contract
-    assert_same_answers(run("predict", folder / "sentiment", "--", *TEXTS).stdout, expected)
-    for url in server:
-        assert_same_answers(run("predict", "--server", url, "--", *TEXTS).stdout, expected)
+    for form in ([], ["--json"]):
+        expected = run("predict", folder / "run", *form, "--", *TEXTS).stdout
+        assert_same_answers(run("predict", folder / "sentiment", *form, "--", *TEXTS).stdout, expected)
+        for url in server:
+            assert_same_answers(run("predict", "--server", url, *form, "--", *TEXTS).stdout, expected)
     lines = "one\n\nsuperb\n"
     expected = run("predict", folder / "run", input=lines).stdout
     for url in server:

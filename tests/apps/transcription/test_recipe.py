@@ -28,5 +28,5 @@ def test_the_recipe_for_librispeech_starts(tmp_path):
     assert config["training"]["precision"] == "mixed_bfloat16" and config["model"]["bands"] == 80
     rows = (run / "history.csv").read_text().splitlines()
     assert len(rows) == 2 and "nan" not in rows[1]
-    figures = json.loads((run / "metrics.json").read_text())["test"]
+    figures = json.loads(invoke(main, "evaluate", run, "--json").stdout)
     assert figures["count"] == 1 and figures["words"] == 2
