@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from rnnapps.internals import in_xla
 from rnnapps.recurrences import gru, gru_reset_after, lstm, simple_rnn
-from rnnapps.recurrences.loop import UNROLL, scan, static_or_dynamic_shape
+from rnnapps.recurrences.loop import scan, static_or_dynamic_shape
 from rnnapps.recurrences.weights import Weights
 
 CELLS = {"rnn": simple_rnn, "gru": gru, "gru_reset_after": gru_reset_after, "lstm": lstm}
@@ -112,10 +112,6 @@ def forward(
     sequences = [swap(inputs) if inference else project(swap(inputs))]
     sequences += [_time_major_mask(mask)] if mask is not None else []
     sequences += [rows] if shorten else []
-    # Masked steps change nothing, and save the loop for the steps left over: an export starts in half the time.
-    padded = shorten and inputs.shape[1] is None
-    if padded:
-        sequences = [_to_whole_chunks(sequence) for sequence in sequences]
     states = with_static_batch(tuple(states), inputs)
     batch, units = static_or_dynamic_shape(states[0])
 
@@ -148,9 +144,7 @@ def forward(
 
     widths = (1,) * keep_outputs + (equations.SAVED if save else ())
     shapes = [(batch, n * units) for n in widths]
-    states, kept = scan(several_steps, states, sequences, shapes, reverse=reverse, padded=padded)
-    if padded:
-        kept = [one[: tf.shape(inputs)[1]] for one in kept]
+    states, kept = scan(several_steps, states, sequences, shapes, reverse=reverse, zeros_hold=shorten)
     outputs = swap(kept.pop(0)) if keep_outputs else None
     if shorten:
         states = tuple(tf.gather(state, back) for state in states)
@@ -203,14 +197,6 @@ def _longest_first(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     rows = tf.reduce_sum(tf.cast(lengths > steps[:, tf.newaxis], tf.int32), axis=1)
     rows.set_shape(mask.shape[1:])
     return tf.argsort(lengths, direction="DESCENDING"), rows
-
-
-def _to_whole_chunks(sequence: tf.Tensor) -> tf.Tensor:
-    """Pads `(time, ...)` with zeros to a multiple of the steps that the loop takes at once."""
-    missing = -tf.shape(sequence)[0] % UNROLL
-    padded = tf.pad(sequence, [[0, missing]] + [[0, 0]] * (sequence.shape.rank - 1))
-    padded.set_shape([None, *sequence.shape[1:]])
-    return padded
 
 
 def _stacked(kept: list[tuple[tf.Tensor, ...]]) -> list[tf.Tensor]:

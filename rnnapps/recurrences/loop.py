@@ -2,8 +2,8 @@
 
 A while loop in a TensorFlow graph takes some twenty bookkeeping operations per iteration, more than the step of a small
 cell. The loop here therefore gives its body a few consecutive steps at once. The steps left over follow: at once where
-the length is known when the graph is built, one by one in a second loop where it is not. A second loop takes as long to
-load as the first, so exports pad sequences whose steps can be masked.
+the length is known when the graph is built, one by one in a second loop where it is not. Where steps of zeros change
+nothing, the sequences are padded instead: an export has no second loop to load.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def scan(
     kept: Sequence[Sequence[int | tf.Tensor]],
     *,
     reverse: bool = False,
-    padded: bool = False,
+    zeros_hold: bool = False,
 ) -> tuple[Carry, list[tf.Tensor]]:
     """Runs `body` over the steps of time-major sequences, in order or in reverse.
 
@@ -65,13 +65,17 @@ def scan(
         sequences: Tensors `(time, ...)`, at least one.
         kept: Shape of each tensor that the body keeps of a step; the dtype is that of `carry[0]`.
         reverse: Whether the first step to run is the last in time.
-        padded: Whether the number of steps is a multiple of `UNROLL`, although it is not known when traced.
+        zeros_hold: Whether a step at which all sequences are zero keeps the carry, as a masked one does.
 
     Returns:
         The last carry, and for each kept tensor all steps, `(time, ...)`.
     """
-    steps = static_or_dynamic_shape(sequences[0])[0]
+    given = steps = static_or_dynamic_shape(sequences[0])[0]
     unroll = UNROLL_UNDER_XLA if in_xla() else UNROLL
+    padded = zeros_hold and not isinstance(given, int)
+    if padded:
+        sequences = [_padded(sequence, -given % unroll) for sequence in sequences]
+        steps = given + -given % unroll
     dtype = carry[0].dtype
 
     def run(start: int | tf.Tensor, count: int, carry: Carry) -> tuple[Carry, list[tf.Tensor]]:
@@ -124,4 +128,12 @@ def scan(
         return carry, [tf.zeros([0, *shape], dtype) for shape in kept]
     if reverse:
         parts.reverse()
-    return carry, [one[0] if len(one) == 1 else tf.concat(one, axis=0) for one in zip(*parts, strict=True)]
+    whole_time = [one[0] if len(one) == 1 else tf.concat(one, axis=0) for one in zip(*parts, strict=True)]
+    return carry, [one[:given] for one in whole_time] if padded else whole_time
+
+
+def _padded(sequence: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
+    """`(time, ...)` with so many steps of zeros after it."""
+    longer = tf.pad(sequence, [[0, missing]] + [[0, 0]] * (sequence.shape.rank - 1))
+    longer.set_shape([None, *sequence.shape[1:]])
+    return longer
