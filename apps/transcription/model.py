@@ -19,6 +19,8 @@ from rnnapps.options import as_json, from_keywords
 from rnnapps.text import Characters, SubwordPieces, Subwords
 from rnnapps.training import Batches, apply_gradients, ctc_loss
 
+Masked = tuple[tf.Tensor, tf.Tensor]  # outputs (batch, time, units), and their mask (batch, time)
+
 
 @keras.saving.register_keras_serializable("rnnapps")
 class Transcriber(keras.Model):
@@ -99,7 +101,7 @@ class Transcriber(keras.Model):
 
     def build(self, inputs_shape: Any = None) -> None:
         # A real call builds every layer.
-        first, _, last, _ = self._read(tf.zeros((1, self.sample_rate // 2)))
+        (first, _), (last, _) = self._read(tf.zeros((1, self.sample_rate // 2)))
         self.head(last)
         if self.spelling_head:
             self.spelling_head(first)
@@ -128,19 +130,25 @@ class Transcriber(keras.Model):
         self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits float32 (batch, time, tokens + 1) of waveforms, and the number of real steps, int32 (batch,)."""
-        *_, sequence, mask = self._read(waveform, lengths, training)
-        return self.head(self.head_dropout(sequence, training=training)), _count(mask)
+        _, last = self._read(waveform, lengths, training)
+        return self._logits(self.head, last, training)
 
     def _read(
         self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What the first recurrent layer gives, and its mask; and what the last one gives, and its mask."""
+    ) -> tuple[Masked, Masked]:
+        """What the first recurrent layer gives, and what the last one gives."""
         sequence, mask = self.front_end(waveform, lengths, training=training)
-        first, first_mask = self.first(sequence, mask=mask, training=training)[0], mask
+        first = self.first(sequence, mask=mask, training=training)[0], mask
         if self.upper is None:
-            return first, mask, first, mask
-        sequence, mask = join_steps(first, self.joined), join_mask(first_mask, self.joined)
-        return first, first_mask, self.upper(sequence, mask=mask, training=training)[0], mask
+            return first, first
+        sequence, mask = join_steps(first[0], self.joined), join_mask(mask, self.joined)
+        return first, (self.upper(sequence, mask=mask, training=training)[0], mask)
+
+    def _logits(self, head: keras.layers.Dense, heard: Masked, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        """What a head makes of a layer's outputs, and the number of real steps, int32 (batch,)."""
+        sequence, mask = heard
+        logits = head(self.head_dropout(sequence, training=training))
+        return logits, tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)
 
     def log_probabilities(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Log-probabilities float32 (batch, time, tokens + 1), and the number of real steps, int32 (batch,)."""
@@ -182,30 +190,31 @@ class Transcriber(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            heard = self._read(waveform, lengths, training=True)
-            mean, count = self._token_loss(*heard[2:], texts, training=True)
-            loss = self.optimizer.scale_loss(mean + self._spelling_loss(*heard[:2], texts) + sum(self.losses))
+            first, last = self._read(waveform, lengths, training=True)
+            mean, count = self._mean_loss(self.head, last, self.tokens.encode(texts), training=True)
+            total = mean + sum(self.losses)
+            if self.spelling_head:
+                letters = self.characters.encode(texts)
+                total += self.options.spelling * self._mean_loss(self.spelling_head, first, letters, training=True)[0]
+            loss = self.optimizer.scale_loss(total)
         weights = self.trainable_weights
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
         return self._measured(mean, count)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._measured(*self._token_loss(*self._read(waveform, lengths)[2:], texts))
+        _, last = self._read(waveform, lengths)
+        return self._measured(*self._mean_loss(self.head, last, self.tokens.encode(texts)))
 
-    def _token_loss(
-        self, sequence: tf.Tensor, mask: tf.Tensor, texts: tf.Tensor, training: bool = False
+    def _mean_loss(
+        self, head: keras.layers.Dense, heard: Masked, tokens: tf.RaggedTensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Nats a token, and how many tokens there are; rows that are too short for their texts do not count."""
-        logits = self.head(self.head_dropout(sequence, training=training))
-        return _mean_loss(logits, _count(mask), self.tokens.encode(texts))
-
-    def _spelling_loss(self, sequence: tf.Tensor, mask: tf.Tensor, texts: tf.Tensor) -> tf.Tensor | float:
-        """Nats a character of what the first layer spells, times the weight of this loss."""
-        if self.spelling_head is None:
-            return 0.0
-        logits = self.spelling_head(self.head_dropout(sequence, training=True))
-        return self.options.spelling * _mean_loss(logits, _count(mask), self.characters.encode(texts))[0]
+        """Nats a token, and how many tokens there are; rows that are too short for their tokens do not count."""
+        logits, steps = self._logits(head, heard, training)
+        labels = tokens.to_tensor(-1)
+        losses, spelt = ctc_loss(logits, steps, labels)
+        count = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
+        return tf.reduce_sum(losses) / tf.maximum(count, 1.0), count
 
     def _measured(self, mean: tf.Tensor, count: tf.Tensor) -> dict[str, Any]:
         (loss,) = (metric for metric in self.metrics if metric.name == "loss")
@@ -221,16 +230,3 @@ class Transcriber(keras.Model):
             "sample_rate": self.sample_rate,
             **as_json(self.options),
         }
-
-
-def _mean_loss(logits: tf.Tensor, steps: tf.Tensor, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Nats a token, and how many tokens there are; rows that are too short for their tokens do not count."""
-    labels = tokens.to_tensor(-1)
-    losses, spelt = ctc_loss(logits, steps, labels)
-    count = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
-    return tf.reduce_sum(losses) / tf.maximum(count, 1.0), count
-
-
-def _count(mask: tf.Tensor) -> tf.Tensor:
-    """The number of real steps, int32 (batch,)."""
-    return tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)

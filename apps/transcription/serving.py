@@ -117,7 +117,7 @@ def about(model: Transcriber) -> dict[str, Any]:
     """What an export says of the model: tokens and characters, how texts are written, and its sample rate in Hz."""
     return {
         "tokens": model.options.tokens,
-        "alphabet": "".join(sorted({character for piece in model.tokens.pieces for character in piece})),
+        "alphabet": "".join(model.characters.pieces),
         "normalisation": model.normalisation,
         "sample_rate": model.sample_rate,
         "step_seconds": model.step_seconds,
