@@ -40,7 +40,6 @@ STRINGS = {"train": 1200, "validation": 100, "test": 200}
 SYNTHETIC = 1000  # strings in synthetic voices
 OPTIONS = ["--sample-rate", str(RATE), "--batch-size", "16", "--learning-rate", "3e-3", "--patience", "100"]
 RECIPE = ["--epochs", "12"]
-TORCH_CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 Row = tuple[str, str, str]  # path, text, split
 
 
@@ -224,9 +223,9 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
     bands = config.model.bands
     for _ in convolutions:
         bands = -(-bands // 2)
-    cell, two_ways = TORCH_CELLS[config.model.cell], {"batch_first": True, "bidirectional": True}
-    first = getattr(torch.nn, cell)(bands * channels[-1], units, **two_ways)
-    upper = getattr(torch.nn, cell)(2 * units * ours.joined, units, config.model.layers - 1, **two_ways)
+    recurrent = partial(getattr(torch.nn, config.model.cell.upper()), batch_first=True, bidirectional=True)
+    first = recurrent(bands * channels[-1], units)
+    upper = recurrent(2 * units * ours.joined, units, config.model.layers - 1)
     head = torch.nn.Linear(2 * units, ours.tokens.size + 1)
     spelling_head = torch.nn.Linear(2 * units, ours.characters.size + 1)
     modules = torch.nn.ModuleList([convolutions, first, upper, head, spelling_head])
