@@ -197,7 +197,10 @@ def ours(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
 
 
 def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
-    """The same frames, variation, network and losses with PyTorch's layers and `CTCLoss`, for the epochs of our run."""
+    """The same network and losses with PyTorch's layers and `CTCLoss`, for the epochs of our run.
+
+    Frames and their variation are ours, called eagerly; the time that they take is counted.
+    """
     import jiwer
     import torch
 
@@ -217,18 +220,19 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
     front = ours.front_end
     channels = [1, *config.model.convolutions]
     convolutions = torch.nn.ModuleList(
-        torch.nn.Conv2d(before, after, 5, stride=tuple(layer.strides), padding=(0, 2))
+        torch.nn.Conv2d(before, after, 5, stride=tuple(layer.strides), padding=(0, 2), bias=False)
         for before, after, layer in zip(channels[:-1], channels[1:], front.convolutions, strict=True)
     )
-    bands = config.model.bands
-    for _ in convolutions:
+    bands, norms = config.model.bands, torch.nn.ModuleList()
+    for channel in channels[1:]:
         bands = -(-bands // 2)
+        norms.append(torch.nn.LayerNorm((channel, bands), eps=1e-3))
     recurrent = partial(getattr(torch.nn, config.model.cell.upper()), batch_first=True, bidirectional=True)
     first = recurrent(bands * channels[-1], units)
     upper = recurrent(2 * units * ours.joined, units, config.model.layers - 1)
     head = torch.nn.Linear(2 * units, ours.tokens.size + 1)
     spelling_head = torch.nn.Linear(2 * units, ours.characters.size + 1)
-    modules = torch.nn.ModuleList([convolutions, first, upper, head, spelling_head])
+    modules = torch.nn.ModuleList([convolutions, norms, first, upper, head, spelling_head])
     adam = torch.optim.Adam(modules.parameters(), lr=1.0, eps=1e-7)
     epochs = len(pathlib.Path(run, "history.csv").read_text().splitlines()) - 1
     total = epochs * train.steps
@@ -241,8 +245,9 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
         frames, mask = front.voices(*front.log_mel(waveform, lengths), training=training)
         steps = torch.from_numpy(mask.numpy().sum(1) // front.reduction)
         x = torch.from_numpy(front.masks(frames, training=training).numpy())[:, None]
-        for convolution, layer in zip(convolutions, front.convolutions, strict=True):
-            x = torch.relu(convolution(torch.nn.functional.pad(x, (0, 0, layer.past, 0))))
+        for convolution, norm, layer in zip(convolutions, norms, front.convolutions, strict=True):
+            x = convolution(torch.nn.functional.pad(x, (0, 0, layer.past, 0)))
+            x = torch.relu(norm(x.transpose(1, 2))).transpose(1, 2)  # each step over its channels and frequencies
         drop = partial(torch.nn.functional.dropout, p=config.model.dropout, training=training)
         spelt = first(drop(x.permute(0, 2, 3, 1).flatten(2)))[0]
         count = spelt.shape[1] // ours.joined
