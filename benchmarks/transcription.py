@@ -229,9 +229,10 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
         norms.append(torch.nn.LayerNorm((channel, bands), eps=1e-3))
     recurrent = partial(getattr(torch.nn, config.model.cell.upper()), batch_first=True, bidirectional=True)
     first = recurrent(bands * channels[-1], units)
-    upper = recurrent(2 * units * ours.joined, units, config.model.layers - 1)
+    letters = ours.characters.size + 1
+    upper = recurrent((2 * units + letters) * ours.joined, units, config.model.layers - 1)
     head = torch.nn.Linear(2 * units, ours.tokens.size + 1)
-    spelling_head = torch.nn.Linear(2 * units, ours.characters.size + 1)
+    spelling_head = torch.nn.Linear(2 * units, letters)
     modules = torch.nn.ModuleList([convolutions, norms, first, upper, head, spelling_head])
     adam = torch.optim.Adam(modules.parameters(), lr=1.0, eps=1e-7)
     epochs = len(pathlib.Path(run, "history.csv").read_text().splitlines()) - 1
@@ -249,10 +250,12 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
             x = convolution(torch.nn.functional.pad(x, (0, 0, layer.past, 0)))
             x = torch.relu(norm(x.transpose(1, 2))).transpose(1, 2)  # each step over its channels and frequencies
         drop = partial(torch.nn.functional.dropout, p=config.model.dropout, training=training)
-        spelt = first(drop(x.permute(0, 2, 3, 1).flatten(2)))[0]
-        count = spelt.shape[1] // ours.joined
-        x = upper(drop(spelt[:, : count * ours.joined].reshape(len(spelt), count, -1)))[0]
-        return head(drop(x)), spelling_head(drop(spelt)), steps
+        x = drop(first(drop(x.permute(0, 2, 3, 1).flatten(2)))[0])
+        spelt = spelling_head(x)
+        x = torch.cat([x, spelt.softmax(-1)], -1)
+        count = x.shape[1] // ours.joined
+        x = upper(x[:, : count * ours.joined].reshape(len(x), count, -1))[0]
+        return head(drop(x)), spelt, steps
 
     def loss_of(logits: Any, steps: Any, tokens: Any, texts: Any) -> Any:
         labels = [torch.tensor(one) for one in tokens.encode(texts).to_list()]

@@ -29,7 +29,7 @@ class Options(AudioOptions):
     gain: float = inherited(AudioOptions, "gain", 6.0)
     noise: float = inherited(AudioOptions, "noise", -30.0)
     tempo: float = inherited(AudioOptions, "tempo", 0.1)
-    warp: float = inherited(AudioOptions, "warp", 0.05)
+    warp: float = inherited(AudioOptions, "warp", 0.1)
     channel: float = inherited(AudioOptions, "channel", 0.1)
     mask_seconds: float = inherited(AudioOptions, "mask_seconds", 0.05)
     mask_bands: int = inherited(AudioOptions, "mask_bands", 4)
@@ -93,7 +93,7 @@ TASK = Task(
     "TensorFlow Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=10, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
+    training=Training(epochs=11, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.transcription.task",
     requests="rnnapps.apps.transcription.requests",
     page="rnnapps.apps.transcription.page",

@@ -19,7 +19,7 @@ from rnnapps.options import as_json, from_keywords
 from rnnapps.text import Characters, SubwordPieces, Subwords
 from rnnapps.training import Batches, apply_gradients, ctc_loss
 
-Masked = tuple[tf.Tensor, tf.Tensor]  # outputs (batch, time, units), and their mask (batch, time)
+Masked = tuple[tf.Tensor, tf.Tensor]  # logits (batch, time, classes), and their mask (batch, time)
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -28,12 +28,12 @@ class Transcriber(keras.Model):
 
         x = front_end(waveform)                      log-mel frames and convolutions
         g = first recurrent layer(x)                 in both directions, or forward only
-        p(character or blank at step s) = softmax(V g_s + c)          in training only
-        h = other recurrent layers(neighbouring g_s side by side)     a step every `step_seconds`
+        q_s = softmax(V g_s + c)                     p(character or blank at step s)
+        h = other recurrent layers(neighbouring [g_s, q_s] side by side)     a step every `step_seconds`
         p(token or blank at step t) = softmax(W h_t + b)
 
-    In training the first layer learns to spell: it has a loss of its own over characters. Layers above it, which read
-    whole words, learn much sooner from sounds that are told apart already.
+    The first layer learns to spell: in training it has a loss of its own over characters. The layers above it, which
+    read whole words, learn much sooner from sounds that are told apart already, and they see how it spelt them.
 
     The texts are then found by `rnnapps.decoding`: repeats are joined and blanks dropped. Nothing in a causal model
     looks ahead, so it can be fed chunk by chunk and gives what it gives to the whole. How much a batch is padded never
@@ -57,7 +57,9 @@ class Transcriber(keras.Model):
     References:
         Graves and Jaitly, "Towards end-to-end speech recognition with recurrent neural networks", ICML 2014; Amodei et
         al., "Deep Speech 2", ICML 2016 (convolutions before recurrent layers); Sanabria and Metze, "Hierarchical
-        multitask learning with CTC", SLT 2018 (characters below subwords).
+        multitask learning with CTC", SLT 2018 (characters below subwords); Nozaki and Komatsu, "Relaxing the
+        conditional independence assumption of CTC-based ASR by conditioning on intermediate predictions", Interspeech
+        2021 (upper layers read what lower ones predict).
     """
 
     def __init__(
@@ -86,13 +88,14 @@ class Transcriber(keras.Model):
         self.front_end = FrontEnd(
             sample_rate, **chosen.front_end_arguments(), reduction=chosen.reduction, name="front_end"
         )
-        layers = recurrent_layers(
-            chosen.layers, bidirectional=not chosen.causal, return_state=True, **chosen.layer_arguments()
-        )
+        # Dropout with one mask for a whole sequence, which recurrent layers have themselves, delays CTC's first
+        # alignments by epochs: here it is drawn anew at each step.
+        arguments = {**chosen.layer_arguments(), "dropout": 0.0}
+        layers = recurrent_layers(chosen.layers, bidirectional=not chosen.causal, return_state=True, **arguments)
         self.first = Stacked(layers[:1], name="first")
-        self.upper = Stacked(layers[1:], name="upper") if layers[1:] else None
+        self.upper = Stacked(layers[1:], dropout=chosen.dropout, name="upper") if layers[1:] else None
         self.joined = chosen.steps_joined if self.upper else 1
-        self.head_dropout = keras.layers.Dropout(chosen.dropout)
+        self.dropout = keras.layers.Dropout(chosen.dropout)
         self.head = keras.layers.Dense(self.tokens.size + 1, dtype="float32", name="head")
         self.characters = Characters(sorted({character for piece in self.tokens.pieces for character in piece}))
         self.spelling_head: keras.layers.Dense | None = None
@@ -100,11 +103,7 @@ class Transcriber(keras.Model):
             self.spelling_head = keras.layers.Dense(self.characters.size + 1, dtype="float32", name="spelling_head")
 
     def build(self, inputs_shape: Any = None) -> None:
-        # A real call builds every layer.
-        (first, _), (last, _) = self._read(tf.zeros((1, self.sample_rate // 2)))
-        self.head(last)
-        if self.spelling_head:
-            self.spelling_head(first)
+        self._read(tf.zeros((1, self.sample_rate // 2)))  # a real call builds every layer
         self.built = True
 
     @property
@@ -124,36 +123,29 @@ class Transcriber(keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         waveform, lengths = inputs if isinstance(inputs, (tuple, list)) else (inputs, None)
-        return self.read(waveform, lengths, training)[0]
-
-    def read(
-        self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Logits float32 (batch, time, tokens + 1) of waveforms, and the number of real steps, int32 (batch,)."""
-        _, last = self._read(waveform, lengths, training)
-        return self._logits(self.head, last, training)
+        (logits, _), _ = self._read(waveform, lengths, training)
+        return logits
 
     def _read(
         self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
-    ) -> tuple[Masked, Masked]:
-        """What the first recurrent layer gives, and what the last one gives."""
+    ) -> tuple[Masked, Masked | None]:
+        """The logits of tokens, and those of the characters that the first layer spells; None where it does not."""
         sequence, mask = self.front_end(waveform, lengths, training=training)
-        first = self.first(sequence, mask=mask, training=training)[0], mask
-        if self.upper is None:
-            return first, first
-        sequence, mask = join_steps(first[0], self.joined), join_mask(mask, self.joined)
-        return first, (self.upper(sequence, mask=mask, training=training)[0], mask)
-
-    def _logits(self, head: keras.layers.Dense, heard: Masked, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        """What a head makes of a layer's outputs, and the number of real steps, int32 (batch,)."""
-        sequence, mask = heard
-        logits = head(self.head_dropout(sequence, training=training))
-        return logits, tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)
+        sequence = self.dropout(sequence, training=training)
+        sequence = self.dropout(self.first(sequence, mask=mask, training=training)[0], training=training)
+        spelt = None
+        if self.spelling_head:
+            spelt = self.spelling_head(sequence), mask
+            sequence = _with_probabilities(sequence, spelt[0])
+        if self.upper is not None:
+            sequence, mask = join_steps(sequence, self.joined), join_mask(mask, self.joined)
+            sequence = self.dropout(self.upper(sequence, mask=mask, training=training)[0], training=training)
+        return (self.head(sequence), mask), spelt
 
     def log_probabilities(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Log-probabilities float32 (batch, time, tokens + 1), and the number of real steps, int32 (batch,)."""
-        logits, steps = self.read(waveform, lengths)
-        return tf.nn.log_softmax(logits), steps
+        (logits, mask), _ = self._read(waveform, lengths)
+        return tf.nn.log_softmax(logits), _steps(mask)
 
     def initial_states(self, batch_size: int | tf.Tensor) -> dict[str, tf.Tensor]:
         """The states of a stream that has not begun, by name; see `stream`.
@@ -164,7 +156,8 @@ class Transcriber(keras.Model):
         states = self.front_end.initial_states(batch_size) | stream_states(self.first, batch_size)
         if self.upper is None:
             return states
-        left = tf.zeros([batch_size, 0, self.options.units], self.compute_dtype)
+        width = self.options.units + (self.spelling_head.units if self.spelling_head else 0)
+        left = tf.zeros([batch_size, 0, width], self.compute_dtype)
         return {**states, "steps_left": left, **stream_states(self.upper, batch_size)}
 
     def stream(self, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
@@ -181,6 +174,8 @@ class Transcriber(keras.Model):
         sequence, new = self.front_end.stream(chunk, states)
         sequence, recurrent = stream_recurrent(self.first, sequence, states)
         new |= recurrent
+        if self.spelling_head:
+            sequence = _with_probabilities(sequence, self.spelling_head(sequence))
         if self.upper is not None:
             sequence, new["steps_left"] = join_stream(sequence, states["steps_left"], self.joined)
             sequence, recurrent = stream_recurrent(self.upper, sequence, states)
@@ -190,12 +185,11 @@ class Transcriber(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            first, last = self._read(waveform, lengths, training=True)
-            mean, count = self._mean_loss(self.head, last, self.tokens.encode(texts), training=True)
+            said, spelt = self._read(waveform, lengths, training=True)
+            mean, count = _mean_loss(said, self.tokens.encode(texts))
             total = mean + sum(self.losses)
-            if self.spelling_head:
-                letters = self.characters.encode(texts)
-                total += self.options.spelling * self._mean_loss(self.spelling_head, first, letters, training=True)[0]
+            if spelt:
+                total += self.options.spelling * _mean_loss(spelt, self.characters.encode(texts))[0]
             loss = self.optimizer.scale_loss(total)
         weights = self.trainable_weights
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
@@ -203,18 +197,8 @@ class Transcriber(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
-        _, last = self._read(waveform, lengths)
-        return self._measured(*self._mean_loss(self.head, last, self.tokens.encode(texts)))
-
-    def _mean_loss(
-        self, head: keras.layers.Dense, heard: Masked, tokens: tf.RaggedTensor, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Nats a token, and how many tokens there are; rows that are too short for their tokens do not count."""
-        logits, steps = self._logits(head, heard, training)
-        labels = tokens.to_tensor(-1)
-        losses, spelt = ctc_loss(logits, steps, labels)
-        count = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
-        return tf.reduce_sum(losses) / tf.maximum(count, 1.0), count
+        said, _ = self._read(waveform, lengths)
+        return self._measured(*_mean_loss(said, self.tokens.encode(texts)))
 
     def _measured(self, mean: tf.Tensor, count: tf.Tensor) -> dict[str, Any]:
         (loss,) = (metric for metric in self.metrics if metric.name == "loss")
@@ -230,3 +214,22 @@ class Transcriber(keras.Model):
             "sample_rate": self.sample_rate,
             **as_json(self.options),
         }
+
+
+def _with_probabilities(sequence: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """The features of each step, and beside them the probabilities that they gave."""
+    return tf.concat([sequence, tf.cast(tf.nn.softmax(logits), sequence.dtype)], axis=-1)
+
+
+def _steps(mask: tf.Tensor) -> tf.Tensor:
+    """The number of real steps, int32 (batch,)."""
+    return tf.math.count_nonzero(mask, axis=1, dtype=tf.int32)
+
+
+def _mean_loss(heard: Masked, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Nats a token, and how many tokens there are; rows that are too short for their tokens do not count."""
+    logits, mask = heard
+    labels = tokens.to_tensor(-1)
+    losses, spelt = ctc_loss(logits, _steps(mask), labels)
+    count = tf.reduce_sum(tf.cast((labels >= 0) & spelt[:, None], tf.float32))
+    return tf.reduce_sum(losses) / tf.maximum(count, 1.0), count

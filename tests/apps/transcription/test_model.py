@@ -39,6 +39,24 @@ def test_padding_changes_no_answer_where_steps_are_joined():
     np.testing.assert_allclose(padded[:, : int(steps[0])], alone, atol=1e-5)
 
 
+def test_the_layers_above_read_how_the_first_one_spells():
+    model, sound = transcriber(), tf.random.stateless_uniform([1, 7000], seed=[0, 1], minval=-1)
+    before = model(sound)
+    model.spelling_head.bias.assign([9.0, 0.0, 0.0, 0.0, 0.0])
+    assert np.abs(model(sound) - before).max() > 1e-3
+
+
+@pytest.mark.parametrize("spelling", [0.0, 1.0])
+def test_a_stream_says_what_the_whole_recording_says(spelling):
+    model, sound = transcriber(causal=True, spelling=spelling), tf.random.stateless_uniform([2, 7000], seed=[0, 1])
+    whole, _ = model.log_probabilities(sound)
+    states, found = model.initial_states(2), []
+    for begin in range(0, 7000, 900):
+        log_probabilities, states = model.stream(sound[:, begin : begin + 900], states)
+        found.append(log_probabilities)
+    np.testing.assert_allclose(tf.concat(found, axis=1), whole, atol=1e-5)
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 def test_the_first_of_several_layers_learns_to_spell(layers):
     batch = (tf.random.stateless_normal([2, 8000], seed=[0, 1]), tf.constant([8000, 6000])), tf.constant(["ab", "c a"])
