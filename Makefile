@@ -11,7 +11,7 @@ REVIEW ?= Funny, moving and beautifully acted, from the first scene to the last.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo docs test test-fast test-slow lint format hooks bench sanitize clean
+.PHONY: demo docs test test-fast test-slow lint types format hooks bench sanitize clean
 
 demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
 	$(BIN)/rnn-sentiment train --run-dir $(RUN) --overwrite
@@ -31,10 +31,15 @@ test-slow: $(READY)  ## the tests that train models, or start processes and serv
 docs: $(READY)  ## the pages as a site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-lint: $(READY)
+lint: types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+
+types: $(READY)
+	@# `rnnapps.apps` is the folder `apps`, which mypy would not find, and would take whatever comes from it for Any.
+	rm -rf build/types && mkdir -p build/types/rnnapps
+	ln -s $(addprefix $(CURDIR)/,$(wildcard rnnapps/*.py rnnapps/*/ rnnapps/py.typed) apps) build/types/rnnapps/
+	$(BIN)/mypy build/types/rnnapps
 
 format: $(READY)
 	$(BIN)/ruff format .

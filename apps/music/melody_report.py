@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def write_tunes(
 ) -> list[tuple[list[Note], list[int]]]:
     """A tune of 16 bars in the key of each melody and in each metre: its notes and bar lengths, in ticks."""
     keys = ["" if melody.key is None else key_name(melody.key) for melody in like]
-    texts = write_texts(lambda *told: generate(model, *told, counted=counted), keys, metres)
+    texts = write_texts(partial(generate, model, counted=counted), keys, metres)
     return [notes_of(parsed(text)) for text in texts]
 
 

@@ -19,7 +19,7 @@ def plot_stream(
     classes: Sequence[str],
     samples: np.ndarray,
     times: Sequence[float],
-    probabilities: Sequence[np.ndarray],
+    probabilities: Sequence[np.ndarray] | np.ndarray,
     title: str,
     path: Path,
 ) -> None:

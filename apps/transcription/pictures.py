@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.transcription.cli import Search
-from rnnapps.apps.transcription.language import scorer_of
+from rnnapps.apps.transcription.language import Judge, scorer_of
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.transcribing import transcribe
 from rnnapps.audio import LogMel, read_audio
@@ -24,7 +24,7 @@ _CURVES = 12  # more tokens than these could not be told apart
 
 
 def plot_heard(
-    model: Transcriber, samples: np.ndarray, search: Search, scorer: Scorer | None, title: str, path: Path
+    model: Transcriber, samples: np.ndarray, search: Search, scorer: Scorer | Judge | None, title: str, path: Path
 ) -> None:
     """Draws what the model heard: the log-mel spectrogram, the probabilities of tokens over time, and the words.
 

@@ -127,7 +127,7 @@ def _words(
     return starts, ends, tf.where(there, sure, 0.0)
 
 
-def listener(model: Transcriber, search: Search, scorer: Scorer | None = None) -> Listen:
+def listener(model: Transcriber, search: Search, scorer: Scorer | Judge | None = None) -> Listen:
     """A function from a batch of waveforms and their lengths to their best texts, which compiles once."""
 
     def best(waveform: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

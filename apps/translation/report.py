@@ -97,7 +97,9 @@ def table(metrics: dict[str, Any]) -> str:
     )
 
 
-def draw_attention(model: Translator, sources: Sequence[str], translations: Sequence[str], path: Path) -> bool:
+def draw_attention(
+    model: Translator, sources: Sequence[str] | Sequence[bytes], translations: Sequence[str], path: Path
+) -> bool:
     """Draws which subwords of the sources the attention looked at for each subword of their translations; a PNG.
 
     Returns:
@@ -115,7 +117,7 @@ def draw_attention(model: Translator, sources: Sequence[str], translations: Sequ
 
 
 def _panels(
-    model: Translator, sources: Sequence[str], translations: Sequence[str]
+    model: Translator, sources: Sequence[str] | Sequence[bytes], translations: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, list[str], list[str]]]:
     for source, translation in zip(sources, translations, strict=True):
         read = model.source_ids(tf.constant([source]))[:, :_SHOWN]

@@ -69,7 +69,7 @@ def _assess_actions(model: ActionClassifier, split: Clips, batches: ClipBatches,
 
 def _assess_captions(model: Captioner, split: Clips, batches: ClipBatches, how: Answers) -> dict[str, Any]:
     assert split.captions is not None
-    written, computing = _answered(lambda *clips: model.captions(*clips, how)[0], batches)
+    written, computing = _answered(lambda frames, lengths: model.captions(frames, lengths, how)[0], batches)
     exact = [text.decode() == caption for text, caption in zip(written, plain(split.captions), strict=True)]
     return {"exact_match": float(np.mean(exact)), "loss": _word_loss(model, batches), **_size(split, computing)}
 
