@@ -61,7 +61,8 @@ class NoteDistribution(keras.layers.Layer):
         first = self.hidden(outputs)[..., None, :]
         after_notes = tf.concat([first, tf.gather(self._below(), notes)], axis=-2)
         hidden = tf.nn.relu(tf.cumsum(after_notes, axis=-2))  # (batch, time, voices + 1, hidden)
-        given = tf.matmul(hidden, tf.cast(self.above, hidden.dtype), transpose_b=True)
+        # One product of two matrices: with AVX-512, TensorFlow's of a batch of matrices by one matrix can crash here.
+        given = tf.tensordot(hidden, tf.cast(self.above, hidden.dtype), [[-1], [1]])
         # How many notes sound below each note.
         places = tf.reduce_sum(tf.cast(notes[..., None, :] < tf.range(NOTES)[:, None], tf.int32), axis=-1)
         chosen = tf.cast(places[..., None, :] == tf.range(tf.shape(notes)[-1] + 1)[:, None], given.dtype)
