@@ -88,8 +88,8 @@ class TimeConvolution(keras.layers.Layer):
         inputs = tf.concat([state, tf.cast(chunk, self.compute_dtype)], axis=1)
         stride = self.strides[0]
         steps = (tf.shape(inputs)[1] - self.past) // stride
-        # The kernels of some devices refuse an empty convolution, or give it a wrong shape. So one more step of zeros is
-        # computed and dropped, and where there is no sequence a sequence of zeros.
+        # The kernels of some devices refuse an empty convolution, or give it a wrong shape. So one more step of zeros
+        # is computed and dropped, and a sequence of zeros where there is none.
         batch, *others = tf.unstack(tf.shape(inputs))
         none = tf.zeros([tf.cast(batch == 0, tf.int32), *others], inputs.dtype)
         padded = tf.pad(tf.concat([inputs, none], axis=0), [[0, 0], [0, stride], self.edges, [0, 0]])
