@@ -61,7 +61,7 @@ class NoteDistribution(keras.layers.Layer):
         first = self.hidden(outputs)[..., None, :]
         after_notes = tf.concat([first, tf.gather(self._below(), notes)], axis=-2)
         hidden = tf.nn.relu(tf.cumsum(after_notes, axis=-2))  # (batch, time, voices + 1, hidden)
-        # One product of two matrices: with AVX-512, TensorFlow's of a batch of matrices by one matrix can crash here.
+        # All rows as one matrix: TensorFlow's product of many matrices and one matrix can crash here with AVX-512.
         given = tf.tensordot(hidden, tf.cast(self.above, hidden.dtype), [[-1], [1]])
         # How many notes sound below each note.
         places = tf.reduce_sum(tf.cast(notes[..., None, :] < tf.range(NOTES)[:, None], tf.int32), axis=-1)

@@ -88,12 +88,11 @@ class TimeConvolution(keras.layers.Layer):
         inputs = tf.concat([state, tf.cast(chunk, self.compute_dtype)], axis=1)
         stride = self.strides[0]
         steps = (tf.shape(inputs)[1] - self.past) // stride
-        # The kernels of some devices refuse an empty convolution, or give it a wrong shape. So one more step of zeros
-        # is computed and dropped, and a sequence of zeros where there is none.
-        batch, *others = tf.unstack(tf.shape(inputs))
-        none = tf.zeros([tf.cast(batch == 0, tf.int32), *others], inputs.dtype)
-        padded = tf.pad(tf.concat([inputs, none], axis=0), [[0, 0], [0, stride], self.edges, [0, 0]])
-        outputs = self.convolution(padded)[:batch, :-1]
+        # The kernels of some devices refuse an empty convolution, so one more step of zeros is computed and dropped.
+        # Those of others give the outputs of an empty batch the shape of the inputs.
+        outputs = self.convolution(tf.pad(inputs, [[0, 0], [0, stride], self.edges, [0, 0]]))
+        bands = -(-self.frequencies // self.strides[1])
+        outputs = tf.reshape(outputs, [tf.shape(inputs)[0], steps + 1, bands, self.filters])[:, :-1]
         return keras.ops.relu(self.normalisation(outputs)), inputs[:, steps * stride :]
 
     def compute_mask(self, sequences: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor | None:
