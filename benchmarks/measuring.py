@@ -78,13 +78,3 @@ def write_figures(path: str | None, figures: object) -> None:
     """Writes all figures of a benchmark as JSON, if a file is named."""
     if path:
         Path(path).write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-def speaker_of(file: Path) -> str:
-    """The speaker of a recording of the Free Spoken Digit Dataset, such as 7_jackson_32.wav."""
-    return file.stem.split("_")[1]
-
-
-def number_of(file: Path) -> int:
-    """The number of such a recording among those of its digit and speaker."""
-    return int(file.stem.split("_")[2])

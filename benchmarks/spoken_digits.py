@@ -27,7 +27,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 
-from measuring import number_of, print_header, print_row, speaker_of
+from digit_recordings import number_of, tests
+from measuring import print_header, print_row
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -72,25 +73,13 @@ def main() -> None:
             recipe = [*LEFT_OUT, "--start-from", str(voices)]
         for name, test in parts:
             manifest = pathlib.Path(folder, "manifest.csv")
-            write(manifest, [*divided(recordings, set(test)), *made])
+            write(manifest, [*divided(recordings, test), *made])
             for seed in options.seeds:
                 metrics, seconds = train(manifest, pathlib.Path(folder, "run"), seed, [*recipe, *others])
                 print_figures(name, seed, metrics, seconds)
                 accuracies.append(metrics["accuracy"])
     spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
     print(f"mean {statistics.mean(accuracies):.2%}, standard deviation {spread:.2%}, lowest {min(accuracies):.2%}")
-
-
-def tests(recordings: list[pathlib.Path], left_out: list[str] | None) -> Iterator[tuple[str, list[pathlib.Path]]]:
-    """What to test on: a name and its recordings, once for each training."""
-    if left_out is None:
-        yield "recordings 0-4", [file for file in recordings if number_of(file) < 5]
-        return
-    known = sorted({speaker_of(file) for file in recordings})
-    for name in left_out or known:
-        if unknown := set(name.split(",")) - set(known):
-            sys.exit(f"--leave-out: no speaker {min(unknown)!r}; there are {', '.join(known)}")
-        yield name, [file for file in recordings if speaker_of(file) in name.split(",")]
 
 
 def divided(recordings: Iterable[pathlib.Path], test: set[pathlib.Path]) -> Iterator[Row]:

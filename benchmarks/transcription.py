@@ -9,9 +9,10 @@ PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken
 folder for each digit: PATH/7/7_jackson_32.wav. Strings of three to seven digits are made by joining recordings of one
 speaker, with pauses of 0.05 to 0.3 s between them. No recording is in strings of two splits.
 
-Where a speaker is left out, few voices remain to learn from, so strings of digits in the synthetic voices of
-`spoken_words` are added to the training split (--alone leaves them out). They never validate or test. Options that this
-script does not know go to the trainings.
+Where a speaker is left out, few voices remain to learn from, so synthetic ones help in two ways: the model starts from
+one of `spoken_phrases`, which is trained first and kept in the cache folder, and strings of digits in the same voices
+are added to the training split. They never validate or test. --alone does without both. Options that this script does
+not know go to the trainings.
 """
 
 import argparse
@@ -30,7 +31,8 @@ from typing import Any
 
 import numpy as np
 
-from measuring import cores, in_a_process, number_of, print_header, print_row, run_command, speaker_of, write_figures
+from digit_recordings import number_of, speaker_of, tests
+from measuring import cores, in_a_process, print_header, print_row, run_command, write_figures
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -38,6 +40,7 @@ RATE = 8000
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 STRINGS = {"train": 1200, "validation": 100, "test": 200}
 SYNTHETIC = 1000  # strings in synthetic voices
+START = ["--start-from", "spoken_phrases", "--learning-rate", "2e-3"]  # chosen on pairs of speakers left out
 OPTIONS = ["--sample-rate", str(RATE), "--batch-size", "16", "--learning-rate", "3e-3", "--patience", "100"]
 RECIPE = ["--epochs", "12"]
 Row = tuple[str, str, str]  # path, text, split
@@ -46,7 +49,9 @@ Row = tuple[str, str, str]  # path, text, split
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=pathlib.Path, nargs="?", help="the recordings")
-    parser.add_argument("--leave-out", nargs="*", metavar="SPEAKER", help="test on these; without a name on each")
+    parser.add_argument(
+        "--leave-out", nargs="*", metavar="SPEAKERS", help="test on these, separated by commas; on each in turn"
+    )
     parser.add_argument("--alone", action="store_true", help="with --leave-out: no synthetic voices")
     parser.add_argument("--torch", action="store_true", help="train the same network in PyTorch as well")
     parser.add_argument("--strings", type=int, help="strings to train on, and a tenth of that to validate and to test")
@@ -67,6 +72,8 @@ def main() -> None:
         return
     if options.path is None:
         parser.error("name the folder of the recordings, or --stream RUN")
+    if options.torch and options.leave_out is not None and not options.alone:
+        parser.error("--torch starts from no other model: add --alone")
     recordings = sorted(options.path.resolve().rglob("*.wav"))
     if not recordings:
         sys.exit(f"{options.path}: no recordings such as 7/7_jackson_32.wav")
@@ -80,13 +87,14 @@ def main() -> None:
             made = pathlib.Path(folder, name.replace(" ", "-"))
             made.mkdir()
             rows = list(joined(recordings, test, sizes, made, random))
-            if options.leave_out is not None and not options.alone:
+            started = options.leave_out is not None and not options.alone
+            if started:
                 count = SYNTHETIC if options.strings is None else options.strings
                 rows += synthetic(count, made, random)
             write(made / "manifest.csv", rows)
             names = ["ours", *(["torch"] if options.torch else [])]
             for who in names:
-                arguments = [*OPTIONS, *RECIPE, "--seed", str(options.seed), *others]
+                arguments = [*OPTIONS, *RECIPE, *(START if started else []), "--seed", str(options.seed), *others]
                 found = contender(who, str(made / "manifest.csv"), str(made / "run"), arguments)
                 figures.append({"test": name, "by": who, **found})
                 trained_by = {"ours": "rnn-transcription", "torch": "PyTorch"}[who]
@@ -105,18 +113,6 @@ def contender(*arguments: Any) -> dict[str, Any]:
 def sized(train: int) -> dict[str, int]:
     """The number of strings of each split."""
     return {"train": train, "validation": max(1, train // 10), "test": max(1, train // 10)}
-
-
-def tests(recordings: Sequence[pathlib.Path], left_out: list[str] | None) -> Iterator[tuple[str, set[pathlib.Path]]]:
-    """What to test on: a name and its recordings, once for each training."""
-    if left_out is None:
-        yield "recordings 0-4", {file for file in recordings if number_of(file) < 5}
-        return
-    known = sorted({speaker_of(file) for file in recordings})
-    for name in left_out or known:
-        if name not in known:
-            sys.exit(f"--leave-out: no speaker {name!r}; there are {', '.join(known)}")
-        yield name, {file for file in recordings if speaker_of(file) == name}
 
 
 def joined(

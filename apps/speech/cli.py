@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from rnnapps.audio.suffixes import SUFFIXES
-from rnnapps.cli import AudioOptions, Task, TrainingOptions, command_group
+from rnnapps.cli import AudioOptions, AudioTrainingOptions, Task, command_group
 from rnnapps.cli.options import PATH, POSITIVE, run_argument
 from rnnapps.datasets.sources import RecordingSource
 from rnnapps.options import inherited, option
@@ -42,26 +42,20 @@ class Options(AudioOptions):
 
 
 @dataclass(frozen=True)
-class Training(TrainingOptions):
+class Training(AudioTrainingOptions):
     """How to train a speech classifier."""
 
-    learning_rate: float | None = inherited(
-        TrainingOptions, "learning_rate", None, missing="3e-3; 1e-3 with --start-from"
-    )
-    start_from: str | None = option(
+    start_from: str | None = inherited(
+        AudioTrainingOptions,
+        "start_from",
         None,
-        "For few recordings: start from what the model of another run has learned to hear. spoken_vocabulary: from a "
-        "model of sixty words in 84 synthetic voices, trained once and kept.",
+        help="For few recordings: start from what the model of another run has learned to hear. spoken_vocabulary: "
+        "from a model of sixty words in 84 synthetic voices, trained once and kept.",
         metavar="RUN|spoken_vocabulary",
-        missing="nothing",
     )
     background_noise: float = option(
         -5.0, "Loudest noise from a folder _background_noise_ of the data, in dB relative to the clip."
     )
-
-    @property
-    def initial_learning_rate(self) -> float:
-        return self.learning_rate or (3e-3 if self.start_from is None else 1e-3)
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ TASK = Task(
     "Serving.",
     source=Source,
     model=Options,
-    training=Training(epochs=12, batch_size=64, learning_rate=None, schedule="cosine", patience=4),
+    training=Training(epochs=12, batch_size=64, schedule="cosine", patience=4),
     implementation="rnnapps.apps.speech.task",
     requests="rnnapps.apps.speech.requests",
     page="rnnapps.apps.speech.page",

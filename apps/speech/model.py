@@ -10,7 +10,7 @@ from rnnapps.apps.speech.cli import Options
 from rnnapps.audio import FrontEnd, LogMel
 from rnnapps.layers import AttentionPooling, MaskedPooling, Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
-from rnnapps.training import Batches
+from rnnapps.training import Batches, take_weights
 
 # The options that decide which weights there are and what they mean.
 SHAPING = ("cell", "units", "layers", "causal", "pooling", "convolutions", "bands", "window_seconds", "hop_seconds")
@@ -90,12 +90,10 @@ class SpeechClassifier(keras.Model):
         Raises:
             ValueError: The models differ in an option that shapes their weights.
         """
-        own, others = ({"sample_rate": model.sample_rate, **as_json(model.options)} for model in (self, other))
-        for name in ("sample_rate", *SHAPING):
-            if own[name] != others[name]:
-                raise ValueError(f"{name} is {own[name]}, but {others[name]} in the model to start from")
-        for mine, theirs in zip(self._hearing(), other._hearing(), strict=True):
-            mine.set_weights(theirs.get_weights())
+        take_weights(self._hearing(), other._hearing(), self._shape(), other._shape())
+
+    def _shape(self) -> dict[str, Any]:
+        return {"sample_rate": self.sample_rate, **{name: getattr(self.options, name) for name in SHAPING}}
 
     def _hearing(self) -> list[keras.layers.Layer]:
         return [*self.front_end.convolutions, self.recurrent, self.pooling]

@@ -1,18 +1,18 @@
 """Audio classification: what its commands call. See `rnnapps.cli.task` for the contract."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import keras
 
-from rnnapps import training
+from rnnapps.apps.speech.cli import TASK, Options, Source, Training
 from rnnapps.apps.speech.data import WaveformBatches
-from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.apps.speech.pretraining import PRETRAINED, pretrained
+from rnnapps.apps.speech.model import SHAPING, SpeechClassifier
 from rnnapps.apps.speech.report import assess, table
 from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
 from rnnapps.apps.speech.streaming import follow
 from rnnapps.audio import BackgroundNoise
 from rnnapps.cli import Objective, RunConfig
+from rnnapps.cli.starting import model_to_start_from
 from rnnapps.datasets import Recordings, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.errors import UserError
@@ -30,15 +30,20 @@ def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
 
 def start(model: SpeechClassifier, config: RunConfig) -> None:
     """Takes over what the model `--start-from` has learned to hear."""
-    origin = config.training.start_from
-    if origin is None:
+    other = model_to_start_from(TASK, config, {"spoken_vocabulary": _sixty_words})
+    if other is None:
         return
-    run = pretrained(origin, config) if origin in PRETRAINED and not Path(origin).exists() else Path(origin)
     try:
-        model.start_from(training.load_model(training.open_run(run), Model))
+        model.start_from(other)
     except ValueError as error:
-        raise UserError(f"--start-from {origin}: {error}") from None
-    training.set_seed(config.source.seed)  # whether or not a model was trained just now
+        raise UserError(f"--start-from {config.training.start_from}: {error}") from None
+
+
+def _sixty_words(config: RunConfig) -> RunConfig:
+    """The run that `--start-from spoken_vocabulary` stands for."""
+    source = Source("spoken_vocabulary", sample_rate=config.source.sample_rate, data_dir=config.source.data_dir)
+    options = replace(Options(), **{name: getattr(config.model, name) for name in SHAPING})
+    return RunConfig(source, options, Training(epochs=30, batch_size=64, patience=30))
 
 
 def batches(model: SpeechClassifier, split: Recordings, config: RunConfig, seed: int | None = None) -> WaveformBatches:

@@ -6,15 +6,10 @@ from pathlib import Path
 import click
 
 from rnnapps.audio.suffixes import SUFFIXES
-from rnnapps.cli import AudioOptions, Task, TrainingOptions, command_group
+from rnnapps.cli import AudioOptions, AudioTrainingOptions, Task, command_group
 from rnnapps.cli.options import COUNT, PATH, POSITIVE, run_argument
 from rnnapps.datasets.sources import TranscriptSource
 from rnnapps.options import inherited, option
-
-
-@dataclass(frozen=True)
-class Source(TranscriptSource):
-    """Where the recordings and their texts are."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +29,7 @@ class Options(AudioOptions):
     mask_seconds: float = inherited(AudioOptions, "mask_seconds", 0.05)
     mask_bands: int = inherited(AudioOptions, "mask_bands", 4)
     reduction: int = option(
-        2,
-        "Frames that the convolutions turn into a step; a text needs a step for each token.",
-        minimum=1,
-        maximum=8,
+        2, "Frames that the convolutions turn into a step; a text needs a step for each token.", minimum=1, maximum=8
     )
     tokens: str = option("subwords", "What a step says: a subword or a character.", choices=("subwords", "characters"))
     vocabulary: int = option(600, "With --tokens subwords: most subwords; a small text gives fewer.", minimum=512)
@@ -56,9 +48,14 @@ class Options(AudioOptions):
 
 
 @dataclass(frozen=True)
-class Training(TrainingOptions):
+class Training(AudioTrainingOptions):
     """How to train a transcriber."""
 
+    start_from: str | None = inherited(
+        AudioTrainingOptions, "start_from", None, metavar="RUN|spoken_phrases",
+        help="For few recordings or voices: start from what another run has learned. spoken_phrases: from a model of "
+        "phrases in synthetic voices, trained once and kept.",
+    )  # fmt: skip
     precision: str = option(
         "float32", "What training computes with; mixed_bfloat16 is for GPUs.", choices=("float32", "mixed_bfloat16")
     )
@@ -91,9 +88,9 @@ TASK = Task(
     name="transcription",
     summary="Speech recognition: train on recordings with their texts, evaluate, predict, listen, export for "
     "TensorFlow Serving.",
-    source=Source,
+    source=TranscriptSource,
     model=Options,
-    training=Training(epochs=11, batch_size=8, learning_rate=3e-3, schedule="cosine", patience=4),
+    training=Training(epochs=11, batch_size=8, schedule="cosine", patience=4),
     implementation="rnnapps.apps.transcription.task",
     requests="rnnapps.apps.transcription.requests",
     page="rnnapps.apps.transcription.page",

@@ -17,8 +17,13 @@ from rnnapps.audio import FrontEnd
 from rnnapps.layers import Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
 from rnnapps.text import Characters, SubwordPieces, Subwords
-from rnnapps.training import Batches, apply_gradients, ctc_loss
+from rnnapps.training import Batches, apply_gradients, ctc_loss, take_weights
 
+# The options that decide which weights there are and what they mean.
+SHAPING = (
+    *("cell", "units", "layers", "causal", "convolutions", "bands", "window_seconds", "hop_seconds", "reduction"),
+    *("tokens", "join", "spelling"),
+)
 Masked = tuple[tf.Tensor, tf.Tensor]  # logits (batch, time, classes), and their mask (batch, time)
 
 
@@ -120,6 +125,32 @@ class Transcriber(keras.Model):
         """Learns the normalisation of the log-mel frames from training batches, and builds the model."""
         self.front_end.adapt(inputs for inputs, _ in batches.epoch(0))
         self.build()
+
+    def start_from(self, other: Transcriber) -> None:
+        """Takes over what another model has learned: all of it where both have the same tokens.
+
+        Where their tokens differ, it is the convolutions and the first recurrent layer. Both models must be built.
+
+        Raises:
+            ValueError: The models differ in an option that shapes their weights.
+        """
+        take_weights(self._parts(other), other._parts(self), self._shape(), other._shape())
+
+    def _shape(self) -> dict[str, Any]:
+        chosen = self.options
+        return {
+            "sample_rate": self.sample_rate,
+            **{name: getattr(chosen, name) for name in SHAPING},
+            "join": chosen.steps_joined,
+            "spelling": "above 0" if chosen.spelling else 0,
+        }
+
+    def _parts(self, other: Transcriber) -> list[keras.layers.Layer]:
+        """The layers that mean the same in another model."""
+        hearing = [*self.front_end.convolutions, self.first]
+        if self.tokens.pieces != other.tokens.pieces:
+            return hearing
+        return [*hearing, *(layer for layer in (self.spelling_head, self.upper, self.head) if layer)]
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         waveform, lengths = inputs if isinstance(inputs, (tuple, list)) else (inputs, None)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 import keras
 
-from rnnapps.apps.transcription.cli import Search
+from rnnapps.apps.transcription.cli import TASK, Options, Search
 from rnnapps.apps.transcription.data import UtteranceBatches, usable
-from rnnapps.apps.transcription.model import Transcriber
+from rnnapps.apps.transcription.model import SHAPING, Transcriber
 from rnnapps.apps.transcription.pictures import draw
 from rnnapps.apps.transcription.report import assess, error_rate, table
 from rnnapps.apps.transcription.serving import about, endpoints, samples
 from rnnapps.apps.transcription.streaming import follow
 from rnnapps.apps.transcription.transcribing import listener
 from rnnapps.cli import Objective, RunConfig
+from rnnapps.cli.starting import model_to_start_from
 from rnnapps.datasets import Transcripts, summary
 from rnnapps.datasets import load_splits as load
+from rnnapps.datasets.sources import TranscriptSource
+from rnnapps.errors import UserError
 from rnnapps.options import as_json
 from rnnapps.text import Subwords, train_subwords
 
@@ -25,15 +29,22 @@ Model = Transcriber
 
 
 def make(config: RunConfig, train: Transcripts) -> Transcriber:
-    """A transcriber that knows the tokens of the training texts; its frames are normalised by the recordings."""
+    """A transcriber that knows the tokens of the training texts; its frames are normalised by the recordings.
+
+    Where it starts from another model, it has the tokens of that one if they can spell the training texts.
+
+    Raises:
+        UserError: Packages for subwords are missing, or the model of `--start-from` has another shape.
+    """
     source = config.source
+    other = model_to_start_from(TASK, config, {"spoken_phrases": _phrases})
     normalisation = {name: getattr(source, name) for name in ("case", "punctuation", "digits", "language", "alphabet")}
     policy = keras.config.dtype_policy()
     try:
         # Layers keep the precision in which they are made; a model that is loaded answers in full precision.
         keras.config.set_dtype_policy(config.training.precision)
         model = Transcriber(
-            **_tokens(config, train),
+            **_tokens(config, train, other),
             normalisation=normalisation,
             sample_rate=train.sample_rate,
             **as_json(config.model),
@@ -41,18 +52,33 @@ def make(config: RunConfig, train: Transcripts) -> Transcriber:
         model.adapt(UtteranceBatches(train, config.training.batch_size))
     finally:
         keras.config.set_dtype_policy(policy)
+    if other is not None:
+        try:
+            model.start_from(other)
+        except ValueError as error:
+            raise UserError(f"--start-from {config.training.start_from}: {error}") from None
     return model
 
 
-def _tokens(config: RunConfig, train: Transcripts) -> dict[str, Any]:
+def _phrases(config: RunConfig) -> RunConfig:
+    """The run that `--start-from spoken_phrases` stands for."""
+    same = {name: getattr(config.source, name) for name in ("sample_rate", "data_dir", "case", "punctuation")}
+    options = replace(Options(), **{name: getattr(config.model, name) for name in SHAPING})
+    return RunConfig(TranscriptSource("spoken_phrases", **same), options, TASK.training)
+
+
+def _tokens(config: RunConfig, train: Transcripts, other: Transcriber | None) -> dict[str, Any]:
     """The arguments of `Transcriber` that name its tokens.
 
     Raises:
         UserError: Packages for subwords are missing, or the texts cannot be divided into subwords.
     """
+    characters = {character for text in train.texts for character in text.decode()}
+    if other is not None and characters <= set(other.characters.pieces):
+        return {"subwords": other.subwords} if other.subwords else {"alphabet": other.tokens.pieces}
     if config.model.tokens == "subwords":
         return {"subwords": Subwords(train_subwords(train.texts, config.model.vocabulary)).to_text()}
-    return {"alphabet": sorted({" ", *(character for text in train.texts for character in text.decode())})}
+    return {"alphabet": sorted({" ", *characters})}
 
 
 def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int | None = None) -> UtteranceBatches:

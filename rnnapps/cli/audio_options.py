@@ -1,9 +1,10 @@
-"""The options of a model that hears recordings. An application subclasses them, with defaults of its own."""
+"""The options of a model that hears recordings, and of its training. An application subclasses them."""
 
 import dataclasses
 from typing import Any
 
 from rnnapps.cli.recurrent_options import RecurrentOptions
+from rnnapps.cli.training_options import TrainingOptions
 from rnnapps.options import inherited, option
 
 
@@ -38,3 +39,22 @@ class AudioOptions(RecurrentOptions):
         fields = (field.name for field in dataclasses.fields(AudioOptions))
         recurrent = {field.name for field in dataclasses.fields(RecurrentOptions)}
         return {name: getattr(self, name) for name in fields if name not in recurrent and name != "causal"}
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioTrainingOptions(TrainingOptions):
+    """Training that may start from what another model has learned to hear."""
+
+    learning_rate: float | None = inherited(
+        TrainingOptions, "learning_rate", None, missing="3e-3; 1e-3 with --start-from"
+    )
+    start_from: str | None = option(
+        None,
+        "For few recordings: start from what the model of another run has learned to hear.",
+        metavar="RUN",
+        missing="nothing",
+    )
+
+    @property
+    def initial_learning_rate(self) -> float:
+        return self.learning_rate or (3e-3 if self.start_from is None else 1e-3)

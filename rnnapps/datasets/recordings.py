@@ -22,7 +22,7 @@ from rnnapps.datasets.labels import check_several_classes, natural_order
 from rnnapps.datasets.recording_lists import Listed, Listing, list_folder, list_manifest
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import RecordingSource
-from rnnapps.datasets.speakers import FEW, Speakers, hold_out_speakers, recognised, torn_warning
+from rnnapps.datasets.speakers import Speakers, few_remark, hold_out_speakers, recognised, torn_warning
 from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
 from rnnapps.errors import UserError
 
@@ -176,12 +176,7 @@ def _remarks(
         remarks.append(warning)
     elif whole:
         remarks[0] += "; all recordings of a speaker are in one split"
-    if advise and speakers.number <= FEW:
-        remarks.append(
-            f"{speakers.number} speakers are few to learn voices from: --start-from spoken_vocabulary helps with new"
-            " speakers"
-        )
-    return remarks
+    return remarks + (few_remark(speakers.number, "spoken_vocabulary") if advise else [])
 
 
 def _pattern(option: str, text: str) -> re.Pattern[str]:

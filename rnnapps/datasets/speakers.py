@@ -16,7 +16,7 @@ import numpy as np
 
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, held_out_size, text_hash
 
-FEW = 8  # speakers; with so few a model learns little about voices
+_FEW = 8  # speakers; with so few a model learns little about voices
 _SPEECH_COMMANDS = re.compile(r"([0-9a-f]{8})_nohash_\d+", re.IGNORECASE)
 _NAMED = re.compile(r"(?:speaker|spkr?|actor|subject|user|talker)[-_ ]?\w+", re.IGNORECASE)
 _LETTERS_AND_NUMBER = re.compile(r"([^\W\d_]+)[-_ ]?\d+")
@@ -121,6 +121,13 @@ def torn(of: Sequence[str], parts: np.ndarray) -> list[tuple[str, list[str]]]:
     for speaker, part in zip(of, parts.tolist(), strict=True):
         heard[speaker].add(part)
     return [(speaker, [SPLITS[part] for part in sorted(found)]) for speaker, found in heard.items() if len(found) > 1]
+
+
+def few_remark(number: int, start: str) -> list[str]:
+    """A line for those whose speakers are few, or none: `start` names what `--start-from` then takes."""
+    if number > _FEW:
+        return []
+    return [f"{number} speakers are few to learn voices from: --start-from {start} helps with new speakers"]
 
 
 def torn_warning(of: Sequence[str], parts: np.ndarray, why: str = "") -> str:

@@ -17,7 +17,7 @@ from rnnapps.datasets.examples import Transcripts
 from rnnapps.datasets.normalisation import Normalisation
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import TranscriptSource
-from rnnapps.datasets.speakers import hold_out_speakers, torn_warning
+from rnnapps.datasets.speakers import few_remark, hold_out_speakers, torn_warning
 from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
 from rnnapps.datasets.transcript_lists import Utterance, list_transcripts
 from rnnapps.errors import UserError
@@ -54,7 +54,7 @@ def read_transcripts(path: Path, source: TranscriptSource, splits: Sequence[str]
         raise DataError(f"{path}: no recording with a text{first_of(rejected, 'row', 'rows')}")
     parts, notes = None, list(listing.notes)
     if "all" not in splits:
-        parts, remarks = _parts(path, kept, texts, source)
+        parts, remarks = _parts(path, kept, texts, source, advise="train" in splits)
         notes += remarks
     made = {}
     for split in splits:
@@ -118,7 +118,7 @@ def cut_out(samples: np.ndarray, utterance: Utterance, sample_rate: int) -> np.n
 
 
 def _parts(
-    path: Path, utterances: Sequence[Utterance], texts: Sequence[bytes], source: TranscriptSource
+    path: Path, utterances: Sequence[Utterance], texts: Sequence[bytes], source: TranscriptSource, *, advise: bool
 ) -> tuple[np.ndarray, list[str]]:
     """The split of each recording, an index into `SPLITS`, and remarks on its speakers."""
     parts, train, missing = named_parts(path, [utterance.split for utterance in utterances])
@@ -135,4 +135,4 @@ def _parts(
     remarks = [f"{len(set(speakers)):,} speakers"]
     if warning := torn_warning(speakers, parts):
         remarks.append(warning)
-    return parts, remarks
+    return parts, remarks + (few_remark(len(set(speakers)), "spoken_phrases") if advise else [])

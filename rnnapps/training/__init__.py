@@ -14,6 +14,7 @@ from rnnapps.training.runs import check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
 from rnnapps.training.seed import set_seed
 from rnnapps.training.strategies import STRATEGIES, is_chief, lost_workers_named, strategy
+from rnnapps.training.take_weights import take_weights
 from rnnapps.training.training_loop import fit
 from rnnapps.training.training_run import ResumableCallback
 
@@ -54,4 +55,5 @@ __all__ = [
     "remove_run",
     "set_seed",
     "strategy",
+    "take_weights",
 ]

@@ -16,12 +16,15 @@ def better(value: float, than: float | None, mode: Literal["min", "max"]) -> boo
 
 @dataclasses.dataclass
 class Best:
-    """The best epoch so far: early stopping waits for the next one.
+    """The best epoch so far: early stopping waits for a better one.
+
+    Of epochs that are equally good the last is the best: it has learned longer, mostly at a lower learning rate. Early
+    stopping counts from the first of them.
 
     Attributes:
         value: The monitored value of the best epoch; None before there is one.
         epoch: Its number, from 1.
-        wait: Epochs since then.
+        wait: Epochs since the value was reached.
     """
 
     value: float | None = None
@@ -30,8 +33,8 @@ class Best:
 
     def improved(self, epoch: int, value: float, mode: Literal["min", "max"]) -> bool:
         """Takes in the `value` of `epoch`; true if it is the best."""
-        if better(value, self.value, mode):
-            self.value, self.epoch, self.wait = value, epoch, 0
-            return True
-        self.wait += 1
-        return False
+        self.wait = 0 if better(value, self.value, mode) else self.wait + 1
+        if self.wait and value != self.value:
+            return False
+        self.value, self.epoch = value, epoch
+        return True

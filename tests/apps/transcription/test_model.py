@@ -12,9 +12,11 @@ from rnnapps.training.optimizer import optimizer
 RATE = 8000
 
 
+SHAPE = {"units": 8, "layers": 2, "convolutions": [4, 4], "tokens": "characters", "join": 3}
+
+
 def transcriber(**options):
-    options = {"units": 8, "layers": 2, "convolutions": [4, 4], "tokens": "characters", "join": 3, **options}
-    return Transcriber(" abc", sample_rate=RATE, **options)
+    return Transcriber(" abc", sample_rate=RATE, **SHAPE | options)
 
 
 @pytest.mark.parametrize("cuts", [(4, 5), (1, 1, 1, 1, 7), (0, 11)])
@@ -44,6 +46,23 @@ def test_the_layers_above_read_how_the_first_one_spells():
     before = model(sound)
     model.spelling_head.bias.assign([9.0, 0.0, 0.0, 0.0, 0.0])
     assert np.abs(model(sound) - before).max() > 1e-3
+
+
+def test_a_model_starts_from_what_another_has_learned():
+    trained, new, german = transcriber(), transcriber(warp=0.3), Transcriber(" aäb", sample_rate=RATE, **SHAPE)
+    sound = tf.random.stateless_uniform([1, 7000], seed=[0, 1], minval=-1)
+    for model in (trained, new, german):
+        model.build()
+    new.start_from(trained)
+    np.testing.assert_array_equal(new(sound), trained(sound))
+    upper = [weight.numpy() for weight in german.upper.weights]
+    german.start_from(trained)  # its tokens are others: what hears is taken over, what writes is not
+    for mine, theirs in zip(german.first.weights, trained.first.weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for mine, before in zip(german.upper.weights, upper, strict=True):
+        np.testing.assert_array_equal(mine, before)
+    with pytest.raises(ValueError, match="join is 2, but 3 in the model to start from"):
+        transcriber(join=2).start_from(trained)
 
 
 @pytest.mark.parametrize("spelling", [0.0, 1.0])
