@@ -12,10 +12,9 @@ from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
 from rnnapps.apps.speech.streaming import follow
 from rnnapps.audio import BackgroundNoise
 from rnnapps.cli import Objective, RunConfig
-from rnnapps.cli.starting import model_to_start_from
+from rnnapps.cli.starting import model_to_start_from, take_over
 from rnnapps.datasets import Recordings, summary
 from rnnapps.datasets import load_splits as load
-from rnnapps.errors import UserError
 from rnnapps.options import as_json
 
 Model = SpeechClassifier
@@ -31,12 +30,8 @@ def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
 def start(model: SpeechClassifier, config: RunConfig) -> None:
     """Takes over what the model `--start-from` has learned to hear."""
     other = model_to_start_from(TASK, config, {"spoken_vocabulary": _sixty_words})
-    if other is None:
-        return
-    try:
-        model.start_from(other)
-    except ValueError as error:
-        raise UserError(f"--start-from {config.training.start_from}: {error}") from None
+    if other is not None:
+        take_over(model, other, config)
 
 
 def _sixty_words(config: RunConfig) -> RunConfig:

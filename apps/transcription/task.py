@@ -17,11 +17,10 @@ from rnnapps.apps.transcription.serving import about, endpoints, samples
 from rnnapps.apps.transcription.streaming import follow
 from rnnapps.apps.transcription.transcribing import listener
 from rnnapps.cli import Objective, RunConfig
-from rnnapps.cli.starting import model_to_start_from
+from rnnapps.cli.starting import model_to_start_from, take_over
 from rnnapps.datasets import Transcripts, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.datasets.sources import TranscriptSource
-from rnnapps.errors import UserError
 from rnnapps.options import as_json
 from rnnapps.text import Subwords, train_subwords
 
@@ -53,10 +52,7 @@ def make(config: RunConfig, train: Transcripts) -> Transcriber:
     finally:
         keras.config.set_dtype_policy(policy)
     if other is not None:
-        try:
-            model.start_from(other)
-        except ValueError as error:
-            raise UserError(f"--start-from {config.training.start_from}: {error}") from None
+        take_over(model, other, config)
     return model
 
 

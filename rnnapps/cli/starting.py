@@ -12,6 +12,7 @@ from rnnapps.cli.output import say
 from rnnapps.cli.run_config import RunConfig
 from rnnapps.cli.task import Task
 from rnnapps.cli.train import train_run
+from rnnapps.errors import UserError
 
 
 def model_to_start_from(task: Task, config: RunConfig, recipes: Mapping[str, Callable[[RunConfig], RunConfig]]) -> Any:
@@ -39,6 +40,18 @@ def model_to_start_from(task: Task, config: RunConfig, recipes: Mapping[str, Cal
     model = training.load_model(training.open_run(run), task.code().Model)
     training.set_seed(config.source.seed)  # whether or not a model was trained just now
     return model
+
+
+def take_over(model: Any, other: Any, config: RunConfig) -> None:
+    """Gives a new model what another has learned, by its method `start_from`.
+
+    Raises:
+        UserError: The models have different shapes.
+    """
+    try:
+        model.start_from(other)
+    except ValueError as error:
+        raise UserError(f"--start-from {config.training.start_from}: {error}") from None
 
 
 def _trained_once(task: Task, dataset: str, config: RunConfig) -> Path:

@@ -176,7 +176,9 @@ def _remarks(
         remarks.append(warning)
     elif whole:
         remarks[0] += "; all recordings of a speaker are in one split"
-    return remarks + (few_remark(speakers.number, "spoken_vocabulary") if advise else [])
+    if advise and (remark := few_remark(speakers.number, "spoken_vocabulary")):
+        remarks.append(remark)
+    return remarks
 
 
 def _pattern(option: str, text: str) -> re.Pattern[str]:

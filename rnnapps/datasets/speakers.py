@@ -123,11 +123,11 @@ def torn(of: Sequence[str], parts: np.ndarray) -> list[tuple[str, list[str]]]:
     return [(speaker, [SPLITS[part] for part in sorted(found)]) for speaker, found in heard.items() if len(found) > 1]
 
 
-def few_remark(number: int, start: str) -> list[str]:
-    """A line for those whose speakers are few, or none: `start` names what `--start-from` then takes."""
+def few_remark(number: int, start: str) -> str:
+    """A line for those whose speakers are few, otherwise "": `start` names what `--start-from` then takes."""
     if number > _FEW:
-        return []
-    return [f"{number} speakers are few to learn voices from: --start-from {start} helps with new speakers"]
+        return ""
+    return f"{number} speakers are few to learn voices from: --start-from {start} helps with new speakers"
 
 
 def torn_warning(of: Sequence[str], parts: np.ndarray, why: str = "") -> str:

@@ -132,7 +132,10 @@ def _parts(
         parts[train] = hold_out(contents, labels[train], missing, source.seed)
     if not known:
         return parts, ["speakers are not known, so a speaker may be in several splits"] if missing else []
-    remarks = [f"{len(set(speakers)):,} speakers"]
+    number = len(set(speakers))
+    remarks = [f"{number:,} speakers"]
     if warning := torn_warning(speakers, parts):
         remarks.append(warning)
-    return parts, remarks + (few_remark(len(set(speakers)), "spoken_phrases") if advise else [])
+    if advise and (remark := few_remark(number, "spoken_phrases")):
+        remarks.append(remark)
+    return parts, remarks

@@ -33,8 +33,11 @@ class Best:
 
     def improved(self, epoch: int, value: float, mode: Literal["min", "max"]) -> bool:
         """Takes in the `value` of `epoch`; true if it is the best."""
-        self.wait = 0 if better(value, self.value, mode) else self.wait + 1
-        if self.wait and value != self.value:
-            return False
-        self.value, self.epoch = value, epoch
+        if better(value, self.value, mode):
+            self.value, self.wait = value, 0
+        else:
+            self.wait += 1
+            if value != self.value:
+                return False
+        self.epoch = epoch
         return True

@@ -66,6 +66,9 @@ def test_a_manifest_names_files_parts_speakers_and_splits(tmp_path):
     assert [len(splits[name].waveforms[0]) for name in ("train", "validation", "test")] == [RATE, 6000, 6000]
     assert splits["validation"].paths[0].endswith("b.flac 0.5-1.25")
     assert any("3 speakers" in line or "2 speakers" in line for line in summary(splits.values()))
+    assert any(
+        "speakers are few" in line and "--start-from spoken_phrases" in line for line in summary(splits.values())
+    )
 
 
 def test_json_lines_are_read_as_nemo_writes_them(tmp_path):

@@ -10,8 +10,6 @@ from rnnapps.apps.transcription.pyramid import join_mask, join_steps, join_strea
 from rnnapps.training.optimizer import optimizer
 
 RATE = 8000
-
-
 SHAPE = {"units": 8, "layers": 2, "convolutions": [4, 4], "tokens": "characters", "join": 3}
 
 

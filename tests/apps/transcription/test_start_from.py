@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -39,8 +40,7 @@ def test_few_recordings_suffice_and_the_tokens_stay(trained, tmp_path):
 def test_the_model_of_a_data_set_is_trained_once_and_continued_if_interrupted(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RNNAPPS_CACHE", str(tmp_path))
     config = read_config(trained, TASK)
-    new = read_config(trained, TASK)
-    object.__setattr__(new.training, "start_from", "tones")
+    new = replace(config, training=replace(config.training, start_from="tones"))
     recipes = {"tones": lambda asked: config}
     first = starting.model_to_start_from(TASK, new, recipes)
     (kept,) = (tmp_path / "pretrained").iterdir()
@@ -52,6 +52,6 @@ def test_the_model_of_a_data_set_is_trained_once_and_continued_if_interrupted(tr
     shutil.rmtree(kept / "report")
     starting.model_to_start_from(TASK, new, recipes)
     assert open_run(kept).read_metrics()["test"]["wer"] == pytest.approx(metrics["test"]["wer"])
-    object.__setattr__(new.training, "start_from", str(tmp_path / "none"))
+    gone = replace(config, training=replace(config.training, start_from=str(tmp_path / "none")))
     with pytest.raises(UserError, match="none"):
-        starting.model_to_start_from(TASK, new, recipes)
+        starting.model_to_start_from(TASK, gone, recipes)
