@@ -42,17 +42,20 @@ def start_from_language_model(model: SentimentClassifier, run: Path) -> None:
             " rnn-language train --level word --normalised"
         )
     _check_shape(model, run, config)
-    scale = config["embedding_units"] ** 0.5 if config["tied"] else 1.0  # as the language model reads them
+    # The language model multiplies tied embeddings by this. Here its first layer does so in its weights: Adam takes steps
+    # of one size, so embeddings that large would hardly learn.
+    scale = config["embedding_units"] ** 0.5 if config["tied"] else 1.0
     rows: dict[str, int] = {}
     for number, piece in enumerate(config["vocabulary"]):
         rows.setdefault(piece.strip(), END + 1 + number)  # the most frequent form of a word comes first
     found = np.array([rows.get(word, 0) for word in model.vocabulary])
-    _put_embeddings(model, found > 0, arrays["embedding/vars/0"][found] * scale, f"the language model in {run}")
+    _put_embeddings(model, found > 0, arrays["embedding/vars/0"][found], f"the language model in {run}")
     for number, layer in enumerate(model.recurrent):
         name = config["cell"] if config["cell"] != "rnn" else "simple_rnn"
         path = f"layers/{name}{f'_{number}' if number else ''}/cell/vars/"
         forward = layer.forward_layer if isinstance(layer, Bidirectional) else layer
-        forward.set_weights([arrays[f"{path}{place}"] for place in range(len(forward.get_weights()))])
+        kernel, *others = (arrays[f"{path}{place}"] for place in range(len(forward.get_weights())))
+        forward.set_weights([kernel if number else kernel * scale, *others])
         if forward is not layer:
             break
 
