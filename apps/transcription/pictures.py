@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from rnnapps.audio.spectrogram import draw_spectrogram
 from rnnapps.decoding import Scorer
 from rnnapps.training.plots import STYLE, VALIDATION, plain, save
 
-_CURVES = 12  # more tokens than these could not be told apart
+_CURVES = 8  # more tokens than these could not be told apart
+_FAINTEST = 0.1  # probability that a token reaches somewhere, to be drawn
+_TITLE = 110  # characters
 
 
 def plot_heard(
@@ -41,16 +44,16 @@ def plot_heard(
     heard = transcribe(model, waveform, None, search, scorer)
     probabilities = np.exp(log_probs[0].numpy())
     seconds = len(samples) / model.sample_rate
-    times = (np.arange(len(probabilities)) + 1) * model.step_seconds
+    times = (np.arange(len(probabilities)) + 0.5) * model.step_seconds
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         draw_spectrogram(above, model.front_end.log_mel, samples)
-        above.set_title(plain(title), loc="left")
+        above.set_title(plain(textwrap.shorten(title, _TITLE, placeholder=" ...")), loc="left")
         below.plot(times, probabilities[:, -1], color="#b8bec8", linewidth=1.5, label="blank")
         loudest = probabilities[:, :-1].max(axis=0, initial=0.0)
-        for number in np.argsort(-loudest)[:_CURVES]:
-            name = plain(model.tokens.pieces[number].replace(" ", "space"))
+        for number in [place for place in np.argsort(-loudest)[:_CURVES] if loudest[place] >= _FAINTEST]:
+            name = plain(model.tokens.pieces[number].replace(" ", "\N{OPEN BOX}"))
             below.plot(times, probabilities[:, number], linewidth=1.5, label=name)
         words = zip(*(values[0].numpy() for values in (heard.words, heard.starts, heard.ends)), strict=True)
         _write_words(below, [(word.decode("utf-8", errors="replace"), start, end) for word, start, end in words])
@@ -75,7 +78,7 @@ def plot_words(
         figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         draw_spectrogram(above, log_mel, samples)
-        above.set_title(plain(title), loc="left")
+        above.set_title(plain(textwrap.shorten(title, _TITLE, placeholder=" ...")), loc="left")
         _write_words(below, [(one["word"], one["start"], one["end"]) for one in words])
         for one in words:
             below.plot((one["start"], one["end"]), (one["confidence"],) * 2, color=VALIDATION, linewidth=3)

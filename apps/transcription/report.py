@@ -41,7 +41,7 @@ def assess(
         `wer` and `cer` (word and character error rate: substitutions, deletions and insertions over the words or
         characters of the references), `substitutions`, `deletions`, `insertions` and `words` (counts), `sentences`
         (share of texts without an error), `count`, `seconds` (of audio), `real_time_factor` (seconds of computing per
-        second of audio, in these batches), and `worst`: path, word error rate, texts and alignment of the twenty
+        second of audio, in these batches), and `worst`: path, word error rate, number of errors, texts and alignment of the twenty
         utterances with most errors.
 
     Raises:
@@ -107,6 +107,7 @@ def _worst(
         {
             "path": paths[place],
             "wer": float(outputs[place].wer),
+            "errors": errors[place],
             "reference": references[place],
             "hypothesis": hypotheses[place],
             "alignment": alignment(outputs[place]),
@@ -160,5 +161,6 @@ def table(metrics: dict[str, Any]) -> str:
     ]
     for one in metrics["worst"]:
         if one["wer"]:
-            lines += ["", f"{one['path']}: {one['wer']:.0%}", *one["alignment"].splitlines()]
+            errors = "1 error" if one["errors"] == 1 else f"{one['errors']} errors"
+            lines += ["", f"{one['path']}: {errors}, {one['wer']:.0%}", *one["alignment"].splitlines()]
     return "\n".join(lines)

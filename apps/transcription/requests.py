@@ -37,22 +37,29 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
 
 def _manifest(path: Path) -> Iterator[dict[str, Any]]:
     from rnnapps.datasets.rows import open_rows
-    from rnnapps.datasets.transcript_lists import seconds
+    from rnnapps.datasets.transcript_lists import part_of
 
     columns = open_rows(path, ()).columns
     column = "audio_filepath" if "audio_filepath" in columns and "path" not in columns else "path"
     for row in open_rows(path, column).after():
         if row.values is None:
-            raise UserError(f"{path}:{row.line}: {row.problem}")
+            yield _bad(path, row.line, row.problem)
+            continue
         try:
-            times = {name: seconds(row.values, name) for name in ("start", "end", "offset", "duration")}
+            start, end = part_of(row.values)
         except ValueError as error:
-            raise UserError(f"{path}:{row.line}: {error}") from None
-        start, end = times["start"] or times["offset"] or 0.0, times["end"]
-        if end is None and times["offset"] and times["duration"]:
-            end = start + times["duration"]
+            yield _bad(path, row.line, error)
+            continue
+        if row.values[column] in (None, ""):
+            yield _bad(path, row.line, f"empty {column!r}")
+            continue
         found = {"path": str(path.parent / str(row.values[column]))}
         yield found if not start and end is None else {**found, "start": start, "end": end}
+
+
+def _bad(manifest: Path, line: int, problem: object) -> dict[str, Any]:
+    """A row that will be skipped, with the reason."""
+    return {"path": str(manifest), "problem": f"{manifest}:{line}: {problem}"}
 
 
 def _parts(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -61,6 +68,9 @@ def _parts(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
     from rnnapps.audio import cut_at_pauses
 
+    if "problem" in row:
+        yield row
+        return
     try:
         about = soundfile.info(row["path"])
         begin, end = row.get("start", 0.0), row.get("end") or about.duration
@@ -86,12 +96,16 @@ def request(row: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
     """
     from rnnapps.audio import wav_bytes
 
+    if "problem" in row:
+        raise UserError(row["problem"])
     times = {}
     for name in ("start", "end"):
         try:
             times[name] = float(row[name]) if row.get(name) not in (None, "") else None
         except (TypeError, ValueError):
             raise UserError(f"{row['path']}: {name!r} must be a number of seconds, got {row[name]!r}") from None
+    if times["end"] is not None and times["end"] <= (times["start"] or 0.0):
+        raise UserError(f"{row['path']}: 'end' must be after 'start', got {row.get('start') or 0} to {row['end']}")
     return {"audio": wav_bytes(Path(row["path"]), times["start"] or 0.0, times["end"])}
 
 
@@ -152,6 +166,10 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
         raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
+    for name in ("alpha", "beta"):
+        value = getattr(decoding, name)
+        if asked == "run" and decoding.language_model is None and value != getattr(Search(), name):
+            raise UserError(f"--{name} {value:g} is for a language model: add --language-model RUN")
     if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
         raise UserError(f"--plot must end in .png, got {decoding.plot}")
     if decoding.plot is not None and input is not None:

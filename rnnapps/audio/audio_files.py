@@ -47,7 +47,7 @@ def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarra
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         reason = error.error_string.strip().rstrip(".")
-        raise AudioError(f"{name}: not a recording in a known format (WAV, FLAC, OGG): {reason}") from None
+        raise AudioError(f"{name}: not a recording in a known format (WAV, FLAC, OGG, MP3): {reason}") from None
     if not len(samples):
         raise AudioError(f"{name}: the recording has no samples")
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:

@@ -23,6 +23,9 @@ class _Whole(click.IntRange):
 class _Finite(click.FloatRange):
     """A finite number within bounds. Not-a-number lies within every bound of Click's own type."""
 
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
         number = super().convert(value, parameter, context)
         if isinstance(value, bool) or not math.isfinite(number):

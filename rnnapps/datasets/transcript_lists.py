@@ -123,6 +123,16 @@ def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split
         raise ValueError(f"empty {column!r}")
     split = split_of(row) or split
     speaker = str(row.get("speaker") or "").strip() or None
+    start, end = part_of(row)
+    return Utterance(path.parent / name, str(value_of(row, "text")), (path, line), split, speaker, start, end)
+
+
+def part_of(row: Mapping[str, Any]) -> tuple[float, float | None]:
+    """From when to when a row's text is in its recording, in seconds; None for the end of the recording.
+
+    Raises:
+        ValueError: A time is no number of seconds, or the end is not after the start.
+    """
     start = seconds(row, "start" if row.get("start") not in (None, "") else "offset") or 0.0
     end = seconds(row, "end")
     if end is None and (duration := seconds(row, "duration")) is not None:
@@ -130,7 +140,7 @@ def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split
         end = start + duration if row.get("offset") not in (None, "", 0, 0.0, "0") else None
     if end is not None and end <= start:
         raise ValueError(f"'end' must be after 'start', got {start:g} to {end:g}")
-    return Utterance(path.parent / name, str(value_of(row, "text")), (path, line), split, speaker, start, end)
+    return start, end
 
 
 def seconds(row: Mapping[str, Any], column: str) -> float | None:
