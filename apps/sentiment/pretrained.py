@@ -42,8 +42,8 @@ def start_from_language_model(model: SentimentClassifier, run: Path) -> None:
             " rnn-language train --level word --normalised"
         )
     _check_shape(model, run, config)
-    # The language model multiplies tied embeddings by this. Here its first layer does so in its weights: Adam takes steps
-    # of one size, so embeddings that large would hardly learn.
+    # The language model multiplies tied embeddings by this. Here the kernel of the first layer is multiplied instead:
+    # Adam takes steps of one size, so embeddings that large would hardly learn.
     scale = config["embedding_units"] ** 0.5 if config["tied"] else 1.0
     rows: dict[str, int] = {}
     for number, piece in enumerate(config["vocabulary"]):

@@ -41,8 +41,8 @@ def assess(
         `wer` and `cer` (word and character error rate: substitutions, deletions and insertions over the words or
         characters of the references), `substitutions`, `deletions`, `insertions` and `words` (counts), `sentences`
         (share of texts without an error), `count`, `seconds` (of audio), `real_time_factor` (seconds of computing per
-        second of audio, in these batches), and `worst`: path, word error rate, number of errors, texts and alignment of the twenty
-        utterances with most errors.
+        second of audio, in these batches), and `worst`: path, word error rate, number of errors, texts and alignment of
+        the twenty utterances with most errors.
 
     Raises:
         UserError: The package jiwer is missing, or the language model cannot be used.

@@ -82,13 +82,27 @@ class TestTranscription(Contract):
 
     def test_predict_takes_manifests_and_folders_draws_and_skips_what_is_none(self, trained, data, tmp_path):
         (tmp_path / "broken.wav").write_text("no sound")
-        (tmp_path / "list.csv").write_text(f"path,start,end\n{self.inputs[0]},0.1,0.5\n{self.inputs[1]},,\n")
+        rows = [
+            f"{self.inputs[0]},0.1,0.5",
+            f"{self.inputs[0]},soon,",
+            f"{self.inputs[0]},0.5,0.1",
+            f"{self.inputs[1]},,",
+            ",,",
+        ]
+        (tmp_path / "list.csv").write_text("\n".join(["path,start,end", *rows]))
         picture = tmp_path / "heard.png"
         result = self.run("predict", trained[0], tmp_path / "list.csv", tmp_path, "--json", "--plot", picture)
         found = [json.loads(line) for line in result.stdout.splitlines()]
         assert [line["path"] for line in found] == list(self.inputs[:2])
         assert (found[0]["start"], found[0]["end"]) == (0.1, 0.5)
         assert "broken.wav: not a WAV file" in result.stderr or "broken.wav: not a recording" in result.stderr
+        for problem in (
+            "list.csv:3: 'start' must be a number of seconds, got 'soon'",
+            "list.csv:4: 'end' must be after 'start', got 0.5 to 0.1",
+            "list.csv:6: empty 'path'",
+            "2 answered, 4 skipped",
+        ):
+            assert problem in result.stderr
         assert picture.stat().st_size > 10_000
 
     def test_several_texts_are_ranked(self, trained):
@@ -99,6 +113,7 @@ class TestTranscription(Contract):
             len(scores) == 3 and scores == sorted(scores, reverse=True) and found["text"] == found["nbest"][0]["text"]
         )
         assert "--beam" in self.refused("predict", trained[0], self.inputs[0], "--nbest", 9)
+        assert "--language-model" in self.refused("predict", trained[0], self.inputs[0], "--alpha", 2)
 
     def test_a_table_of_files_gets_columns(self, trained, tmp_path):
         (tmp_path / "in.csv").write_text(f"path,start,end\n{self.inputs[0]},,\n{self.inputs[0]},0.1,0.4\n")
