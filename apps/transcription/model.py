@@ -136,6 +136,10 @@ class Transcriber(keras.Model):
         """
         take_weights(self._parts(other), other._parts(self), self._shape(), other._shape())
 
+    def has_tokens_of(self, other: Transcriber) -> bool:
+        """Whether both models write the same tokens."""
+        return self.tokens.pieces == other.tokens.pieces
+
     def _shape(self) -> dict[str, Any]:
         chosen = self.options
         return {
@@ -148,7 +152,7 @@ class Transcriber(keras.Model):
     def _parts(self, other: Transcriber) -> list[keras.layers.Layer]:
         """The layers that mean the same in another model."""
         hearing = [*self.front_end.convolutions, self.first]
-        if self.tokens.pieces != other.tokens.pieces:
+        if not self.has_tokens_of(other):
             return hearing
         return [*hearing, *(layer for layer in (self.spelling_head, self.upper, self.head) if layer)]
 

@@ -48,8 +48,7 @@ def plot_heard(
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-        draw_spectrogram(above, model.front_end.log_mel, samples)
-        above.set_title(plain(textwrap.shorten(title, _TITLE, placeholder=" ...")), loc="left")
+        _draw_samples(above, model.front_end.log_mel, samples, title)
         below.plot(times, probabilities[:, -1], color="#b8bec8", linewidth=1.5, label="blank")
         loudest = probabilities[:, :-1].max(axis=0, initial=0.0)
         for number in [place for place in np.argsort(-loudest)[:_CURVES] if loudest[place] >= _FAINTEST]:
@@ -77,14 +76,19 @@ def plot_words(
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-        draw_spectrogram(above, log_mel, samples)
-        above.set_title(plain(textwrap.shorten(title, _TITLE, placeholder=" ...")), loc="left")
+        _draw_samples(above, log_mel, samples, title)
         _write_words(below, [(one["word"], one["start"], one["end"]) for one in words])
         for one in words:
             below.plot((one["start"], one["end"]), (one["confidence"],) * 2, color=VALIDATION, linewidth=3)
         seconds = len(samples) / log_mel.sample_rate
         below.set(xlim=(0, seconds), ylim=(0, 1.15), xlabel="seconds", ylabel="confidence")
         save(figure, path)
+
+
+def _draw_samples(axes: Any, log_mel: LogMel, samples: np.ndarray, title: str) -> None:
+    """Draws the spectrogram of a recording under a title that is no wider than the picture."""
+    draw_spectrogram(axes, log_mel, samples)
+    axes.set_title(plain(textwrap.shorten(title, _TITLE, placeholder=" ...")), loc="left")
 
 
 def _write_words(axes: Any, words: Sequence[tuple[str, float, float]]) -> None:

@@ -37,29 +37,19 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
 
 def _manifest(path: Path) -> Iterator[dict[str, Any]]:
     from rnnapps.datasets.rows import open_rows
-    from rnnapps.datasets.transcript_lists import part_of
+    from rnnapps.datasets.transcript_lists import part_of, path_column, recording_of
 
-    columns = open_rows(path, ()).columns
-    column = "audio_filepath" if "audio_filepath" in columns and "path" not in columns else "path"
+    column = path_column(open_rows(path, ()).columns)
     for row in open_rows(path, column).after():
-        if row.values is None:
-            yield _bad(path, row.line, row.problem)
-            continue
         try:
+            if row.values is None:
+                raise ValueError(row.problem)
+            found = {"path": str(path.parent / recording_of(row.values, column))}
             start, end = part_of(row.values)
         except ValueError as error:
-            yield _bad(path, row.line, error)
-            continue
-        if row.values[column] in (None, ""):
-            yield _bad(path, row.line, f"empty {column!r}")
-            continue
-        found = {"path": str(path.parent / str(row.values[column]))}
-        yield found if not start and end is None else {**found, "start": start, "end": end}
-
-
-def _bad(manifest: Path, line: int, problem: object) -> dict[str, Any]:
-    """A row that will be skipped, with the reason."""
-    return {"path": str(manifest), "problem": f"{manifest}:{line}: {problem}"}
+            yield {"path": str(path), "problem": f"{path}:{row.line}: {error}"}  # `request` refuses it
+        else:
+            yield found if not start and end is None else {**found, "start": start, "end": end}
 
 
 def _parts(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -95,18 +85,15 @@ def request(row: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
         UserError: The file cannot be read, or is not a recording.
     """
     from rnnapps.audio import wav_bytes
+    from rnnapps.datasets.transcript_lists import part_of
 
     if "problem" in row:
         raise UserError(row["problem"])
-    times = {}
-    for name in ("start", "end"):
-        try:
-            times[name] = float(row[name]) if row.get(name) not in (None, "") else None
-        except (TypeError, ValueError):
-            raise UserError(f"{row['path']}: {name!r} must be a number of seconds, got {row[name]!r}") from None
-    if times["end"] is not None and times["end"] <= (times["start"] or 0.0):
-        raise UserError(f"{row['path']}: 'end' must be after 'start', got {row.get('start') or 0} to {row['end']}")
-    return {"audio": wav_bytes(Path(row["path"]), times["start"] or 0.0, times["end"])}
+    try:
+        start, end = part_of(row)
+    except ValueError as error:
+        raise UserError(f"{row['path']}: {error}") from None
+    return {"audio": wav_bytes(Path(row["path"]), start, end)}
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def _add_manifest(path: Path, listing: Listing, split: str | None) -> None:
             f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; one recording alone is no data set"
         )
     rows = open_rows(path, "text")
-    column = "audio_filepath" if "audio_filepath" in rows.columns and "path" not in rows.columns else "path"
+    column = path_column(rows.columns)
     for row in open_rows(path, (column, "text")).after():
         try:
             if row.values is None:
@@ -118,13 +118,28 @@ def _add_manifest(path: Path, listing: Listing, split: str | None) -> None:
 
 
 def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split: str | None) -> Utterance:
-    name = str(value_of(row, column)).strip()
-    if not name:
-        raise ValueError(f"empty {column!r}")
+    name = recording_of(row, column)
     split = split_of(row) or split
     speaker = str(row.get("speaker") or "").strip() or None
     start, end = part_of(row)
     return Utterance(path.parent / name, str(value_of(row, "text")), (path, line), split, speaker, start, end)
+
+
+def path_column(columns: Iterable[str]) -> str:
+    """The column that names the recordings of a manifest with these columns."""
+    return "audio_filepath" if "audio_filepath" in columns and "path" not in columns else "path"
+
+
+def recording_of(row: Mapping[str, Any], column: str) -> str:
+    """The recording that a row names.
+
+    Raises:
+        ValueError: It names none.
+    """
+    name = str(value_of(row, column)).strip()
+    if not name:
+        raise ValueError(f"empty {column!r}")
+    return name
 
 
 def part_of(row: Mapping[str, Any]) -> tuple[float, float | None]:
