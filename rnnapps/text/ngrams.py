@@ -27,7 +27,6 @@ class HashedNgrams(keras.layers.Layer):
         classes: Number of classes.
         order: Longest n-gram, in words.
         bins: Number of hash bins. Each has two weights per class.
-        scale: Factor on the ratios, which sets how fast this layer learns beside the others of a model.
         **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
 
     Call arguments:
@@ -49,14 +48,13 @@ class HashedNgrams(keras.layers.Layer):
         (1, 2)
     """
 
-    def __init__(self, classes: int, order: int = 3, bins: int = 2**21, scale: float = 2.0, **kwargs: Any) -> None:
+    def __init__(self, classes: int, order: int = 3, bins: int = 2**21, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 1 <= order <= 8:
             raise ValueError(f"`order` must be from 1 to 8, got {order}")
         self.classes = classes
         self.order = order
         self.bins = bins
-        self.scale = scale
 
     def build(self, tokens_shape: tuple[int | None, ...] | None = None) -> None:
         self.log_count_ratio = self.add_weight(
@@ -86,7 +84,7 @@ class HashedNgrams(keras.layers.Layer):
         others = counts.sum(axis=1, keepdims=True) - counts
         ratio = np.log(counts / counts.sum(axis=0)) - np.log(others / others.sum(axis=0))
         ratio[once] = 0
-        self.log_count_ratio.assign(self.scale * ratio)
+        self.log_count_ratio.assign(ratio)
 
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
         bins, present = self._distinct(tokens)
@@ -116,5 +114,5 @@ class HashedNgrams(keras.layers.Layer):
         return (tokens_shape[0], self.classes)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("classes", "order", "bins", "scale")
+        names = ("classes", "order", "bins")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

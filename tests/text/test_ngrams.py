@@ -31,7 +31,7 @@ def reference_ratios(order):
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_ratios_are_those_of_the_counted_ngrams(order):
-    layer = adapted(order, scale=1.0)
+    layer = adapted(order)
     found = layer.log_count_ratio.numpy()
     expected = np.array(sorted(reference_ratios(order).values(), key=tuple))
     found = np.array(sorted(found[np.abs(found).sum(axis=1) > 0], key=tuple))
