@@ -8,9 +8,9 @@ PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken
 folder for each digit: PATH/7/7_jackson_32.wav. A tenth of the training recordings validates.
 
 Where speakers are left out, few voices remain to learn from, so synthetic ones help in two ways: the model starts from
-one that tells apart sixty words spoken by eSpeak NG (`spoken_vocabulary`), trained first, and the training split also
-holds two of each digit by each of these voices. Synthetic recordings never validate or test. `--alone` leaves them out;
-`--voices RUN` takes a model of the sixty words that was trained before.
+one that tells apart sixty words spoken by eSpeak NG (`few_speakers.toml`), which the first run trains and keeps in the
+cache folder, and the training split also holds two of each digit by each of these voices. Synthetic recordings never
+validate or test. `--alone` leaves them out.
 
 Options that this script does not know go to the trainings on digits.
 """
@@ -36,9 +36,8 @@ OPTIONS = ["--sample-rate", "8000", "--batch-size", "32", "--patience", "100"]
 USUAL = ["--epochs", "90"]
 ALONE = ["--epochs", "40"]
 # Chosen on pairs of speakers left out, see apps/speech/README.md.
-LISTENER = ["--layers", "2", "--channel", "0.1"]
-SIXTY_WORDS = [*LISTENER, "--batch-size", "64", "--epochs", "30"]
-LEFT_OUT = [*LISTENER, "--epochs", "12", "--learning-rate", "1e-3"]
+FEW_SPEAKERS = pathlib.Path(__file__).parent.parent / "apps" / "speech" / "few_speakers.toml"
+LEFT_OUT = ["--config", str(FEW_SPEAKERS)]
 SYNTHETIC = 2  # clips of each digit by each voice
 Row = tuple[pathlib.Path, str, str]  # path, label, split
 
@@ -50,7 +49,6 @@ def main() -> None:
         "--leave-out", nargs="*", metavar="SPEAKERS", help="test on these, separated by commas; on each in turn"
     )
     parser.add_argument("--alone", action="store_true", help="with --leave-out: no synthetic voices")
-    parser.add_argument("--voices", type=pathlib.Path, metavar="RUN", help="with --leave-out: start from this run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options, others = parser.parse_known_args()
     recordings = sorted(options.path.resolve().rglob("*.wav"))
@@ -67,10 +65,7 @@ def main() -> None:
             recipe = ALONE
         else:
             made = list(synthetic(pathlib.Path(folder)))
-            voices = options.voices or pathlib.Path(folder, "voices")
-            if not options.voices:
-                print_figures("sixty words", 0, *train("spoken_vocabulary", voices, 0, SIXTY_WORDS))
-            recipe = [*LEFT_OUT, "--start-from", str(voices)]
+            recipe = LEFT_OUT
         for name, test in parts:
             manifest = pathlib.Path(folder, "manifest.csv")
             write(manifest, [*divided(recordings, test), *made])
