@@ -36,15 +36,16 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
 
 
 def _manifest(path: Path) -> Iterator[dict[str, Any]]:
+    from rnnapps.datasets.labels import text_of
     from rnnapps.datasets.rows import open_rows
-    from rnnapps.datasets.transcript_lists import part_of, path_column, recording_of
+    from rnnapps.datasets.transcript_lists import part_of, path_column
 
     column = path_column(open_rows(path, ()).columns)
     for row in open_rows(path, column).after():
         try:
             if row.values is None:
                 raise ValueError(row.problem)
-            found = {"path": str(path.parent / recording_of(row.values, column))}
+            found = {"path": str(path.parent / text_of(row.values, column))}
             start, end = part_of(row.values)
         except ValueError as error:
             yield {"path": str(path), "problem": f"{path}:{row.line}: {error}"}  # `request` refuses it

@@ -53,11 +53,8 @@ def make(config: RunConfig, train: Transcripts) -> Transcriber:
         keras.config.set_dtype_policy(policy)
     if other is not None:
         take_over(model, other, config)
-        what = (
-            "all weights"
-            if model.has_tokens_of(other)
-            else "convolutions and first recurrent layer (the tokens differ)"
-        )
+        same = model.has_tokens_of(other)
+        what = "all weights" if same else "convolutions and first recurrent layer (the tokens differ)"
         click.echo(f"starts with {what} of {config.training.start_from}")
     return model
 

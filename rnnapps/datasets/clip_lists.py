@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnnapps.datasets.labels import label_of, value_of
+from rnnapps.datasets.labels import label_of, text_of
 from rnnapps.datasets.recording_lists import class_folders
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
@@ -104,9 +104,7 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
         try:
             if row.values is None:
                 raise ValueError(row.problem)
-            name = str(value_of(row.values, "path")).strip()
-            if not name:
-                raise ValueError("empty 'path'")
+            name = text_of(row.values, "path")
             target = label_of(row.values, "label") if column == "label" else _caption_of(row.values)
             named = split_of(row.values)
             first = lines.setdefault((os.path.normpath(name), "" if column == "label" else target), row.line)
@@ -121,7 +119,4 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
 
 
 def _caption_of(row: dict[str, object]) -> str:
-    caption = " ".join(str(value_of(row, "caption")).split())
-    if not caption:
-        raise ValueError("empty 'caption'")
-    return caption
+    return " ".join(text_of(row, "caption").split())

@@ -26,6 +26,22 @@ def value_of(row: Mapping[str, Any], column: str) -> Any:
     return value
 
 
+def text_of(row: Mapping[str, Any], column: str) -> str:
+    """The text in a column, without spaces around it.
+
+    Raises:
+        ValueError: There is none, or it is empty.
+
+    Example:
+        >>> text_of({"path": " 7/7_jackson_32.wav "}, "path")
+        '7/7_jackson_32.wav'
+    """
+    text = str(value_of(row, column)).strip()
+    if not text:
+        raise ValueError(f"empty {column!r}")
+    return text
+
+
 def label_of(row: Mapping[str, Any], column: str) -> str:
     """The label in a column: a word, or a number, of which 1 and 1.0 are one.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
-from rnnapps.datasets.labels import label_of, value_of
+from rnnapps.datasets.labels import label_of, text_of
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, split_of
@@ -104,9 +104,7 @@ def list_manifest(path: Path) -> Listing:
         try:
             if row.values is None:
                 raise ValueError(row.problem)
-            name, label = str(value_of(row.values, "path")).strip(), label_of(row.values, "label")
-            if not name:
-                raise ValueError("empty 'path'")
+            name, label = text_of(row.values, "path"), label_of(row.values, "label")
             named = split_of(row.values)
             first = lines.setdefault(os.path.normpath(name), row.line)
             if first != row.line:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
-from rnnapps.datasets.labels import value_of
+from rnnapps.datasets.labels import text_of, value_of
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.splits import SPLIT_NAMES, split_of
@@ -118,7 +118,7 @@ def _add_manifest(path: Path, listing: Listing, split: str | None) -> None:
 
 
 def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split: str | None) -> Utterance:
-    name = recording_of(row, column)
+    name = text_of(row, column)
     split = split_of(row) or split
     speaker = str(row.get("speaker") or "").strip() or None
     start, end = part_of(row)
@@ -128,18 +128,6 @@ def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split
 def path_column(columns: Iterable[str]) -> str:
     """The column that names the recordings of a manifest with these columns."""
     return "audio_filepath" if "audio_filepath" in columns and "path" not in columns else "path"
-
-
-def recording_of(row: Mapping[str, Any], column: str) -> str:
-    """The recording that a row names.
-
-    Raises:
-        ValueError: It names none.
-    """
-    name = str(value_of(row, column)).strip()
-    if not name:
-        raise ValueError(f"empty {column!r}")
-    return name
 
 
 def part_of(row: Mapping[str, Any]) -> tuple[float, float | None]:
