@@ -38,7 +38,7 @@ def _sixty_words(config: RunConfig) -> RunConfig:
     """The run that `--start-from spoken_vocabulary` stands for."""
     source = Source("spoken_vocabulary", sample_rate=config.source.sample_rate, data_dir=config.source.data_dir)
     shape = {name: getattr(config.model, name) for name in SHAPING}
-    options = replace(Options(), tempo=0.4, warp=0.0, channel=0.1, **shape)  # the voices' vocal tracts differ enough
+    options = replace(Options(), tempo=0.4, warp=0.0, channel=0.1, **shape)
     return RunConfig(source, options, Training(epochs=30, batch_size=64, patience=30))
 
 
