@@ -24,7 +24,7 @@ class Options(RecurrentOptions):
     dropout: float = inherited(RecurrentOptions, "dropout", 0.2)
     head: str = option(
         "quantiles",
-        "What is forecast: all quantiles of the whole horizon at once, or one step after the other a distribution.",
+        "What is forecast: all quantiles of the whole horizon at once, or a distribution of one step after another.",
         choices=("quantiles", "normal", "student", "negative-binomial"),
     )
     context: int | None = option(

@@ -45,7 +45,7 @@ class Options(RecurrentOptions):
     weight_drop: float = option(0.0, "DropConnect on the recurrent weights; 0.5 is usual.", minimum=0, below=1)
     word_dropout: float = option(0.0, "Share of the vocabulary hidden from a batch.", minimum=0, below=1)
     activation_penalty: float = option(0.0, "L2 penalty on the outputs of the last layer; 2 is usual.", minimum=0)
-    slowness_penalty: float = option(0.0, "L2 penalty on how much they change in a step; 1 is usual.", minimum=0)
+    slowness_penalty: float = option(0.0, "L2 penalty on the change of these outputs in a step; 1 is usual.", minimum=0)
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Training(TrainingOptions):
 
     batch_size: int = inherited(TrainingOptions, "batch_size", 32, help="Streams of text read side by side.")
     sequence_length: int = option(64, "Tokens of each stream in a training step.", minimum=1)
-    random_length: bool = option(False, "Vary where streams are cut by up to a quarter of that.")
+    random_length: bool = option(False, "Vary the length of each segment by up to a quarter.")
     vocabulary: int | None = option(
-        None, "Most tokens of the vocabulary.", minimum=260, missing="4096 characters, 20000 words or 4000 subwords"
+        None, "Maximum size of the vocabulary.", minimum=260, missing="4096 characters, 20000 words or 4000 subwords"
     )
 
 
@@ -64,10 +64,10 @@ class Training(TrainingOptions):
 class Generation:
     """How text is generated."""
 
-    length: int = option(400, "Most tokens to write; a text may end before.", minimum=0, maximum=LONGEST, free=True)
+    length: int = option(400, "Maximum tokens to write; a text may end before.", minimum=0, maximum=LONGEST, free=True)
     temperature: float = option(0.8, "Below 1, probable tokens gain; 0 takes the best.", minimum=0, free=True)
     seed: int = option(0, "Seed: the same one writes the same text.", minimum=0, maximum=2**31 - 1, free=True)
-    top_k: int | None = option(None, "Draw from so many of the most probable tokens.", minimum=1, missing="all")
+    top_k: int | None = option(None, "Draw from the K most probable tokens.", minimum=1, missing="all")
     top_p: float | None = option(
         None, "Draw from the likeliest tokens that together have this probability.", above=0, maximum=1, missing="all"
     )

@@ -39,7 +39,7 @@ def page(questions: Questions) -> Page:
         title="Write",
         inputs=[
             TextInput("prompt", "Beginning", lines=4),
-            NumberInput("length", "Most tokens to write", min(how.length, _LONGEST), 1, _LONGEST, 1),
+            NumberInput("length", "Maximum tokens to write", min(how.length, _LONGEST), 1, _LONGEST, 1),
             NumberInput("temperature", "Temperature: below 1, probable tokens gain", how.temperature, 0, 2, 0.05),
             NumberInput("seed", "Seed: the same one writes the same text", how.seed % 1000, 0, 999, 1),
         ],

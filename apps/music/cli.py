@@ -39,7 +39,7 @@ class Training(TrainingOptions):
     """How to train a model of music."""
 
     transpose: int = option(
-        5, "Most semitones that a piece is transposed up or down in training, at random.", minimum=0, maximum=11
+        5, "Transpose pieces in training at random, by up to so many semitones up or down.", minimum=0, maximum=11
     )
 
 

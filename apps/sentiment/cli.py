@@ -61,7 +61,7 @@ class Training(TrainingOptions):
         None, "File of word vectors to start from: word2vec, GloVe or fastText.", metavar="FILE"
     )
     freeze_embeddings: float = option(
-        1.0, "--embeddings: epochs in which they stay as they are.", minimum=0, metavar="EPOCHS"
+        1.0, "--embeddings: epochs in which the vectors are frozen.", minimum=0, metavar="EPOCHS"
     )
 
 

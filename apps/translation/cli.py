@@ -41,7 +41,7 @@ class Options(RecurrentOptions):
 class Training(TrainingOptions):
     """How to train a translator."""
 
-    vocabulary: int = option(600, "Most subwords of a vocabulary; a small text gives fewer.", minimum=512)
+    vocabulary: int = option(600, "Maximum size of a vocabulary; a small text gives fewer subwords.", minimum=512)
     joint: bool = option(True, "One vocabulary for both languages, or one for each.", flags="--joint/--separate")
     sampling: float = option(
         0.0,
@@ -64,9 +64,9 @@ class Search:
     beam: int = option(5, "Beam width; 1 is greedy search.", minimum=1, maximum=100)
     length_penalty: float = option(1.0, "Exponent of the length penalty; more favours longer translations.", minimum=0)
     length_ratio: float = option(
-        2.0, "Most subwords of a translation per subword of its source; ten more are allowed.", above=0
+        2.0, "Maximum number of subwords of a translation per subword of its source; ten more are allowed.", above=0
     )
-    longest: int = option(500, "Most subwords of a translation.", minimum=1)
+    longest: int = option(500, "Maximum number of subwords of a translation.", minimum=1)
     nbest: int | None = option(
         None, "Translations of each text, best first.", minimum=1, missing="1; in an export 5", free=True
     )

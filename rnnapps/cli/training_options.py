@@ -9,7 +9,7 @@ from rnnapps.options import option
 class TrainingOptions:
     """Optimisation, stopping and checkpoints; see `rnnapps.training`."""
 
-    epochs: int = option(10, "Most epochs to train; early stopping may end sooner.", minimum=1)
+    epochs: int = option(10, "Maximum number of epochs; early stopping may end sooner.", minimum=1)
     batch_size: int = option(32, "Examples in a training step, of all devices together.", minimum=1)
     learning_rate: float | None = option(
         None, "Learning rate of Adam; 1e-3 to 1e-2 is usual.", above=0, missing="0.001"
@@ -21,12 +21,17 @@ class TrainingOptions:
     )
     clip_norm: float = option(5.0, "Bound on the global norm of the gradient.", above=0)
     averaging: float = option(
-        0.0, "Momentum of the moving average of the weights that is kept; 0 keeps the last weights.", minimum=0, below=1
+        0.0,
+        "Decay of a moving average of the weights, which is used in place of them; 0: no average.",
+        minimum=0,
+        below=1,
     )
     patience: int = option(
         3, "Epochs without a better result on the validation split before training stops.", minimum=1
     )
-    checkpoint_every: int = option(200, "Most steps that a kill can cost.", minimum=1, metavar="STEPS")
+    checkpoint_every: int = option(
+        200, "Steps between checkpoints; a kill costs at most so many.", minimum=1, metavar="STEPS"
+    )
     gradient_flow: bool = option(False, "Measure and draw the gradient of every time step after each epoch.")
     strategy: str = option(
         "auto",

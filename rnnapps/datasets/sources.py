@@ -330,7 +330,7 @@ class VideoSource:
         fixed=True,
     )  # fmt: skip
     max_frames: int = option(
-        256, "Most frames of a clip; of a longer video the first are read.", minimum=1, metavar="FRAMES", fixed=True
+        256, "Maximum frames of a clip; of a longer video the first are read.", minimum=1, metavar="FRAMES", fixed=True
     )
     data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
     seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
