@@ -19,7 +19,7 @@ _WORDS = 2  # ids of the classifier before its first word
 
 
 class _LanguageModel(NamedTuple):
-    run: Path
+    option: str  # and the run, as the user named it
     config: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
@@ -43,18 +43,18 @@ def start_from_language_models(model: SentimentClassifier, forward: Path, backwa
         Dai and Le, Semi-supervised sequence learning, NIPS 2015; Howard and Ruder, Universal language model fine-tuning
         for text classification, ACL 2018 (both directions).
     """
-    origins = [_read(forward, backward=False)]
+    origins = [_read(f"--start-from {forward}", forward, backward=False)]
     if backward is not None:
-        origins.append(_read(backward, backward=True))
+        origins.append(_read(f"--start-from-backward {backward}", backward, backward=True))
     _check_shape(model, origins)
     begin = 0
-    for direction, (run, config, arrays) in enumerate(origins):
+    for direction, (option, config, arrays) in enumerate(origins):
         width = config["embedding_units"]
         rows: dict[str, int] = {}
         for number, piece in enumerate(config["vocabulary"]):
             rows.setdefault(piece.strip(), END + 1 + number)  # the most frequent form of a word comes first
         found = np.array([rows.get(word, 0) for word in model.vocabulary])
-        _put_embeddings(model, found > 0, arrays["embedding/vars/0"][found], f"the language model in {run}", begin)
+        _put_embeddings(model, found > 0, arrays["embedding/vars/0"][found], f"the language model of {option}", begin)
         for number, layer in enumerate(model.recurrent):
             reader = layer
             if isinstance(layer, Bidirectional):
@@ -114,8 +114,7 @@ def layer_rates(model: SentimentClassifier, how: Training, steps: int) -> list[t
     ]
 
 
-def _read(run: Path, backward: bool) -> _LanguageModel:
-    option = f"--start-from{'-backward' * backward} {run}"
+def _read(option: str, run: Path, backward: bool) -> _LanguageModel:
     config, arrays = training.load_arrays(training.open_run(run))
     if "level" not in config or "vocabulary" not in config:
         raise UserError(f"{option}: is not a run of rnn-language")
@@ -129,7 +128,7 @@ def _read(run: Path, backward: bool) -> _LanguageModel:
             f"{option}: its language model reads {'forward' if backward else 'backward'};"
             f" train one with rnn-language train {how}"
         )
-    return _LanguageModel(run, config, arrays)
+    return _LanguageModel(option, config, arrays)
 
 
 def _layer_weights(config: dict[str, Any], arrays: dict[str, np.ndarray], number: int, count: int) -> list[np.ndarray]:
@@ -140,17 +139,14 @@ def _layer_weights(config: dict[str, Any], arrays: dict[str, np.ndarray], number
 
 
 def _check_shape(model: SentimentClassifier, origins: list[_LanguageModel]) -> None:
-    config = origins[0].config
-    for run, other, _ in origins[1:]:
-        if any(other[name] != config[name] for name in ("cell", "units")):
-            raise UserError(f"--start-from-backward {run}: needs the --cell and --units of the run of --start-from")
-    wanted = {name: config[name] for name in ("cell", "units")}
-    wanted["embedding_units"] = sum(origin.config["embedding_units"] for origin in origins)
-    if not model.options.bidirectional:
-        wanted["layers"] = config["layers"]
-    if any(getattr(model.options, name) != value for name, value in wanted.items()):
-        options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in wanted.items())
-        raise UserError(f"--start-from: the classifier must be shaped like what it starts from: use {options}")
+    for option, config, _ in origins:
+        wanted = {name: config[name] for name in ("cell", "units")}
+        wanted["embedding_units"] = sum(origin.config["embedding_units"] for origin in origins)
+        if not model.options.bidirectional:
+            wanted["layers"] = config["layers"]
+        if any(getattr(model.options, name) != value for name, value in wanted.items()):
+            options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in wanted.items())
+            raise UserError(f"{option}: the classifier must be shaped like the language model: use {options}")
 
 
 def _put_embeddings(

@@ -83,8 +83,6 @@ def test_language_models_that_do_not_fit_are_one_line(data, tmp_path):
     assert "reads forward; train one with" in invoke(main, *both, language_run(data), code=2).stderr
     backward = language_run(data, "--backward")
     assert "use --cell lstm --units 8 --embedding-units 16" in invoke(main, *both, backward, code=2).stderr
-    wider = language_run(data, "--backward", "--units", "9")
-    assert "needs the --cell and --units" in invoke(main, *both, wider, code=2).stderr
     assert "reads backward; train one with" in invoke(main, *arguments, "--start-from", backward, code=2).stderr
     assert "needs --start-from" in invoke(main, *arguments, "--start-from-backward", backward, code=2).stderr
     assert "leave out --no-bidir" in invoke(main, *both, backward, "--no-bidirectional", code=2).stderr
