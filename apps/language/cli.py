@@ -37,7 +37,6 @@ class Options(RecurrentOptions):
     normalised: bool = option(
         False, "Read lower case without markup, words as rnn-sentiment sees them.", flags="--normalised/--as-written"
     )
-    backward: bool = option(False, "Read from the end of the text, for rnn-sentiment.", flags="--backward/--forward")
     units: int = inherited(RecurrentOptions, "units", 512)
     dropout: float = inherited(RecurrentOptions, "dropout", 0.1)
     embedding_units: int = option(128, "Width of a token's embedding.", minimum=1)

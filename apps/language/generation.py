@@ -11,7 +11,6 @@ from rnnapps.apps.language.cli import LONGEST, Generation
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
 from rnnapps.decoding import sample_rows, uniform
-from rnnapps.errors import UserError
 
 READ = 4096  # tokens of a prompt that are read, the last ones
 _STREAMED = 8  # tokens between two pieces of a streamed text
@@ -31,15 +30,8 @@ class Position(NamedTuple):
     states: list[tf.Tensor]
 
 
-def check_writes(model: LanguageModel) -> None:
-    """Refuses a model that reads backward: it cannot go on with a text."""
-    if model.options.backward:
-        raise UserError("a model that was trained with --backward cannot write; it can only evaluate and score text")
-
-
 def after(model: LanguageModel, text: tf.Tensor) -> Position:
     """Reads texts, string `(batch,)`, of which the last `READ` tokens count."""
-    check_writes(model)
     ids = model.tokens.encode(text)[:, -READ:]
     ids = tf.concat([tf.fill([ids.nrows(), 1], END), ids], axis=1)
     lengths = tf.cast(ids.row_lengths(), tf.int32)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.language.carried_states import CarriedStates
@@ -73,10 +72,6 @@ class LanguageModel(TokenModel):
     def carry(self, streams: int) -> None:
         """Makes room for the states of up to so many streams, for calls with `reset`; call it before `build`."""
         self.carried = CarriedStates(streams, [self.options.units] * len(self.state_names))
-
-    def reading_order(self, values: np.ndarray) -> np.ndarray:
-        """What belongs to the tokens of a text, `(tokens,)`, in the order in which they are read, or back from it."""
-        return values[::-1] if self.options.backward else values
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         return self.logits(self._read_on(inputs, training)[0])

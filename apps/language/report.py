@@ -44,11 +44,9 @@ def assess(
     """
     file = tokenized(model.tokens, split)
     dynamic = decoding is not None and decoding.dynamic
-    ids = model.reading_order(file.ids)
-    nats = score_dynamically(model, ids) if dynamic else score_ids(model, ids, batch_size)
+    nats = score_dynamically(model, file.ids) if dynamic else score_ids(model, file.ids, batch_size)
     if report is not None:
-        surprise = model.reading_order(np.insert(nats, 0, np.nan))  # the first token that was read has none
-        _draw_lines(model, file.ids, surprise, report / "surprise.png")
+        _draw_lines(model, file.ids, nats, report / "surprise.png")
     total = float(nats.sum(dtype=np.float64))
     return {
         "nats_per_character": total / file.characters,
@@ -56,7 +54,7 @@ def assess(
         "nats_per_token": total / len(nats),
         "perplexity": _exp(total / len(nats)),
         "word_perplexity": _exp(total / max(1, file.words)),
-        "unknown": float(np.mean(np.asarray(ids[1:]) == UNKNOWN)),
+        "unknown": float(np.mean(np.asarray(file.ids[1:]) == UNKNOWN)),
         "tokens": len(nats),
         "characters": file.characters,
         "words": file.words,
@@ -78,12 +76,12 @@ def table(metrics: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _draw_lines(model: LanguageModel, ids: np.ndarray, surprise: np.ndarray, picture: Path) -> None:
+def _draw_lines(model: LanguageModel, ids: np.ndarray, nats: np.ndarray, picture: Path) -> None:
     """Draws the lines with the highest and the lowest mean surprise."""
     found = [
-        (float(surprise[begin:end].mean()), begin, end)
+        (float(nats[begin - 1 : end - 1].mean()), begin, end)
         for begin, end in lines(ids, (NEWLINE, END), _LONGEST)
-        if end - begin >= _SHORTEST and np.isfinite(surprise[begin:end]).all()
+        if begin > 0 and end - begin >= _SHORTEST
     ]
     found.sort(reverse=True)
     most, least = found[:_LINES], found[_LINES:][-_LINES:]
@@ -91,7 +89,7 @@ def _draw_lines(model: LanguageModel, ids: np.ndarray, surprise: np.ndarray, pic
         return
 
     def text(begin: int, end: int) -> list[tuple[bytes, float]]:
-        return [(model.tokens.pieces[ids[place]], float(surprise[place]) / math.log(2)) for place in range(begin, end)]
+        return [(model.tokens.pieces[ids[place]], float(nats[place - 1]) / math.log(2)) for place in range(begin, end)]
 
     draw_surprise(
         [("most surprising", [text(begin, end) for _, begin, end in most])]

@@ -15,7 +15,7 @@ _AT_ONCE = 2048  # tokens of a text whose logits are computed at once
 
 
 def log_probabilities(model: LanguageModel, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The log-probability of each token of texts, given those that are read before it.
+    """The log-probability of each token of texts, given those before it.
 
     Args:
         model: The model.
@@ -25,12 +25,7 @@ def log_probabilities(model: LanguageModel, text: tf.Tensor) -> tuple[tf.Tensor,
         The tokens, int32 `(batch, time)` padded with `PAD`, and their log-probabilities in nats, float32
         `(batch, time)`, 0 for padding.
     """
-    encoded = model.tokens.encode(text)
-
-    def reading_order(values: tf.Tensor) -> tf.Tensor:
-        return tf.reverse_sequence(values, encoded.row_lengths(), seq_axis=1) if model.options.backward else values
-
-    ids = reading_order(encoded.to_tensor())
+    ids = model.tokens.encode(text).to_tensor()
     batch, time = tf.shape(ids)[0], tf.shape(ids)[1]
     inputs = tf.concat([tf.fill([batch, 1], END), ids], axis=1)[:, :-1]
 
@@ -51,7 +46,7 @@ def log_probabilities(model: LanguageModel, text: tf.Tensor) -> tuple[tf.Tensor,
             [tf.TensorShape([None]).concatenate(state.shape[1:]) for state in states],
         ),
     )
-    return reading_order(ids), reading_order(tf.where(ids == PAD, 0.0, scores))
+    return ids, tf.where(ids == PAD, 0.0, scores)
 
 
 def score_ids(model: LanguageModel, ids: np.ndarray, streams: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rnnapps import serving
 from rnnapps.apps.language.cli import Generation
 from rnnapps.apps.language.completion import complete, next_tokens
-from rnnapps.apps.language.generation import after, check_writes, generate
+from rnnapps.apps.language.generation import after, generate
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.scoring import log_probabilities
 from rnnapps.apps.language.tokens import PAD
@@ -36,7 +36,6 @@ def endpoints(model: LanguageModel, decoding: Generation | None = None) -> dict[
       `(batch, 10)`, the likeliest next tokens, and the states. `step`: `text`, what was typed since then, and the
       states -> the same.
     """
-    check_writes(model)
     decoding = decoding or Generation()
 
     def default(prompt: tf.Tensor, length: tf.Tensor, temperature: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -42,7 +42,7 @@ def make(config: RunConfig, train: Corpus) -> LanguageModel:
 def batches(model: LanguageModel, split: Corpus, config: RunConfig, seed: int | None = None) -> Streams:
     """Parallel streams of the text; fewer for validation, so that little of it lacks what stands before."""
     how = config.training
-    ids = model.reading_order(tokenized(model.tokens, split).ids)
+    ids = tokenized(model.tokens, split).ids
     if seed is None:
         return Streams.held_out(ids, how.batch_size, how.sequence_length)
     return Streams(ids, how.batch_size, how.sequence_length, seed=seed, random_length=how.random_length)
@@ -55,9 +55,7 @@ def objective(model: LanguageModel, validation: Corpus, config: RunConfig) -> Ob
 
 
 def callbacks(model: LanguageModel, config: RunConfig, run: RunFolder) -> list[keras.callbacks.Callback]:
-    """Samples after each epoch, of a model that can write."""
-    if model.options.backward:
-        return []
+    """Samples after each epoch."""
     return [SampleTexts(run.report / "samples.txt", config.source.seed)]
 
 

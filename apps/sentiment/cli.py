@@ -45,9 +45,6 @@ class Training(TrainingOptions):
     start_from: Path | None = option(
         None, "Run of rnn-language --level word, whose embeddings and layers to start from.", metavar="RUN"
     )
-    start_from_backward: Path | None = option(
-        None, "Run of rnn-language --level word --backward, for the layer that reads backward.", metavar="RUN"
-    )
     unfreeze_every: float = option(
         0.0,
         "--start-from: epochs before the next layer down from the top begins to learn.",

@@ -31,12 +31,6 @@ def check_config(config: Any) -> None:
     how = config.training
     if how.start_from is not None and how.embeddings is not None:
         raise UserError("--start-from and --embeddings both bring embeddings: give one of them")
-    if how.start_from_backward is None:
-        return
-    if how.start_from is None:
-        raise UserError("--start-from-backward needs --start-from, the run that reads forward")
-    if not config.model.bidirectional:
-        raise UserError("--start-from-backward needs a classifier that reads backward: leave out --no-bidirectional")
 
 
 def _shortened(text: str, width: int = 80) -> str:

@@ -5,7 +5,7 @@ import keras
 from rnnapps.apps.sentiment.data import batches as token_batches
 from rnnapps.apps.sentiment.model import SentimentClassifier
 from rnnapps.apps.sentiment.pretrained import layer_rates as pretrained_rates
-from rnnapps.apps.sentiment.pretrained import start_from_language_models, start_from_vectors
+from rnnapps.apps.sentiment.pretrained import start_from_language_model, start_from_vectors
 from rnnapps.apps.sentiment.report import assess, table
 from rnnapps.apps.sentiment.serving import about, endpoints, quantize, samples
 from rnnapps.cli import Objective, RunConfig
@@ -29,10 +29,10 @@ def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:
 
 
 def start(model: SentimentClassifier, config: RunConfig) -> None:
-    """Takes over what language models or a file of word vectors knows of the words."""
+    """Takes over what a language model or a file of word vectors knows of the words."""
     how = config.training
     if how.start_from is not None:
-        start_from_language_models(model, how.start_from, how.start_from_backward)
+        start_from_language_model(model, how.start_from)
     if how.embeddings is not None:
         start_from_vectors(model, how.embeddings)
 

@@ -27,14 +27,12 @@ def scorer_of(model: Transcriber, search: Search | None) -> Scorer | Judge | Non
     The weights of the language model become part of what an export of the transcriber holds.
 
     Raises:
-        UserError: It is not a run of rnn-language, or reads backward. Where the transcriber writes characters: it is
-            not one on characters, or does not know those of the transcriber.
+        UserError: It is not a run of rnn-language. Where the transcriber writes characters: it is not one on
+            characters, or does not know those of the transcriber.
     """
     if search is None or search.language_model is None:
         return None
     language = read_run_of("language", search.language_model)
-    if language.options.backward:
-        raise UserError(f"--language-model {search.language_model}: reads backward; train one without --backward")
     model.fused.variables_of_language = [variable.value for variable in language.variables]
     return judge(language) if model.subwords else scorer(language, model.tokens.pieces, search.language_model)
 

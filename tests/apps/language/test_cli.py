@@ -119,25 +119,6 @@ class TestLanguage(Contract):
             answers.append(self.run("predict", export, "--json", "the cat", "", "--length", 5).stdout)
             assert answers[0] == answers[1]
 
-    def test_a_backward_model_scores_and_does_not_write(self, data, tmp_path):
-        run = tmp_path / "run"
-        self.run("train", *data, "--run-dir", run, *SMALL, "--backward")
-        metrics = json.loads((run / "metrics.json").read_text())["test"]
-        assert metrics["bits_per_character"] < 1.5 and (run / "report" / "surprise.png").exists()
-        assert not (run / "report" / "samples.txt").exists()
-        likely, unlikely = (
-            json.loads(self.run("score", run, text, "--json").stdout)["bits"]
-            for text in ("the cat sees", "sees tac eht")
-        )
-        assert likely < unlikely
-        for verb in (
-            ["predict", run, "the"],
-            ["complete", run, "the"],
-            ["export", run, "--output", tmp_path / "export"],
-        ):
-            assert "--backward cannot write" in self.refused(*verb)
-        assert not (tmp_path / "export").exists()
-
     def test_a_table_of_prompts_is_answered(self, trained, tmp_path):
         (tmp_path / "prompts.csv").write_text('prompt\nthe cat\n""\n"the dog\nsees"\n')
         options = [

@@ -13,7 +13,6 @@ from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.scoring import log_probabilities, score_ids
 from rnnapps.apps.language.serving import typed
 from rnnapps.apps.language.tokens import END, NEWLINE, PAD, UNKNOWN
-from rnnapps.errors import UserError
 
 LETTERS = list("abcdefgh ")
 
@@ -124,18 +123,6 @@ def test_scores_of_a_text_do_not_depend_on_how_it_is_read():
     np.testing.assert_allclose(scores[0], expected, atol=1e-4)
     np.testing.assert_allclose(score_ids(model, tokens, 4), -expected, atol=1e-4)
     np.testing.assert_array_equal(scores[1, 2:], 0)
-
-
-def test_a_backward_model_reads_a_text_as_a_forward_one_reads_its_reversal():
-    forward, backward = make(), make(backward=True)
-    ids, scores = log_probabilities(backward, tf.constant(["abc fed", "ab"]))
-    reversed_ids, expected = log_probabilities(forward, tf.constant(["def cba", "ba"]))
-    for row, length in enumerate((7, 2)):
-        np.testing.assert_array_equal(ids[row, :length], reversed_ids[row, :length][::-1])
-        np.testing.assert_allclose(scores[row, :length], expected[row, :length][::-1], atol=1e-5)
-        assert not ids[row, length:].numpy().any() and not scores[row, length:].numpy().any()
-    with pytest.raises(UserError, match="--backward cannot write"):
-        complete(backward, tf.constant(["ab"]), 3)
 
 
 def test_a_text_does_not_depend_on_the_batch_and_streams_as_it_is_generated():

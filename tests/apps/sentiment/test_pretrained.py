@@ -24,7 +24,7 @@ def data(tmp_path_factory):
 
 
 def language_run(data, *options):
-    run = data / "".join(["language", *options])
+    run = data / "-".join(["language", *options[1:]])
     if not run.exists():
         invoke(language, "train", "--dataset", data / "text.txt", "--run-dir", run, *LANGUAGE, *options)
     return run
@@ -51,41 +51,12 @@ def test_embeddings_and_forward_layers_are_those_of_the_language_model(data, tmp
         np.testing.assert_allclose(taken, given, rtol=1e-6)
 
 
-def test_each_direction_begins_with_the_language_model_that_reads_it(data, tmp_path):
-    runs = [language_run(data), language_run(data, "--backward")]
-    arguments = ["--dataset", data / "reviews.csv", *SMALL, "--embedding-units", "16", "--unfreeze-every", "9"]
-    arguments += ["--run-dir", tmp_path / "run", "--start-from", runs[0], "--start-from-backward", runs[1]]
-    invoke(main, "train", *arguments)
-    model = training.load_model(training.open_run(tmp_path / "run"))
-    table = model.embedding.get_weights()[0]
-    layer = model.recurrent[0]
-    for half, (reader, run) in enumerate(zip((layer.forward_layer, layer.backward_layer), runs, strict=True)):
-        origin = training.load_model(training.open_run(run))
-        pieces = [piece.decode().strip() for piece in origin.tokens.pieces]
-        rows = [pieces.index(word) for word in model.vocabulary]
-        own = slice(8 * half, 8 * half + 8)
-        np.testing.assert_array_equal(table[2:, own], origin.embedding.get_weights()[0][rows])
-        kernel, *others = reader.get_weights()
-        origin_kernel, *origin_others = origin.recurrent[0].get_weights()
-        np.testing.assert_allclose(kernel[own], origin_kernel * 8**0.5, rtol=1e-6)
-        assert not np.delete(kernel, own, axis=0).any()
-        for taken, given in zip(others, origin_others, strict=True):
-            np.testing.assert_array_equal(taken, given)
-
-
 def test_language_models_that_do_not_fit_are_one_line(data, tmp_path):
     arguments = ["train", "--dataset", data / "reviews.csv", "--run-dir", tmp_path / "run", *SMALL]
     start = [*arguments, "--start-from", language_run(data)]
     assert "use --cell lstm --units 8 --embedding-units 8" in invoke(main, *start, "--units", "9", code=2).stderr
     characters = language_run(data, "--level", "char")
     assert "reads chars; train one with" in invoke(main, *arguments, "--start-from", characters, code=2).stderr
-    both = [*start, "--start-from-backward"]
-    assert "reads forward; train one with" in invoke(main, *both, language_run(data), code=2).stderr
-    backward = language_run(data, "--backward")
-    assert "use --cell lstm --units 8 --embedding-units 16" in invoke(main, *both, backward, code=2).stderr
-    assert "reads backward; train one with" in invoke(main, *arguments, "--start-from", backward, code=2).stderr
-    assert "needs --start-from" in invoke(main, *arguments, "--start-from-backward", backward, code=2).stderr
-    assert "leave out --no-bidir" in invoke(main, *both, backward, "--no-bidirectional", code=2).stderr
     assert "give one of them" in invoke(main, *start, "--embeddings", "vectors.txt", code=2).stderr
     assert not (tmp_path / "run").exists()
 

@@ -176,10 +176,6 @@ class TestTranscription(Contract):
         answers = self.run("predict", tmp_path / "export", self.inputs[0], "--json").stdout
         assert json.loads(answers)["score"] == pytest.approx(with_it["score"], abs=1e-3)
         assert "'transcription'" in self.refused("predict", trained[0], "x.wav", "--language-model", trained[0])
-        start = ["train", "--dataset", tmp_path / "texts.txt", *small, "--backward", "--run-dir", tmp_path / "backward"]
-        invoke(language_main, *start)
-        named = ["--language-model", tmp_path / "backward"]
-        assert "reads backward" in self.refused("predict", trained[0], self.inputs[0], *named)
 
     @pytest.mark.parametrize(
         ("arguments", "complaint"),
