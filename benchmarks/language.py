@@ -62,18 +62,19 @@ def in_torch(config: dict) -> dict[str, float]:
     held_out = Streams.held_out(ids, how.batch_size, how.sequence_length)
     embedding = torch.nn.Embedding(tokens.size, model.embedding_units)
     lstm = torch.nn.LSTM(model.embedding_units, model.units, model.layers, batch_first=True, dropout=model.dropout)
+    head = torch.nn.Linear(model.units, tokens.size)
     with torch.no_grad():  # as Keras begins
         for name, weight in lstm.named_parameters():
             if "weight_hh" in name:
-                for gate in weight.chunk(4):
-                    torch.nn.init.orthogonal_(gate)
+                torch.nn.init.orthogonal_(weight)
             elif "weight_ih" in name:
                 torch.nn.init.xavier_uniform_(weight)
             else:
                 weight.zero_()
                 if "bias_ih" in name:
                     weight[model.units : 2 * model.units] = 1.0
-    head = torch.nn.Linear(model.units, tokens.size)
+        torch.nn.init.xavier_uniform_(head.weight)
+        head.bias.zero_()
     drop = torch.nn.Dropout(model.dropout)
     weights = [*embedding.parameters(), *lstm.parameters(), *head.parameters()]
     adam = torch.optim.Adam(weights, lr=1.0, eps=1e-7)
@@ -82,11 +83,15 @@ def in_torch(config: dict) -> dict[str, float]:
         how.schedule, how.initial_learning_rate, total_steps=total, warmup_steps=total // 20
     )
 
+    def locked(sequence: torch.Tensor) -> torch.Tensor:
+        """Dropout with the same mask at all steps, as in the model."""
+        return sequence * drop(torch.ones(len(sequence), 1, sequence.shape[-1]))
+
     def loss_of(batch: tuple, states: tuple | None) -> tuple:
         (inputs, _), targets = batch
         inputs, targets = (torch.from_numpy(np.asarray(x)).long() for x in (inputs, targets))
-        outputs, states = lstm(drop(embedding(inputs)), states)
-        logits = head(drop(outputs))
+        outputs, states = lstm(locked(embedding(inputs)), states)
+        logits = head(locked(outputs))
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=0)
         return loss, tuple(state.detach() for state in states), int((targets != 0).sum())
 
