@@ -1,7 +1,9 @@
 """Decoded frames of one's own videos, kept in files that are mapped into memory: more clips than memory holds.
 
 A clip has a file of its own, named after a hash of the video (path, size and time of change) and of how it was read.
-So the frames of a video are decoded once, whatever splits, runs and epochs read them.
+So the frames of a video are decoded once, whatever splits, runs and epochs read them. A file holds bytes of red, green
+and blue, and nothing else: NumPy parses the header of an `.npy` file as Python, which fails at times in two threads at
+once (`SystemError: AST constructor recursion depth mismatch`, CPython issue 106905; Python 3.11.7 has it).
 """
 
 from __future__ import annotations
@@ -22,25 +24,26 @@ from rnnapps.errors import UserError
 from rnnapps.files import replacing
 from rnnapps.native.cache import cache_folder, prepare_kept
 
-_FORMAT = 1  # a change of what `read_clip` gives must change this number
+_FORMAT = 2  # a change of what `read_clip` gives must change this number
 
 
 class MappedClips(Sequence[np.ndarray]):
     """Clips in files: each is mapped into memory when it is asked for, uint8 `(frames, size, size, 3)`.
 
     Args:
-        files: The `.npy` files.
+        files: The files of their frames.
+        size: Height and width of a frame in pixels.
     """
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        self.files = list(files)
+    def __init__(self, files: Sequence[Path], size: int) -> None:
+        self.files, self.size = list(files), size
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, place: int) -> np.ndarray:  # type: ignore[override]
         try:
-            return np.load(self.files[place], mmap_mode="r")
+            return np.memmap(self.files[place], np.uint8, "r").reshape(-1, self.size, self.size, 3)
         except (OSError, ValueError) as error:
             raise UserError(f"{self.files[place]}: cached frames cannot be read: {error}; start again") from None
 
@@ -67,12 +70,14 @@ def cached_clips(paths: Sequence[Path], source: VideoSource) -> Iterator[tuple[P
 
 def _cached(path: Path, folder: Path, source: VideoSource) -> tuple[Path, int] | UserError:
     try:
-        file = folder / f"{_key(path, source)}.npy"
-        with contextlib.suppress(OSError, ValueError):  # not there, or damaged
-            return file, len(np.load(file, mmap_mode="r"))
+        file = folder / f"{_key(path, source)}.rgb"
+        with contextlib.suppress(OSError):  # not there
+            length, rest = divmod(file.stat().st_size, source.size**2 * 3)
+            if length and not rest:  # else damaged
+                return file, length
         frames = read_clip(path, source.fps, source.size, source.max_frames)
         with replacing(file) as partial:
-            np.save(partial, frames)
+            frames.tofile(partial)
         return file, len(frames)
     except UserError as error:
         return error

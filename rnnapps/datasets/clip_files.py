@@ -66,7 +66,7 @@ def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[s
             )
         cut = sum(length == source.max_frames for length in lengths)
         made[split] = Clips(
-            MappedClips(files),
+            MappedClips(files, source.size),
             np.array(lengths, np.int32),
             None if captions else labels[kept],
             classes,

@@ -1,6 +1,9 @@
 """Clips of one's own video: files that PyAV wrote, folders of pictures, manifests, and every mistake in them."""
 
 import csv
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import numpy as np
@@ -174,6 +177,24 @@ def test_videos_are_decoded_once_and_again_when_they_change(tmp_path, cache, mon
     for file in cache.iterdir():
         file.write_bytes(b"damaged")
     assert load(manifest).lengths.tolist() == [3, 1]
+
+
+def test_threads_read_frames_while_garbage_is_collected(tmp_path):
+    """Parsing the header of an `.npy` file fails then in Python 3.11.7, and a training run with it, though rarely."""
+    for name, value in (("a", 10), ("b", 200)):
+        (tmp_path / name).mkdir()
+        write_film(tmp_path / name / "film.mkv", grey(value))
+    clips = load(tmp_path).frames
+    threshold = gc.get_threshold()
+    gc.callbacks.append(lambda *_: time.sleep(1e-6))  # lets another thread run
+    gc.set_threshold(5, 10000, 10000)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            means = list(pool.map(lambda number: float(clips[number % 2].mean()), range(400)))
+    finally:
+        gc.callbacks.pop()
+        gc.set_threshold(*threshold)
+    assert means == [10, 200] * 200
 
 
 def test_a_manifest_says_by_its_columns_what_is_learnt(tmp_path):
