@@ -1,9 +1,9 @@
 """Decoded frames of one's own videos, kept in files that are mapped into memory: more clips than memory holds.
 
 A clip has a file of its own, named after a hash of the video (path, size and time of change) and of how it was read.
-So the frames of a video are decoded once, whatever splits, runs and epochs read them. A file holds bytes of red, green
-and blue, and nothing else: NumPy parses the header of an `.npy` file as Python, which fails at times in two threads at
-once (`SystemError: AST constructor recursion depth mismatch`, CPython issue 106905; Python 3.11.7 has it).
+So the frames of a video are decoded once, whatever splits, runs and epochs read them. A file holds the number of frames
+and then their bytes. It is no `.npy` file: NumPy parses the header of one as Python, which fails at times in two
+threads at once (`SystemError: AST constructor recursion depth mismatch`, CPython issue 106905; Python 3.11.7 has it).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from rnnapps.errors import UserError
 from rnnapps.files import replacing
 from rnnapps.native.cache import cache_folder, prepare_kept
 
-_FORMAT = 2  # a change of what `read_clip` gives must change this number
+_FORMAT = 1  # a change of what `read_clip` gives must change this number
+_COUNT_BYTES = 8  # hold the number of frames, little-endian
 
 
 class MappedClips(Sequence[np.ndarray]):
@@ -43,7 +44,7 @@ class MappedClips(Sequence[np.ndarray]):
 
     def __getitem__(self, place: int) -> np.ndarray:  # type: ignore[override]
         try:
-            return np.memmap(self.files[place], np.uint8, "r").reshape(-1, self.size, self.size, 3)
+            return _mapped(self.files[place], self.size)
         except (OSError, ValueError) as error:
             raise UserError(f"{self.files[place]}: cached frames cannot be read: {error}; start again") from None
 
@@ -71,18 +72,26 @@ def cached_clips(paths: Sequence[Path], source: VideoSource) -> Iterator[tuple[P
 def _cached(path: Path, folder: Path, source: VideoSource) -> tuple[Path, int] | UserError:
     try:
         file = folder / f"{_key(path, source)}.rgb"
-        with contextlib.suppress(OSError):  # not there
-            length, rest = divmod(file.stat().st_size, source.size**2 * 3)
-            if length and not rest:  # else damaged
-                return file, length
+        with contextlib.suppress(OSError, ValueError):  # not there, or damaged
+            return file, len(_mapped(file, source.size))
         frames = read_clip(path, source.fps, source.size, source.max_frames)
-        with replacing(file) as partial:
-            frames.tofile(partial)
+        with replacing(file) as partial, open(partial, "wb") as written:
+            written.write(len(frames).to_bytes(_COUNT_BYTES, "little"))
+            frames.tofile(written)
         return file, len(frames)
     except UserError as error:
         return error
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror or error}; RNNAPPS_CACHE names another") from None
+
+
+def _mapped(file: Path, size: int) -> np.ndarray:
+    """The frames in a file of the cache. Raises OSError or ValueError if it is missing or damaged."""
+    content = np.memmap(file, np.uint8, "r")
+    frames = content[_COUNT_BYTES:].reshape(-1, size, size, 3)
+    if len(frames) != int.from_bytes(content[:_COUNT_BYTES].tobytes(), "little"):
+        raise ValueError("frames are missing")
+    return frames
 
 
 def _key(path: Path, source: VideoSource) -> str:

@@ -177,6 +177,9 @@ def test_videos_are_decoded_once_and_again_when_they_change(tmp_path, cache, mon
     for file in cache.iterdir():
         file.write_bytes(b"damaged")
     assert load(manifest).lengths.tolist() == [3, 1]
+    for file in cache.iterdir():
+        file.write_bytes(file.read_bytes()[: -8 * 8 * 3])  # a whole frame
+    assert load(manifest).lengths.tolist() == [3, 1]
 
 
 def test_threads_read_frames_while_garbage_is_collected(tmp_path):
