@@ -24,7 +24,7 @@ Judge = Callable[[tf.Tensor], tf.Tensor]
 def scorer_of(model: Transcriber, search: Search | None) -> Scorer | Judge | None:
     """The language model that the options of the search name, as `transcribe` takes it; None where they name none.
 
-    The weights of the language model become part of what an export of the transcriber holds.
+    The weights of the language model and its vocabulary become part of what an export of the transcriber holds.
 
     Raises:
         UserError: It is not a run of rnn-language. Where the transcriber writes characters: it is not one on
@@ -33,7 +33,7 @@ def scorer_of(model: Transcriber, search: Search | None) -> Scorer | Judge | Non
     if search is None or search.language_model is None:
         return None
     language = read_run_of("language", search.language_model)
-    model.fused.variables_of_language = [variable.value for variable in language.variables]
+    model.fused.language = [*(variable.value for variable in language.variables), language.tokens]
     return judge(language) if model.subwords else scorer(language, model.tokens.pieces, search.language_model)
 
 

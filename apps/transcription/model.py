@@ -89,7 +89,7 @@ class Transcriber(keras.Model):
         )
         self.normalisation = dict(normalisation or {})
         self.sample_rate = sample_rate
-        self.fused = tf.Module()  # holds the weights of a language model for an export
+        self.fused = tf.Module()  # holds a language model for an export
         self.front_end = FrontEnd(
             sample_rate, **chosen.front_end_arguments(), reduction=chosen.reduction, name="front_end"
         )
