@@ -37,6 +37,7 @@ class Limits:
         flags: The command-line spelling where it is not `--name`, for example `"--causal/--bidirectional"`.
         missing: What `--help` says is the default of a field whose default is None.
         fixed: Whether the value belongs to a run, so that `evaluate` cannot change it.
+        data: Whether the value names the data.
         located: Whether the value belongs to particular data: naming other data brings back the default.
         shown: Whether it only says how `predict` shows answers, so that no other command takes it.
         free: Whether it can still be chosen when an export is asked, which fixes the other options of its kind.
@@ -52,6 +53,7 @@ class Limits:
     flags: str | None = None
     missing: str | None = None
     fixed: bool = False
+    data: bool = False
     located: bool = False
     shown: bool = False
     free: bool = False
@@ -237,12 +239,14 @@ def _article(one: type) -> str:
 def redirected(source: Options, values: Mapping[str, Any]) -> Options:
     """A copy of a dataclass with other values; None leaves a field as it is.
 
-    Where one of the values names other data (a field that is `located`), all other such fields go back to their
-    defaults first: what belonged to the old data says nothing about the new.
+    Where one of the values names other data, the fields that name or belong to data go back to their defaults first:
+    what belonged to the old data says nothing about the new.
     """
     values = {name: value for name, value in values.items() if value is not None}
-    located = {field.name: default(field) for field in dataclasses.fields(source) if limits(field).located}
-    return dataclasses.replace(source, **(located if values.keys() & located.keys() else {}) | values)
+    fields = dataclasses.fields(source)
+    of_data = {field.name: default(field) for field in fields if limits(field).data or limits(field).located}
+    named = any(limits(field).data and field.name in values for field in fields)
+    return dataclasses.replace(source, **(of_data if named else {}) | values)
 
 
 def names(owner: type) -> Sequence[str]:

@@ -28,7 +28,7 @@ class Options(RecurrentOptions):
     )
     word_dropout: float = option(0.0, "Fraction of words hidden in training.", minimum=0, below=1)
     ngrams: int = option(
-        0, "Longest word n-gram of a linear part beside the recurrent one; 0 leaves it out.", minimum=0, maximum=5
+        3, "Longest word n-gram of a linear part beside the recurrent one; 0 leaves it out.", minimum=0, maximum=5
     )
     adversarial: float = option(
         0.0,

@@ -13,6 +13,8 @@ from rnnapps.text import HashedNgrams, word_vectorizer
 from rnnapps.training import apply_gradients
 
 UNKNOWN = 1  # the id of a word outside the vocabulary
+_MOST_BINS = 2**21
+_MOST_NGRAM_WEIGHTS = 2**23  # in each of the two tables of the linear part
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -22,6 +24,7 @@ class SentimentClassifier(keras.Model):
     Args:
         words: The known words, most frequent first.
         classes: Names of the classes, two or more.
+        ngram_bins: Bins of the n-grams; see `bins_for`.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.sentiment.cli.Options`.
 
@@ -42,6 +45,7 @@ class SentimentClassifier(keras.Model):
         words: Sequence[str],
         classes: Sequence[str],
         *,
+        ngram_bins: int = _MOST_BINS,
         name: str | None = None,
         trainable: bool = True,
         dtype: Any = None,
@@ -62,8 +66,9 @@ class SentimentClassifier(keras.Model):
         self.pooling = MaskedPooling(self.options.pooling)
         self.head_dropout = keras.layers.Dropout(self.options.dropout)
         self.head = keras.layers.Dense(len(classes), dtype="float32", name="head")
-        length = self.options.ngrams
-        self.ngrams = HashedNgrams(len(classes), length, dtype="float32", name="ngrams") if length else None
+        self.ngrams = None
+        if length := self.options.ngrams:
+            self.ngrams = HashedNgrams(len(classes), length, ngram_bins, dtype="float32", name="ngrams")
 
     def build(self, tokens_shape: Any = None) -> None:
         # A real call builds every layer; two steps keep the n-gram part's shapes general.
@@ -139,8 +144,21 @@ class SentimentClassifier(keras.Model):
             **super().get_config(),
             "words": list(self.vocabulary),
             "classes": list(self.classes),
+            **({"ngram_bins": self.ngrams.bins} if self.ngrams else {}),
             **as_json(self.options),
         }
+
+
+def bins_for(texts: Sequence[bytes], classes: int, longest: int) -> int:
+    """How many bins the n-grams of texts are worth: no more than there can be n-grams, and fewer with many classes.
+
+    Args:
+        texts: The training texts.
+        classes: Number of classes.
+        longest: Longest n-gram, in words. A word takes a byte or more.
+    """
+    most = longest * sum(map(len, texts))
+    return max(64, min(most, _MOST_BINS, _MOST_NGRAM_WEIGHTS // classes))
 
 
 def _norm(sequences: tf.Tensor) -> tf.Tensor:

@@ -3,7 +3,7 @@
 import keras
 
 from rnnapps.apps.sentiment.data import batches as token_batches
-from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.apps.sentiment.model import SentimentClassifier, bins_for
 from rnnapps.apps.sentiment.pretrained import layer_rates as pretrained_rates
 from rnnapps.apps.sentiment.pretrained import start_from_language_model, start_from_vectors
 from rnnapps.apps.sentiment.report import assess, table
@@ -21,7 +21,8 @@ Model = SentimentClassifier
 def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:
     """A classifier that knows the most frequent words of the training texts."""
     words = vocabulary(train.texts, config.model.vocabulary)
-    model = SentimentClassifier(words, train.classes, **as_json(config.model))
+    bins = bins_for(train.texts, len(train.classes), config.model.ngrams)
+    model = SentimentClassifier(words, train.classes, ngram_bins=bins, **as_json(config.model))
     model.build()
     if model.ngrams:
         model.ngrams.adapt(token_batches(model, train, config.training.batch_size).epoch(0))

@@ -81,9 +81,9 @@ def click_options(owner: type | Any, *, inherited: bool = False, shown: bool = T
     """
     kind = owner if isinstance(owner, type) else type(owner)
     found = []
+    fields = [(field, options.limits(field)) for field in dataclasses.fields(kind)]
     # What says where the data are comes first in the help.
-    for field in sorted(dataclasses.fields(kind), key=lambda field: not options.limits(field).located):
-        limits = options.limits(field)
+    for field, limits in sorted(fields, key=lambda pair: not (pair[1].data or pair[1].located)):
         if (inherited and limits.fixed) or (limits.shown and not shown):
             continue
         default = options.default(field) if isinstance(owner, type) else getattr(owner, field.name)

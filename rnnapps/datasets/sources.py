@@ -36,7 +36,7 @@ class TextSource:
             each line is a row.
     """
 
-    dataset: str = option("movie_reviews", _DATASET, metavar="NAME|PATH", located=True)
+    dataset: str = option("movie_reviews", _DATASET, metavar="NAME|PATH", data=True)
     data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
     seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
     strict: bool = option(False, _STRICT)
@@ -66,9 +66,9 @@ class PairSource:
         data_dir, seed, strict: As in `TextSource`.
     """
 
-    dataset: str | None = option(None, _DATASET, metavar="NAME|PATH", located=True)
+    dataset: str | None = option(None, _DATASET, metavar="NAME|PATH", data=True)
     source: Path | None = option(
-        None, "File of sentences, one a line, in place of --dataset.", metavar="FILE", located=True
+        None, "File of sentences, one a line, in place of --dataset.", metavar="FILE", data=True
     )
     target: Path | None = option(None, "File of their translations, line by line.", metavar="FILE", located=True)
     validation_source: Path | None = option(
@@ -106,7 +106,7 @@ class RecordingSource:
         test_files: A regular expression. The recordings whose path contains a match are the test split.
     """
 
-    dataset: str = option("spoken_words", _DATASET, metavar="NAME|PATH", located=True)
+    dataset: str = option("spoken_words", _DATASET, metavar="NAME|PATH", data=True)
     sample_rate: int = option(
         16_000,
         "Sample rate in Hz; recordings are resampled to it.",
@@ -146,7 +146,7 @@ class TranscriptSource:
             `rnnapps.datasets.normalisation.Normalisation`.
     """
 
-    dataset: str = option("spoken_phrases", _DATASET, metavar="NAME|PATH", located=True)
+    dataset: str = option("spoken_phrases", _DATASET, metavar="NAME|PATH", data=True)
     sample_rate: int = inherited(RecordingSource, "sample_rate", 16_000)
     data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
     seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
@@ -188,7 +188,7 @@ class CorpusSource:
         "movie_reviews",
         "Data: a file or folder of text, several with commas between them, a named set, or a TensorFlow Datasets name.",
         metavar="NAME|PATH",
-        located=True,
+        data=True,
     )
     validation: Path | None = option(
         None, "Text to validate on.", metavar="PATH", missing="the last tenth of the text", located=True
@@ -230,7 +230,7 @@ class SeriesSource:
         data_dir, seed, strict: As in `TextSource`.
     """
 
-    dataset: str = option("temperatures", _DATASET, metavar="NAME|PATH", located=True)
+    dataset: str = option("temperatures", _DATASET, metavar="NAME|PATH", data=True)
     test: Path | None = option(
         None,
         "File with the values that follow those of --dataset, to test on.",
@@ -291,7 +291,7 @@ class MusicSource:
         "chorales",
         "Data: a named set, or a file or folder of MIDI, ABC or MusicXML, or time steps in JSON.",
         metavar="NAME|PATH",
-        located=True,
+        data=True,
     )
     step: float = option(
         1.0, "Length of a time step in quarter notes.", minimum=0.125, maximum=4, metavar="QUARTERS", fixed=True
@@ -316,7 +316,7 @@ class VideoSource:
         data_dir, seed, strict: As in `TextSource`.
     """
 
-    dataset: str = option("moving_digits", _DATASET, metavar="NAME|PATH", located=True)
+    dataset: str = option("moving_digits", _DATASET, metavar="NAME|PATH", data=True)
     task: str | None = option(
         None,
         "What to learn: a label for each clip, or a sentence.",

@@ -90,7 +90,7 @@ class HashedNgrams(keras.layers.Layer):
         bins, present = self._distinct(tokens)
         ratio = tf.gather(self.log_count_ratio, bins)
         weight = tf.gather(tf.convert_to_tensor(self.kernel), bins)
-        evidence = ratio * weight * tf.cast(present, ratio.dtype)[..., None]
+        evidence = ratio * weight * tf.expand_dims(tf.cast(present, ratio.dtype), -1)  # LiteRT lacks `[..., None]`
         return tf.reduce_sum(evidence, axis=1) + self.bias
 
     def _distinct(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

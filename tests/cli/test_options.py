@@ -119,10 +119,11 @@ def test_a_missing_value_in_json_is_named():
 def test_naming_other_data_drops_what_belonged_to_the_old():
     @dataclass(frozen=True)
     class Source:
-        dataset: str = option("default", "Data.", located=True)
+        dataset: str = option("default", "Data.", data=True)
         pattern: str | None = option(None, "Pattern.", located=True)
         column: str = option("text", "Column.")
 
     source = Source("mine", "_(a)_", "body")
     assert redirected(source, {"dataset": None, "column": "other"}) == Source("mine", "_(a)_", "other")
+    assert redirected(source, {"pattern": "(b)"}) == Source("mine", "(b)", "body")
     assert redirected(source, {"dataset": "yours"}) == Source("yours", None, "body")

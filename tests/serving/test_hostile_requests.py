@@ -40,7 +40,7 @@ def unchecked():
 def asked(tmp_path_factory):
     """Functions from a batch to the answers, by the name of the input."""
     folder = tmp_path_factory.mktemp("exports")
-    texts = SentimentClassifier(["good", "bad"], ["bad", "good"], units=32, embedding_units=32)
+    texts = SentimentClassifier(["good", "bad"], ["bad", "good"], ngram_bins=64, units=32, embedding_units=32)
     texts.build()
     sounds = SpeechClassifier(["high", "low"], sample_rate=RATE, units=8, bands=16, convolutions=(4, 8))
     sounds.build()

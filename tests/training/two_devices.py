@@ -17,7 +17,8 @@ from rnnapps.training.distributed import shares
 def sentiment():
     """A frozen embedding: rates by layer reach the parts of a weight."""
     training.set_seed(0)
-    model = SentimentClassifier(["good", "bad"], ["0", "1"], units=3, layers=1, dropout=0.0, word_dropout=0.0)
+    options = {"units": 3, "layers": 1, "dropout": 0.0, "word_dropout": 0.0}
+    model = SentimentClassifier(["good", "bad"], ["0", "1"], ngram_bins=64, **options)
     model.build((None, None))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     rates = [training.LayerRate(model.embedding.weights, frozen_steps=100)]
@@ -40,8 +41,8 @@ def language():
 def trained(make, strategy, folder):
     with strategy.scope():
         model, data = make()
-        before = model.get_weights()
-        history = training.fit(model, data, run_dir=folder, epochs=3, monitor="loss", patience=None, progress=False)
+    before = model.get_weights()
+    history = training.fit(model, data, run_dir=folder, epochs=3, monitor="loss", patience=None, progress=False)
     return model, before, [row["loss"] for row in history.rows]
 
 

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sentiment")
     keras.utils.set_random_seed(1)
     words = ["a", "film", "superb", "awful", "quoted"]
-    model = SentimentClassifier(words, ("bad", "good"), units=8, embedding_units=8, max_length=12)
+    model = SentimentClassifier(words, ("bad", "good"), ngram_bins=64, units=8, embedding_units=8, max_length=12)
     model.build((None,))
     (folder / "run").mkdir()
     model.save(folder / "run" / "model.keras")
