@@ -14,7 +14,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: demo docs test test-fast test-slow lint types format hooks bench sanitize clean
 
 demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
-	$(BIN)/rnn-sentiment train --ngrams 3 --epochs 2 --run-dir $(RUN) --overwrite
+	$(BIN)/rnn-sentiment train --epochs 2 --run-dir $(RUN) --overwrite
 	$(BIN)/rnn-sentiment evaluate $(RUN)
 	$(BIN)/rnn-sentiment export $(RUN) --output $(EXPORT)
 	$(BIN)/rnn-sentiment predict $(EXPORT) "$(REVIEW)"

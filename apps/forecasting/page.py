@@ -19,9 +19,12 @@ _MIDDLE = "0.5"
 def page(questions: Questions) -> Page:
     """A table, or numbers; the forecasts as a picture, a table and a file out."""
 
-    def answer(file: str | None, numbers: str) -> Mapping[str, Any]:
+    # Numbers have no times, and nothing beside them.
+    plain = not any(questions.about.get(name) for name in ("frequency", "known", "past", "static"))
+
+    def answer(file: str | None, numbers: str = "") -> Mapping[str, Any]:
         if not file and not numbers.strip():
-            raise UserError("drop in a table of series, or type numbers first")
+            raise UserError("drop in a table of series" + " or type numbers first" * plain)
         rows = questions.rows([file or numbers])
         if len(rows) > _MOST:
             raise UserError(f"the page takes at most {_MOST} series, got {len(rows)}; use rnn-forecasting predict")
@@ -41,7 +44,8 @@ def page(questions: Questions) -> Page:
         title="Forecasting",
         inputs=[
             FileInput("file", "Table of series"),
-            TextInput("numbers", "Or numbers, the latest one last", lines=2, placeholder="112 118 132 129 121"),
+            *[TextInput("numbers", "Or numbers, the latest one last", lines=2, placeholder="112 118 132 129 121")]
+            * plain,
         ],
         outputs=[
             Picture("bands", "Forecasts"),

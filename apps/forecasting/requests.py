@@ -15,6 +15,7 @@ from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
 from rnnapps.options import redirected
 from rnnapps.prediction.requests import TEXT, as_input
+from rnnapps.serving.clients.errors import BadRequest
 from rnnapps.serving.clients.signatures import TensorSpec
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         yield from _rows_of(load_splits(config.source, ["test"])["test"], about)
     for argument in arguments:
         if history := _numbers(argument):
+            if beside := [name for name in ("known", "past", "static") if about.get(name)]:
+                raise UserError(f"{argument!r}: the model reads {', '.join(beside)} as well: name a table of series")
+            if about.get("frequency"):
+                raise UserError(f"{argument!r}: numbers have no times, which the model reads: name a table of series")
             yield {"series": argument if len(argument) <= 40 else argument[:39] + "…", "history": history}
             continue
         from rnnapps.datasets.series_tables import read_series
@@ -56,7 +61,8 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         path = Path(argument).expanduser()
         if not path.exists():
             raise UserError(f"no such file: {argument!r}; name a table of series, or give numbers: '1 2 3'")
-        yield from _rows_of(read_series(path, source), about)
+        step = about.get("frequency")
+        yield from _rows_of(read_series(path, source, usual=parsed(step) if step else None), about)
 
 
 def open_series(
@@ -119,7 +125,13 @@ def request(row: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
-    """The mean and the quantiles of each step, the quantiles by their levels."""
+    """The mean and the quantiles of each step, the quantiles by their levels.
+
+    Raises:
+        BadRequest: The history has values so large that the answer holds no numbers.
+    """
+    if not (np.isfinite(outputs["mean"]).all() and np.isfinite(outputs["quantiles"]).all()):
+        raise BadRequest("history: its values are too large to forecast; divide them by a thousand, or more")
     levels = [f"{level:.6g}" for level in outputs["levels"]]
     return {
         "mean": _rounded(outputs["mean"]),

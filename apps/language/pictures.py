@@ -25,14 +25,15 @@ def draw_surprise(parts: Sequence[tuple[str, Sequence[Sequence[Token]]]], path: 
 
     Args:
         parts: Headings, and under each texts: the tokens of a text with their surprise in bits.
-        path: Where the PNG goes. What does not fit on a page is left out.
+        path: Where the PNG goes. Its last row says how much did not fit on the page.
     """
     rows: list[str | list[tuple[str, float]]] = []
     for heading, texts in parts:
         rows.append(heading)
         for text in texts:
             rows += [*_wrapped(text), ""]
-    rows = rows[:_ROWS]
+    if len(rows) > _ROWS:
+        rows[_ROWS - 1 :] = [f"… {len(rows) - _ROWS + 1:,} more rows are left out"]
     colours = matplotlib.colormaps["YlOrRd"]
     scale = matplotlib.colors.Normalize(0, _HIGHEST)
     with matplotlib.rc_context(STYLE):

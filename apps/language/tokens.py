@@ -146,8 +146,9 @@ def normalised_lines(texts: tf.Tensor) -> tf.Tensor:
         [b' great film !\\n\\n yes']
     """
     lines = tf.strings.split(texts, "\n")
-    lines = lines.with_values(tf.strings.regex_replace(normalise(lines.values), r"^(\S)", r" \1"))
-    return tf.strings.reduce_join(lines, axis=-1, separator="\n")
+    lines = lines.with_values(tf.strings.regex_replace(normalise(lines.values), r"^(\S)", r" \1") + "\n")
+    # Not by `separator`, which `reduce_join` leaves out behind empty lines at the beginning.
+    return tf.strings.regex_replace(tf.strings.reduce_join(lines, axis=-1), "\n$", "")
 
 
 def split_words(texts: tf.Tensor, normalised: bool = False) -> tf.RaggedTensor:

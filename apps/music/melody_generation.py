@@ -34,7 +34,7 @@ from rnnapps.datasets.pieces import TICKS
 from rnnapps.decoding import sample_rows, uniform
 
 _LONGEST_BAR = 128 * TICKS  # of 32/1
-_FORM = "prime must be a melody such as 'G 1 ^F 1/2 z 1/2 |': pitches, each with its length, and bar lines"
+_FORM = "prime must be a melody such as G 1 ^F 1/2 z 1/2 |: pitches, each with its length, and bar lines"
 _LEAST = -1e30
 
 
@@ -99,7 +99,7 @@ def place_after(ids: tf.RaggedTensor, bar: tf.Tensor, bars: tf.Tensor) -> Place:
     bar_lines = tf.cast(dense == BAR, tf.int32)
     in_last = tf.cumsum(bar_lines, axis=1, reverse=True) == 0
     used = tf.reduce_sum(tf.where(in_last, _ticks(dense), 0), axis=1)
-    (used,) = asserted([used], tf.reduce_all(used <= bar), "prime: its last bar is longer than the metre allows; use |")
+    (used,) = asserted([used], tf.reduce_all(used <= bar), "prime: its last bar is longer than the metre allows")
     kinds = tf.where((dense >= REST) & (dense < FIRST_LENGTH), dense, 0)
     places = tf.range(1, 1 + tf.shape(dense)[1])
     latest = tf.argmax(tf.pad(tf.where(kinds > 0, places, 0), [[0, 0], [1, 0]]), axis=1)

@@ -23,7 +23,7 @@ def read_steps(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """
     steps = tf.strings.split(tf.strings.strip(text))
     good = tf.reduce_all(tf.strings.regex_full_match(steps.values, _STEP))
-    form = f"prime must be time steps such as '60,64,67 - 62', each MIDI pitches from {LOWEST} to {HIGHEST}"
+    form = f"prime must be time steps such as 60,64,67 - 62, each MIDI pitches from {LOWEST} to {HIGHEST}"
     (flat,) = asserted([steps.values], good, form)
     numbers = tf.strings.split(tf.where(flat == "-", "", flat), ",")
     pitches = numbers.with_values(tf.strings.to_number(tf.where(numbers.values == "", "0", numbers.values), tf.int32))

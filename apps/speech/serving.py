@@ -112,10 +112,11 @@ def quantize(model: SpeechClassifier, file: Path, split: Recordings) -> tuple[fl
     Args:
         model: A trained classifier.
         file: The file to write.
-        split: Recordings; the accuracy is measured on the first of them, cut or padded to a second.
+        split: Recordings; the accuracy is measured on the first of them.
 
     Returns:
-        The accuracy of the model, that of the file, and how many recordings they were measured on.
+        The accuracy of the model, that of the file on the same recordings cut or padded to a second, and how many
+        recordings they were measured on.
 
     Raises:
         ExportError: LiteRT lacks operations.
@@ -125,11 +126,8 @@ def quantize(model: SpeechClassifier, file: Path, split: Recordings) -> tuple[fl
     spec = tf.TensorSpec([1, model.sample_rate], tf.float32)
     with model.log_mel.without_product():
         litert.convert(model.probabilities, spec, file)
-    second = [np.pad(clip[: spec.shape[1]], (0, max(0, spec.shape[1] - len(clip)))) for clip in clips]
-    waveforms = [clip[None].astype(np.float32) / 2**15 for clip in second]
-    before = tf.function(model.probabilities, input_signature=[spec], autograph=False)
-    original, quantized = (
-        litert.accuracy(answer, waveforms, labels)
-        for answer in (lambda waveform: before(waveform).numpy(), litert.Interpreter(file))
-    )
-    return original, quantized, len(labels)
+    waveforms = [clip[None].astype(np.float32) / 2**15 for clip in clips]
+    second = [np.pad(one[:, : spec.shape[1]], ((0, 0), (0, max(0, spec.shape[1] - one.shape[1])))) for one in waveforms]
+    before = tf.function(model.probabilities, input_signature=[tf.TensorSpec([1, None])], autograph=False)
+    original = litert.accuracy(lambda waveform: before(waveform).numpy(), waveforms, labels)
+    return original, litert.accuracy(litert.Interpreter(file), second, labels), len(labels)

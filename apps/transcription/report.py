@@ -117,17 +117,20 @@ def _worst(
 
 
 def alignment(output: Any) -> str:
-    """Reference and hypothesis of one utterance in two lines, word under word; `*` where there is none."""
+    """Reference and hypothesis of one utterance in two lines, word under word.
+
+    Words that were taken for others are in brackets; `*` stands where there is no word.
+    """
     above, below = [], []
     for chunk in output.alignments[0]:
         reference = output.references[0][chunk.ref_start_idx : chunk.ref_end_idx]
         hypothesis = output.hypotheses[0][chunk.hyp_start_idx : chunk.hyp_end_idx]
         for place in range(max(len(reference), len(hypothesis))):
             pair = [side[place] if place < len(side) else "" for side in (reference, hypothesis)]
+            if chunk.type == "substitute":
+                pair = [f"[{word}]" for word in pair]
             width = max(map(len, pair))
             marks = [word or "*" * width for word in pair]
-            if chunk.type == "substitute":
-                marks = [word.upper() for word in marks]
             above.append(marks[0].ljust(width))
             below.append(marks[1].ljust(width))
     return f"{' '.join(above).rstrip()}\n{' '.join(below).rstrip()}"

@@ -162,8 +162,6 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
         raise UserError(f"--plot must end in .png, got {decoding.plot}")
     if decoding.plot is not None and input is not None:
         raise UserError("--plot is for recordings on the command line; leave out --input")
-    if decoding.format != "text" and input is not None:
-        raise UserError(f"--format {decoding.format} is for answers on the screen; leave out --input")
 
 
 def check_config(config: RunConfig) -> None:

@@ -11,15 +11,15 @@ import numpy as np
 
 from rnnapps.apps.video.cli import Answers, Source
 from rnnapps.cli import RunConfig
-from rnnapps.datasets.video_files import pictures_of, read_clip
-from rnnapps.datasets.video_suffixes import VIDEOS
+from rnnapps.datasets.clip_lists import clips_in
+from rnnapps.datasets.video_files import read_clip
 from rnnapps.errors import UserError
 
 _SAMPLING = ("fps", "size", "max_frames")
 
 
 def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A row for each video file, each folder of pictures, and each video file in other folders.
+    """A row for each video file, and for each clip in a folder, as in training.
 
     Args:
         arguments: Paths.
@@ -30,13 +30,10 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         raise UserError("no input: name video files, folders of them, or folders of frames")
     for argument in arguments:
         path = Path(argument)
-        if not path.is_dir() or pictures_of(path):
-            yield {"path": argument}
-            continue
-        found = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in VIDEOS)
+        found = [str(clip) for clip in clips_in(path) if clip is not None] if path.is_dir() else [argument]
         if not found:
             raise UserError(f"{path}: there is neither a video nor a picture in the folder")
-        yield from ({"path": file} for file in found)
+        yield from ({"path": clip} for clip in found)
 
 
 def informed(row: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:

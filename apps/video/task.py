@@ -62,11 +62,11 @@ def objective(model: VideoModel, validation: Clips, config: RunConfig) -> Object
 def finish(model: VideoModel, splits: Mapping[str, Clips], config: RunConfig, report: Path) -> None:
     """Draws where the attention was in a few validation clips."""
     clips, panels = splits["validation"], []
-    for number in range(min(_DRAWN, len(clips))):
+    for number in np.sort(np.unique(clips.paths, return_index=True)[1])[:_DRAWN]:  # a clip may have several captions
         frames = np.asarray(clips.frames[number])
         found = answers(model, tf.constant(frames[None]), tf.constant([len(frames)]), Answers())
         answer = found["caption" if isinstance(model, Captioner) else "label"].numpy()[0].decode()
-        panels.append(panel(model, Path(clips.paths[number]).name, frames, answer))
+        panels.append(panel(model, "/".join(Path(clips.paths[number]).parts[-2:]), frames, answer))
     draw_panels(panels, report / "attention.png")
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -69,6 +70,8 @@ class App(click.Group):
         self.callback = lambda debug: None  # the decorated function is there for its docstring
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **kwargs: Any) -> NoReturn:
+        # Keras warns of attention over a single step, which a text of one word or a clip of one frame has.
+        warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
         debug = "--debug" in (sys.argv[1:] if args is None else args)
         try:
             sys.exit(super().main(args, *more, **{**kwargs, "standalone_mode": False}) or 0)

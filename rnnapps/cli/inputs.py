@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import click
 
+from rnnapps.cli.output import say
 from rnnapps.errors import UserError
 
 
@@ -23,8 +24,11 @@ def input_texts(arguments: Sequence[str]) -> Iterator[str]:
     if sys.stdin.isatty():
         raise UserError('no input: give texts as arguments ("..."), or lines on standard input')
     lines: BinaryIO = click.get_binary_stream("stdin")  # type: ignore[operator]
-    for line in lines:
-        yield line.rstrip(b"\r\n").decode("utf-8", errors="replace")
+    for number, line in enumerate(lines, start=1):
+        text = line.rstrip(b"\r\n").decode("utf-8", errors="replace")
+        if "\ufffd" in text and "\ufffd".encode() not in line:
+            say(f"warning: line {number} of standard input is not UTF-8; \ufffd stands for what is not", err=True)
+        yield text
 
 
 def input_files(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[str]:

@@ -61,6 +61,10 @@ def predict_command(task: Task) -> click.Command:
             raise UserError(f"--input {input} takes the place of inputs: leave out {inputs[0]!r}")
         if output is not None and as_json:
             raise UserError("--json is for answers on the screen; the suffix of --output says its format")
+        if output is not None and values.get("format", "text") != "text":
+            raise UserError(
+                f"--format {values['format']} is for answers on the screen; the suffix of --output says its format"
+            )
         decoding = decoding_of(task, asked, values, input)
         try:
             if input is not None and output is not None:

@@ -45,27 +45,27 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
 
         yield show
         return
-    from rnnapps.datasets.rows import DELIMITERS
     from rnnapps.files import replacing
-    from rnnapps.prediction.formats import SUFFIXES, table_line
+    from rnnapps.prediction.formats import output_format, table_line
 
-    suffix = output.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"--output {output}: must end in {', '.join(SUFFIXES)}, got {output.suffix or 'no suffix'}")
+    form = output_format(output, task.columns, task.outputs)
     if output.exists() and not overwrite:
         raise UserError(f"--output {output}: exists already; choose another one, or --overwrite")
-    delimiter = DELIMITERS.get(suffix)
     try:
         with replacing(output) as partial, open(partial, "wb") as file:
 
             def write(number: int, row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-                if delimiter is None:
+                if form.delimiter is None:
                     line = json.dumps({**shown(row), **answer}, ensure_ascii=False)
                     file.write(f"{line}\n".encode(errors="backslashreplace"))
-                    return
-                for cells in asking.lines(number, row, answer, decoding):
-                    file.write(table_line(list(cells), delimiter))
+                elif task.delimiter == "\t":
+                    file.write(form.line(row, answer))
+                else:  # what is printed is a table with a header of its own
+                    for cells in asking.lines(number, row, answer, decoding):
+                        file.write(table_line(list(cells), form.delimiter))
 
+            if task.delimiter == "\t":
+                file.write(form.header)
             yield write
     except OSError as error:
         raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from None

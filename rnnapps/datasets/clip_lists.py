@@ -52,7 +52,7 @@ class ClipListing:
 def list_clip_folder(folder: Path, task: str | None) -> ClipListing:
     """The clips in a folder with one folder for each class, or with such folders for each split.
 
-    A video file in the folder of a class is a clip, and so is a folder that holds pictures, at any depth.
+    Every clip in the folder of a class is one of the class; see `clips_in`.
 
     Raises:
         DataError: The folder cannot be read, or captions are wanted, which folders do not hold.
@@ -61,7 +61,7 @@ def list_clip_folder(folder: Path, task: str | None) -> ClipListing:
         raise DataError(f"{folder}: --task captions needs a manifest with the columns path and caption, got a folder")
     listing, ignored = ClipListing("actions"), 0
     for split, class_folder in class_folders(folder):
-        found = list(_clips_in(class_folder))
+        found = list(clips_in(class_folder))
         ignored += sum(path is None for path in found)
         listing.clips += [
             ListedClip(path, path.relative_to(folder).as_posix(), class_folder.name, split)
@@ -73,15 +73,16 @@ def list_clip_folder(folder: Path, task: str | None) -> ClipListing:
     return listing
 
 
-def _clips_in(folder: Path) -> Iterator[Path | None]:
-    """The video files and the folders of pictures at any depth; None for any other file."""
+def clips_in(folder: Path) -> Iterator[Path | None]:
+    """The video files, and the folders of pictures without a video beside them, at any depth; None for other files."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         suffixes = {name: Path(name).suffix.lower() for name in sorted(names) if not name.startswith(".")}
-        if any(suffix in PICTURES for suffix in suffixes.values()):
+        beside_videos = any(suffix in VIDEOS for suffix in suffixes.values())  # covers and previews, no frames
+        if not beside_videos and any(suffix in PICTURES for suffix in suffixes.values()):
             yield Path(place)
         for name, suffix in suffixes.items():
-            if suffix not in PICTURES:
+            if beside_videos or suffix not in PICTURES:
                 yield Path(place, name) if suffix in VIDEOS else None
 
 

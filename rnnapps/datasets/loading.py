@@ -123,7 +123,11 @@ def _size(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
     if isinstance(split, Corpus):
         return f"{split.split} {split.bytes / 1e6:,.2f} MB"
     if isinstance(split, TimeSeries):
-        return f"{split.split} {len(split.origins()):,}" if split.split != "train" else f"train {len(split):,} series"
+        return (
+            f"train {len(split):,} series"
+            if split.split == "train"
+            else f"{split.split} {len(split.origins()):,} forecasts"
+        )
     if isinstance(split, Recordings | Transcripts):
         minutes = sum(map(len, split.waveforms)) / split.sample_rate / 60
         return f"{split.split} {len(split):,} ({minutes:.1f} min)"
@@ -139,7 +143,7 @@ def _about(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
         return " of text"
     if isinstance(split, TimeSeries):
         step = "steps" if split.frequency is None else f"steps of 1 {split.frequency.name}"
-        return f" forecasts; {split.horizon} {step} each, season {split.season}"
+        return f"; {split.horizon} {step} each, season {split.season}"
     if isinstance(split, Transcripts):
         return f"; {len(set(b' '.join(split.texts).split())):,} different words in {split.split}"
     if not isinstance(split, Pairs):

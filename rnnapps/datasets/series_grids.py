@@ -70,7 +70,11 @@ def times_of(column: pd.Series, *, utc: bool) -> pd.Series:
 
 
 def on_a_grid(
-    groups: Mapping[str, pd.DataFrame], frequency: Frequency | None, path: Path, source: SeriesSource
+    groups: Mapping[str, pd.DataFrame],
+    frequency: Frequency | None,
+    path: Path,
+    source: SeriesSource,
+    usual: Frequency | None = None,
 ) -> Grid:
     """Puts the rows of every series on one grid.
 
@@ -80,6 +84,7 @@ def on_a_grid(
         frequency: The step; None: told by the times.
         path: The file, for messages.
         source: Names the columns beside the values.
+        usual: The step where nothing else tells one.
 
     Raises:
         DataError: A time is not on the grid, or series have different steps.
@@ -104,7 +109,7 @@ def on_a_grid(
     notes = []
     if dated:
         told = inferred(list(times.values()))
-        frequency = frequency or told
+        frequency = frequency or told or usual
         if frequency is None:
             raise DataError(f"{path}: one time for each series tells no frequency; name it with --frequency")
     elif frequency is not None:

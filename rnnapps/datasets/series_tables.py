@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".parquet")
 
 
-def read_series(path: Path, source: SeriesSource) -> TimeSeries:
+def read_series(path: Path, source: SeriesSource, usual: frequencies.Frequency | None = None) -> TimeSeries:
     """Reads all series of a file, and those of `source.test` behind them.
 
     Args:
         path: The file.
         source: Its layout and columns, and what to take for frequency, season and horizon.
+        usual: The frequency where neither the source nor the times tell one, as one time for each series.
 
     Raises:
         DataError: The file cannot be read, lacks a column, or its series have different frequencies.
@@ -42,7 +43,7 @@ def read_series(path: Path, source: SeriesSource) -> TimeSeries:
     rows = _long(path, source)
     notes, rejected = list(rows.notes), list(rows.rejected)
     step = None if source.frequency is None else frequencies.parsed(source.frequency)
-    grid = on_a_grid(rows.groups, step, path, source)
+    grid = on_a_grid(rows.groups, step, path, source, usual)
     rejected += grid.rejected
     notes += grid.notes
     series = [_series(name, grid, index) for index, name in enumerate(rows.groups)]

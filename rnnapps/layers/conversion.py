@@ -88,10 +88,8 @@ def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
     """
     for part in layer._flatten_layers():
         if isinstance(part, Stacked) or getattr(part, "output_units", None) is not None:
-            raise TypeError(
-                "keras.layers has no counterpart of Stacked and of SimpleRNN with output_units, "
-                f"got {type(part).__name__} {part.name!r}"
-            )
+            what = "Stacked" if isinstance(part, Stacked) else "a SimpleRNN with output_units"
+            raise TypeError(f"keras.layers has no counterpart of {what}, got {type(part).__name__} {part.name!r}")
     return _converted(layer, KERAS, "keras.layers")
 
 

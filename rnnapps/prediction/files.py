@@ -206,7 +206,7 @@ def _unusable(values: dict[str, Any] | None, inputs: Sequence[str]) -> str:
         value = (values or {}).get(name)
         if value is None or isinstance(value, dict):
             kind = "nothing" if value is None else "an object"
-            return f"{name!r} must be a text, a number or a list of numbers, got {kind}"
+            return f"{name!r} must have a value, got {kind}"
     return ""
 
 

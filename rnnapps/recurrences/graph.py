@@ -106,7 +106,7 @@ def forward(
     if shorten:
         order, rows = _longest_first(mask)
         back = tf.math.invert_permutation(order)
-        states = [tf.gather(state, order) for state in states]
+        inputs, mask, *states = (tf.gather(rows_of, order) for rows_of in (inputs, mask, *states))
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = tf.gather(recurrent_dropout_mask, order)
     sequences = [swap(inputs) if inference else project(swap(inputs))]
@@ -123,7 +123,7 @@ def forward(
         if shorten:
             *chunks, rows = chunks
             dropped = None if dropped is None else dropped[: rows[0]]
-            chunks = [tf.gather(chunk, order[: rows[0]], axis=1) for chunk in chunks]
+            chunks = [chunk[:, : rows[0]] for chunk in chunks]
             states = tuple(state[: rows[0]] for state in states)
         xs = tf.unstack(project(chunks[0]) if inference else chunks[0])
         # A select of equal shapes takes a fraction of the time of one that broadcasts.
@@ -139,7 +139,7 @@ def forward(
             ended = tuple(state[rows[0] :] for state in before)
             states = tuple(tf.concat(both, axis=0) for both in zip(states, ended, strict=True))
             held = [tf.broadcast_to(ended[0], [len(xs), *static_or_dynamic_shape(ended[0])])] * keep_outputs
-            kept = [tf.gather(tf.concat(both, axis=1), back, axis=1) for both in zip(kept, held, strict=True)]
+            kept = [tf.concat(both, axis=1) for both in zip(kept, held, strict=True)]
         return states, kept
 
     widths = (1,) * keep_outputs + (equations.SAVED if save else ())
@@ -147,6 +147,7 @@ def forward(
     states, kept = scan(several_steps, states, sequences, shapes, reverse=reverse, zeros_hold=shorten)
     outputs = swap(kept.pop(0)) if keep_outputs else None
     if shorten:
+        outputs = tf.gather(outputs, back) if keep_outputs else None
         states = tuple(tf.gather(state, back) for state in states)
     return outputs, states, tuple(kept)
 

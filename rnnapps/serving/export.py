@@ -78,7 +78,7 @@ def save(
 
     Raises:
         ExportError: If the version exists, OUTPUT cannot be written or the check fails.
-        ValueError: If a request does not fit its signature.
+        ValueError: If a request does not fit its signature, or a signature uses what `resources` do not hold.
     """
     model = server_files.model_name(output)
     with _sigterm_as_exit(), _temporary_folder(output, version) as folder:
@@ -115,7 +115,7 @@ def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
     Raises:
         ExportError: If OUTPUT cannot be written or has the version already.
     """
-    folder = None
+    folder, new = None, not output.exists()
     try:
         output.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(output)
@@ -128,6 +128,9 @@ def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+        if new:
+            with contextlib.suppress(OSError):  # there is a version in it, or nothing was made
+                output.rmdir()
 
 
 @contextlib.contextmanager
@@ -163,6 +166,13 @@ def _write_saved_model(folder: Path, resources: Sequence[Any], endpoints: Mappin
         tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
     except (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError) as error:
         raise OSError(brief(error)) from None
+    except AssertionError as error:
+        if "untracked" not in str(error):
+            raise
+        raise ValueError(
+            "a signature uses a variable or a table that `resources` do not hold; the state of a stateful layer cannot"
+            " be one, since all clients of a server would share it: pass states in and out"
+        ) from error
     compact(folder)
 
 

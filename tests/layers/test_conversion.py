@@ -218,7 +218,7 @@ def test_what_has_no_counterpart_is_refused() -> None:
         ours.Bidirectional(ours.Stacked([ours.GRU(4)])),
         model_of(keras.layers.TimeDistributed(ours.Stacked([ours.GRU(4)])), (2, 5, 3)),
     ):
-        with pytest.raises(TypeError, match="Stacked and of SimpleRNN with output_units"):
+        with pytest.raises(TypeError, match=r"no counterpart of (Stacked|a SimpleRNN with output_units)"):
             to_keras(layer)
     with pytest.raises(TypeError, match="PyTorch"):
         from_torch(object())

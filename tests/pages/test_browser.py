@@ -28,7 +28,9 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page") / "run"
     folder.mkdir()
     keras.utils.set_random_seed(1)
-    model = SentimentClassifier(["a", "film", "superb", "awful"], ("bad", "good"), ngram_bins=64, units=8, embedding_units=8)
+    model = SentimentClassifier(
+        ["a", "film", "superb", "awful"], ("bad", "good"), ngram_bins=64, units=8, embedding_units=8
+    )
     model.build()
     for layer in (model.embedding, model.head):  # so that answers differ
         layer.set_weights([20 * weights for weights in layer.get_weights()])

@@ -109,7 +109,7 @@ def test_rejected_rows_can_be_corrected_and_answered_from_the_file_that_lists_th
     (tmp_path / "in.jsonl").write_text("\n".join(lines))
     predict(tmp_path / "in.jsonl", tmp_path / "out.jsonl", forecast, **columns)
     rejects = tmp_path / "out.jsonl.rejects.csv"
-    kind = "must be a text, a number or a list of numbers, got"
+    kind = "must have a value, got"
     assert table(rejects)[:3] == [
         ["line", "reason", "history", "factor"],
         ["2", f"'history' {kind} an object", '{"a": 1}', "1"],

@@ -46,7 +46,9 @@ def compiling(tmp_path_factory):
 
 
 def make_sentiment():
-    model = SentimentClassifier(["good", "bad", "film"], ["negative", "positive"], ngram_bins=64, units=4, embedding_units=4)
+    model = SentimentClassifier(
+        ["good", "bad", "film"], ["negative", "positive"], ngram_bins=64, units=4, embedding_units=4
+    )
     model.build()
     return [model], sentiment.endpoints(model), sentiment.samples(model, None)
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 import yaml
 
 from rnnapps import serving
+from rnnapps.layers import LSTM
 from rnnapps.serving import server_files
 from tests.serving.models import REQUESTS, TEXTS, mean_of_embeddings, model, save  # noqa: F401
 
@@ -203,8 +204,17 @@ def test_a_refused_export_leaves_nothing(tmp_path):
     with pytest.raises(
         serving.ExportError, match="was not kept: batch sizes serving_default: a batch of 1: output 'y'"
     ):
-        serving.save(tmp_path, [], {"serving_default": endpoint}, {"serving_default": [{"x": [1.0, 2.0]}]})
+        serving.save(tmp_path / "new", [], {"serving_default": endpoint}, {"serving_default": [{"x": [1.0, 2.0]}]})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_resources_do_not_hold_is_said_in_one_line(tmp_path):
+    layer = LSTM(2, stateful=True)
+    layer(np.zeros((1, 3, 2), "float32"))
+    endpoint = serving.Endpoint(lambda x: {"y": layer(x)}, [tf.TensorSpec([1, None, 2], tf.float32, name="x")])
+    with pytest.raises(ValueError, match="the state of a stateful layer cannot be one"):
+        serving.save(tmp_path / "export", [layer], {"serving_default": endpoint})
+    assert not (tmp_path / "export").exists()
 
 
 def test_what_cannot_be_added_leaves_no_version(tmp_path, model, quick):  # noqa: F811

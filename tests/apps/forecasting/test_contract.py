@@ -82,7 +82,7 @@ class TestForecasting(Contract):
         assert ".jsonl, .json, .ndjson, got .txt" in self.refused("predict", trained[0], "--output", "forecasts.txt")
 
     def test_predict_reads_numbers_and_names_what_is_missing(self, trained):
-        assert "takes history, start, got history" in self.refused("predict", trained[0], "1 2 3")
+        assert "numbers have no times" in self.refused("predict", trained[0], "1 2 3")
         assert "no such file: 'typo.csv'" in self.refused("predict", trained[0], "typo.csv")
         assert ".png" in self.refused("predict", trained[0], *self.inputs, "--plot", "bands.pdf")
 
@@ -97,6 +97,7 @@ class TestForecasting(Contract):
             history = [table.get(f"{step}:00") for step in steps.astype("datetime64[m]").astype("datetime64[h]")]
             rows.append({"history": history, "start": str(np.datetime64(start, "s"))})
         rows.append({"history": [None, None], "start": "2024-03-01"})
+        rows.append({"history": [1e38, -1e38, 1e38], "start": "2024-03-01"})
         (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         output = tmp_path / "out.jsonl"
         self.run("predict", exported[0], "--input", tmp_path / "in.jsonl", "--output", output)
@@ -105,7 +106,8 @@ class TestForecasting(Contract):
         for one, other in zip(found, expected, strict=True):
             assert one["predicted_mean"] == pytest.approx(other["mean"], rel=1e-5)
             assert one["predicted_quantiles"]["0.9"] == pytest.approx(other["quantiles"]["0.9"], rel=1e-5)
-        assert "at least one value" in (tmp_path / "out.jsonl.rejects.csv").read_text()
+        rejects = (tmp_path / "out.jsonl.rejects.csv").read_text()
+        assert "at least one value" in rejects and "too large to forecast" in rejects
 
     def test_an_export_answers_as_its_run_does_in_every_batch_and_length(self, trained, exported):
         _, _, model = read_run(trained[0], TASK)

@@ -1,5 +1,6 @@
 """The command line from end to end, on an invented text: the contract, and what only this application does."""
 
+import csv
 import gzip
 import json
 import random
@@ -75,6 +76,22 @@ class TestLanguage(Contract):
         assert "bits a character" in output and (tmp_path / "text.png").stat().st_size > 1000
         assert ".png" in self.refused("score", trained[0], "x", "--plot", "text.pdf")
         assert "no tokens" in self.refused("score", trained[0], "")
+
+    def test_evaluate_reads_another_text_to_test_on_and_stays_with_the_data_of_the_run(self, trained, data, tmp_path):
+        here = ["evaluate", trained[0], "--json"]
+        other = write_text(tmp_path / "other.txt", 7)
+        assert json.loads(self.run(*here, "--test", other).stdout)["characters"] == len(other.read_text())
+        validation = json.loads(self.run(*here, "--split", "validation").stdout)
+        assert validation == json.loads(self.run(*here, "--test", data[1] / "validation.txt").stdout)
+
+    def test_texts_go_into_a_table_with_a_header(self, trained, tmp_path):
+        options = ["the cat", "the dog", "--length", 5, "--samples", 2]
+        self.run("predict", trained[0], *options, "--output", tmp_path / "texts.csv")
+        with open(tmp_path / "texts.csv", newline="") as file:
+            found = list(csv.DictReader(file))
+        answers = [json.loads(line) for line in self.run("predict", trained[0], *options, "--json").stdout.splitlines()]
+        assert [row["prompt"] for row in found] == ["the cat", "the dog"]
+        assert [json.loads(row["predicted_text"]) for row in found] == [answer["text"] for answer in answers]
 
     def test_evaluate_goes_on_learning_and_leaves_the_model_alone(self, trained, tmp_path):
         strange = tmp_path / "strange.txt"

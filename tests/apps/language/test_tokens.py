@@ -65,6 +65,12 @@ def test_subwords_come_back_with_their_line_breaks(text):
     assert tokens.decode(tokens.encode(tf.constant([text])))[0].numpy().decode() == text
 
 
+def test_empty_lines_of_normalised_texts_stay():
+    tokens = Tokens("word", [" b"], normalised=True)
+    expected = [[NEWLINE], [NEWLINE, NEWLINE, END + 1], [END + 1, NEWLINE, NEWLINE], []]
+    assert tokens.encode(tf.constant(["\n", "\n\nB", "b\n\n", ""])).to_list() == expected
+
+
 def test_normalised_words_are_those_of_the_word_models():
     text = "It's a self-made FILM!<br />\nGreat (really)"
     tokens = Tokens("word", learn("word", corpus(text), normalised=True), normalised=True)

@@ -15,6 +15,7 @@ import pytest
 
 from rnnapps import serving
 from rnnapps.apps.sentiment.cli import TASK, main
+from rnnapps.apps.sentiment.model import bins_for
 from tests.apps.contract import Contract
 
 GOOD, BAD = ["superb", "lovely", "brilliant", "moving"], ["dull", "awful", "boring", "clumsy"]
@@ -34,6 +35,13 @@ def write_reviews(path: Path, count: int = 240, words=(GOOD, BAD), names=("good"
             text = [*filler, choose.choice(words[kind]), *filler]
             writer.writerow([" ".join(text), names[kind]])
     return path
+
+
+def test_bins_are_for_the_texts_and_shared_by_many_classes():
+    assert bins_for([b"a word"] * 1000, classes=2, longest=3) == 18_000
+    assert bins_for([b"a word"] * 10**6, classes=2, longest=3) == 2**21
+    assert bins_for([b"a word"] * 10**6, classes=1000, longest=3) * 1000 <= 2**23
+    assert bins_for([b""], classes=2, longest=1) > 1
 
 
 class TestSentiment(Contract):
@@ -115,6 +123,8 @@ class TestSentiment(Contract):
         assert len(answer["probabilities"]) == 3
         loaded = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
         assert loaded.get_config()["truncate"] == 4
+        with data.open(newline="") as file:
+            assert loaded.ngrams.bins < 2 * sum(len(row["text"]) for row in csv.DictReader(file))
 
     def test_ctrl_c_keeps_the_run_and_says_how_to_continue(self, tmp_path):
         data = write_reviews(tmp_path / "reviews.csv", 2000)

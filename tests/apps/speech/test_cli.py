@@ -135,7 +135,8 @@ class TestSpeech(Contract):
     def test_quantize_adds_a_litert_file(self, trained, tmp_path, unchecked):
         options = ["--output", tmp_path / "small", "--quantize", "dynamic"]
         printed = self.run("export", trained[0], *options).stdout
-        assert "accuracy on 12 examples of the test split" in printed
+        measured = json.loads(self.run("evaluate", trained[0], "--json").stdout)["accuracy"]
+        assert f"accuracy on 12 examples of the test split: {measured:.2%} before" in printed
         assert (tmp_path / "small" / "1" / "assets.extra" / "model.tflite").stat().st_size > 1000
 
     def test_a_bidirectional_run_does_not_stream_and_knows_its_data_from_anywhere(self, tmp_path, monkeypatch):

@@ -205,7 +205,19 @@ def test_a_run_of_subwords_answers_listens_takes_a_language_model_of_words_and_e
     texts = [one["text"] for one in found["nbest"]]
     assert len(set(texts)) == len(texts)
     (tmp_path / "texts.txt").write_text("ab cde ba\n" * 200)
-    small = ["--units", "8", "--embedding-units", "4", "--epochs", "1", "--batch-size", "2", "--level", "word"]
+    small = [
+        "--units",
+        "8",
+        "--embedding-units",
+        "4",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "2",
+        "--level",
+        "word",
+        "--normalised",
+    ]
     invoke(language_main, "train", "--dataset", tmp_path / "texts.txt", "--run-dir", tmp_path / "language", *small)
     fused = ["--language-model", tmp_path / "language", "--alpha", "1", "--beta", "0.5", "--nbest", "2"]
     judged = json.loads(invoke(main, "predict", run, file, *fused, "--json").stdout)["nbest"]

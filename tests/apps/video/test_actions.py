@@ -63,12 +63,14 @@ class TestActions(Contract):
         (tmp_path / "text.avi").write_text("no video at all")
         (tmp_path / "empty.mp4").write_bytes(b"")
         (tmp_path / "notes.txt").write_text("ignored")
+        shutil.copytree(self.inputs[3], tmp_path / "frames")
+        shutil.copy(tmp_path / "frames" / "frame_0.jpg", tmp_path / "cover.jpg")  # no frame: it lies beside videos
         result = self.run("predict", trained[0], tmp_path, "--json", "--top", 3)
         found = {line["path"]: line for line in map(json.loads, result.stdout.splitlines())}
-        assert [line["answer"] for line in found.values()] == ["left", "right"]
+        assert [line["answer"] for line in found.values()] == ["left", "right", "left"]
         assert sum(found[str(tmp_path / "a.mp4")]["top"].values()) == pytest.approx(1, abs=1e-4)
         *complaints, count = result.stderr.strip().splitlines()
-        assert count == "2 answered, 3 skipped"
+        assert count == "3 answered, 3 skipped"
         for name, complaint in zip(("broken.mp4", "empty.mp4", "text.avi"), complaints, strict=True):
             assert f"{name}: not a video that FFmpeg can read" in complaint
 
