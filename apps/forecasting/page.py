@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rnnapps.apps.forecasting.requests import beside_values
 from rnnapps.cli.questions import Questions
 from rnnapps.errors import UserError
 from rnnapps.pages import Download, FileInput, Page, Part, Picture, Table, TextInput
@@ -19,12 +20,17 @@ _MIDDLE = "0.5"
 def page(questions: Questions) -> Page:
     """A table, or numbers; the forecasts as a picture, a table and a file out."""
 
-    # Numbers have no times, and nothing beside them.
-    plain = not any(questions.about.get(name) for name in ("frequency", "known", "past", "static"))
+    inputs: list[FileInput | TextInput] = [FileInput("file", "Table of series")]
+    wanted = "drop in a table of series first"
+    if not beside_values(questions.about):
+        inputs.append(
+            TextInput("numbers", "Or numbers, the latest one last", lines=2, placeholder="112 118 132 129 121")
+        )
+        wanted = "drop in a table of series, or type numbers first"
 
     def answer(file: str | None, numbers: str = "") -> Mapping[str, Any]:
         if not file and not numbers.strip():
-            raise UserError("drop in a table of series" + " or type numbers first" * plain)
+            raise UserError(wanted)
         rows = questions.rows([file or numbers])
         if len(rows) > _MOST:
             raise UserError(f"the page takes at most {_MOST} series, got {len(rows)}; use rnn-forecasting predict")
@@ -42,11 +48,7 @@ def page(questions: Questions) -> Page:
 
     part = Part(
         title="Forecasting",
-        inputs=[
-            FileInput("file", "Table of series"),
-            *[TextInput("numbers", "Or numbers, the latest one last", lines=2, placeholder="112 118 132 129 121")]
-            * plain,
-        ],
+        inputs=inputs,
         outputs=[
             Picture("bands", "Forecasts"),
             Download("csv", "Download the forecasts as CSV", file="forecasts.csv"),

@@ -47,22 +47,28 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         yield from _rows_of(load_splits(config.source, ["test"])["test"], about)
     for argument in arguments:
         if history := _numbers(argument):
-            if beside := [name for name in ("known", "past", "static") if about.get(name)]:
-                raise UserError(f"{argument!r}: the model reads {', '.join(beside)} as well: name a table of series")
-            if about.get("frequency"):
-                raise UserError(f"{argument!r}: numbers have no times, which the model reads: name a table of series")
+            if missing := beside_values(about):
+                raise UserError(
+                    f"{argument!r}: numbers have no {' and no '.join(missing)}, which the model reads: name a table of"
+                    " series"
+                )
             yield {"series": argument if len(argument) <= 40 else argument[:39] + "…", "history": history}
             continue
         from rnnapps.datasets.series_tables import read_series
+        from rnnapps.prediction import long_tables
 
-        source = SeriesSource() if config is None else config.source
-        columns = {name: tuple(about[name]) for name in ("known", "past", "static") if name in about}
-        source = redirected(source, {"dataset": argument, **columns})
+        source = redirected(SeriesSource() if config is None else config.source, {"dataset": argument})
+        steps = long_tables.steps_of(about, source)
         path = Path(argument).expanduser()
         if not path.exists():
             raise UserError(f"no such file: {argument!r}; name a table of series, or give numbers: '1 2 3'")
-        step = about.get("frequency")
-        yield from _rows_of(read_series(path, source, usual=parsed(step) if step else None), about)
+        series = read_series(path, source) if steps is None else read_series(path, steps.source, steps.frequency)
+        yield from _rows_of(series, about)
+
+
+def beside_values(about: Mapping[str, Any]) -> list[str]:
+    """What a model reads of a series beside its values: times, and kinds of columns. A server does not say."""
+    return ["times"] * bool(about.get("frequency")) + [name for name in ("known", "past", "static") if about.get(name)]
 
 
 def open_series(

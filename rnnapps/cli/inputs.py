@@ -25,9 +25,12 @@ def input_texts(arguments: Sequence[str]) -> Iterator[str]:
         raise UserError('no input: give texts as arguments ("..."), or lines on standard input')
     lines: BinaryIO = click.get_binary_stream("stdin")  # type: ignore[operator]
     for number, line in enumerate(lines, start=1):
-        text = line.rstrip(b"\r\n").decode("utf-8", errors="replace")
-        if "\ufffd" in text and "\ufffd".encode() not in line:
+        content = line.rstrip(b"\r\n")
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
             say(f"warning: line {number} of standard input is not UTF-8; \ufffd stands for what is not", err=True)
+            text = content.decode(errors="replace")
         yield text
 
 

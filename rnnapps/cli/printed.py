@@ -49,6 +49,7 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
     from rnnapps.prediction.formats import output_format, table_line
 
     form = output_format(output, task.columns, task.outputs)
+    own_table = task.delimiter == ","  # what is printed is a table with a header of its own
     if output.exists() and not overwrite:
         raise UserError(f"--output {output}: exists already; choose another one, or --overwrite")
     try:
@@ -58,14 +59,13 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
                 if form.delimiter is None:
                     line = json.dumps({**shown(row), **answer}, ensure_ascii=False)
                     file.write(f"{line}\n".encode(errors="backslashreplace"))
-                elif task.delimiter == "\t":
-                    file.write(form.line(row, answer))
-                else:  # what is printed is a table with a header of its own
+                elif own_table:
                     for cells in asking.lines(number, row, answer, decoding):
                         file.write(table_line(list(cells), form.delimiter))
+                else:
+                    file.write(form.line(row, answer))
 
-            if task.delimiter == "\t":
-                file.write(form.header)
+            file.write(b"" if own_table else form.header)
             yield write
     except OSError as error:
         raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from None

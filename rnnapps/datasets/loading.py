@@ -123,11 +123,8 @@ def _size(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
     if isinstance(split, Corpus):
         return f"{split.split} {split.bytes / 1e6:,.2f} MB"
     if isinstance(split, TimeSeries):
-        return (
-            f"train {len(split):,} series"
-            if split.split == "train"
-            else f"{split.split} {len(split.origins()):,} forecasts"
-        )
+        count = f"{len(split):,} series" if split.split == "train" else f"{len(split.origins()):,} forecasts"
+        return f"{split.split} {count}"
     if isinstance(split, Recordings | Transcripts):
         minutes = sum(map(len, split.waveforms)) / split.sample_rate / 60
         return f"{split.split} {len(split):,} ({minutes:.1f} min)"

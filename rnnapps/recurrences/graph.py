@@ -106,7 +106,7 @@ def forward(
     if shorten:
         order, rows = _longest_first(mask)
         back = tf.math.invert_permutation(order)
-        inputs, mask, *states = (tf.gather(rows_of, order) for rows_of in (inputs, mask, *states))
+        inputs, mask, *states = (tf.gather(tensor, order) for tensor in (inputs, mask, *states))
         if recurrent_dropout_mask is not None:
             recurrent_dropout_mask = tf.gather(recurrent_dropout_mask, order)
     sequences = [swap(inputs) if inference else project(swap(inputs))]
@@ -147,8 +147,9 @@ def forward(
     states, kept = scan(several_steps, states, sequences, shapes, reverse=reverse, zeros_hold=shorten)
     outputs = swap(kept.pop(0)) if keep_outputs else None
     if shorten:
-        outputs = tf.gather(outputs, back) if keep_outputs else None
         states = tuple(tf.gather(state, back) for state in states)
+        if keep_outputs:
+            outputs = tf.gather(outputs, back)
     return outputs, states, tuple(kept)
 
 

@@ -127,8 +127,11 @@ def fit(
         raise RunError("there are no training batches: the training data are empty")
     held_out = None if validation is None else _in_order(validation, batch_size)
     figures, config = dict(figures or {}), config or {}
-    writing = folder_to_write(strategy, run_dir, resume)
-    with strategy.scope(), lost_workers_named(strategy, run_dir), writing as folder:
+    with (
+        strategy.scope(),
+        lost_workers_named(strategy, run_dir),
+        folder_to_write(strategy, run_dir, resume) as folder,
+    ):
         check_same_everywhere(strategy, config)
         build_all(model, batches.epoch(0) if held_out is None else held_out, held_out is not None, monitor, figures)
         with resumed_run(folder, config, changeable) if resume else new_run(folder, config) as run:

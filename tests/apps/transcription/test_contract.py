@@ -161,7 +161,7 @@ class TestTranscription(Contract):
         error = self.refused(*options[:-2], "--epochs", "1", "--overwrite", "--strict")
         assert "longer than the audio allows" in error or "in no training text" in error
 
-    def test_a_language_model_run_is_fused(self, trained, tmp_path):
+    def test_a_language_model_run_is_fused_and_exported(self, trained, tmp_path, unchecked):
         lines = "\n".join(words(np.random.default_rng(number)) for number in range(200)) + "\n"
         (tmp_path / "texts.txt").write_text(lines)
         language = tmp_path / "language"
@@ -172,6 +172,9 @@ class TestTranscription(Contract):
             json.loads(self.run("predict", trained[0], self.inputs[0], "--json", *more).stdout) for more in ([], fused)
         )
         assert with_it["score"] != plain["score"]
+        self.run("export", trained[0], "--output", tmp_path / "export", *fused)
+        answers = self.run("predict", tmp_path / "export", self.inputs[0], "--json").stdout
+        assert json.loads(answers)["score"] == pytest.approx(with_it["score"], abs=1e-3)
         assert "'transcription'" in self.refused("predict", trained[0], "x.wav", "--language-model", trained[0])
 
     @pytest.mark.parametrize(
@@ -205,19 +208,8 @@ def test_a_run_of_subwords_answers_listens_takes_a_language_model_of_words_and_e
     texts = [one["text"] for one in found["nbest"]]
     assert len(set(texts)) == len(texts)
     (tmp_path / "texts.txt").write_text("ab cde ba\n" * 200)
-    small = [
-        "--units",
-        "8",
-        "--embedding-units",
-        "4",
-        "--epochs",
-        "1",
-        "--batch-size",
-        "2",
-        "--level",
-        "word",
-        "--normalised",
-    ]
+    small = ["--units", "8", "--embedding-units", "4", "--epochs", "1", "--batch-size", "2", "--level", "word"]
+    small += ["--normalised"]
     invoke(language_main, "train", "--dataset", tmp_path / "texts.txt", "--run-dir", tmp_path / "language", *small)
     fused = ["--language-model", tmp_path / "language", "--alpha", "1", "--beta", "0.5", "--nbest", "2"]
     judged = json.loads(invoke(main, "predict", run, file, *fused, "--json").stdout)["nbest"]
