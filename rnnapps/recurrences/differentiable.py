@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from rnnapps.recurrences import tensor_list
-from rnnapps.recurrences.graph import CELLS, product, swap, with_static_batch
+from rnnapps.recurrences.graph import CELLS
 from rnnapps.recurrences.loop import static_or_dynamic_shape
+from rnnapps.recurrences.time_major import product, swap, with_static_batch
 from rnnapps.recurrences.weights import Weights
 
 

@@ -1,0 +1,145 @@
+"""The forward pass of the graph engine where no backward pass follows: what an export runs.
+
+A chunk of steps is projected in its own iteration: it stays in the processor's cache, while the projected inputs of all
+steps, several times the size of the inputs, would be written to memory and read again. Of a batch with a mask the rows
+are sorted by length, and those that have ended are left out.
+
+On one row, time goes into the number of operations rather than into what they compute. So the loop takes no shapes
+apart, and cuts a chunk out of a sequence in one slice.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+
+import tensorflow as tf
+
+from rnnapps.recurrences.loop import UNROLL, Chunk, scan, static_or_dynamic_shape
+from rnnapps.recurrences.time_major import product, stacked, swap, swapped_mask, with_static_batch
+from rnnapps.recurrences.weights import Weights
+
+States = tuple[tf.Tensor, ...]
+
+
+def forward(
+    equations: ModuleType,
+    inputs: tf.Tensor,
+    states: States,
+    weights: Weights,
+    *,
+    mask: tf.Tensor | None,
+    recurrent_dropout_mask: tf.Tensor | None,
+    reverse: bool,
+    keep_outputs: bool,
+) -> tuple[tf.Tensor | None, States]:
+    """Runs a cell over the steps of a sequence; not for XLA, which wants fixed shapes.
+
+    Args:
+        equations: The module of the cell, such as `lstm`.
+        inputs: As for `graph.forward`.
+        states: As for `graph.forward`.
+        weights: As for `graph.forward`.
+        mask: As for `graph.forward`.
+        recurrent_dropout_mask: As for `graph.forward`.
+        reverse: As for `graph.forward`.
+        keep_outputs: As for `graph.forward`.
+
+    Returns:
+        The hidden states after each step `(batch, time, units)`, None without `keep_outputs`; and the last states.
+    """
+    steps = static_or_dynamic_shape(inputs)[1]
+    running, back = None, None
+    if mask is not None:
+        order, running = _longest_first(mask)
+        back = tf.math.invert_permutation(order)
+        inputs, mask, *states = (tf.gather(tensor, order) for tensor in (inputs, mask, *states))
+        if recurrent_dropout_mask is not None:
+            recurrent_dropout_mask = tf.gather(recurrent_dropout_mask, order)
+    states = with_static_batch(tuple(states), inputs)
+    inputs, mask = swap(inputs), swapped_mask(mask)
+    # Masked steps hold the states, so a sequence of unknown length gets a few more: one loop instead of two.
+    padded = mask is not None and not isinstance(steps, int)
+    missing = -steps % UNROLL if padded else 0
+    if padded:
+        inputs, mask = _longer(inputs, missing), _longer(mask, missing)
+
+    weights = equations.to_loop(weights)
+    bias = equations.input_bias(weights)
+    after_projection = Weights(None, weights.recurrent_kernel, weights.bias)
+    step = _step(equations)
+
+    def run(states: States, dropped: tf.Tensor | None, xs: tf.Tensor, mask: tf.Tensor | None):
+        xs = tf.unstack(product(xs, weights.kernel, bias=bias))
+        masks = None
+        if mask is not None:
+            # A select of equal shapes takes a fraction of the time of one that broadcasts.
+            masks = tf.unstack(tf.tile(mask, [1, 1, states[0].shape[-1]]), num=len(xs))
+        kept = [None] * len(xs)
+        for t in reversed(range(len(xs))) if reverse else range(len(xs)):
+            states = step(xs[t], states, after_projection, dropped, None if masks is None else masks[t])
+            kept[t] = (states[0],) * keep_outputs
+        return states, stacked(kept)
+
+    def several_steps(states: States, chunk: Chunk) -> tuple[States, list[tf.Tensor]]:
+        if running is None:
+            return run(states, recurrent_dropout_mask, chunk.of(inputs), None)
+        count = tf.gather(running, chunk.start)  # of the first step in time: none of the chunk has more
+        first, size = tf.stack([chunk.start, 0, 0]), tf.stack([chunk.count, count, -1])
+        xs, masks = (tf.slice(sequence, first, size) for sequence in (inputs, mask))
+        xs.set_shape([chunk.count, None, inputs.shape[-1]])
+        parts = tf.stack([count, -1])
+        going, ended = zip(*(tf.split(state, parts) for state in states), strict=True)
+        dropped = None if recurrent_dropout_mask is None else recurrent_dropout_mask[:count]
+        going, kept = run(going, dropped, xs, masks)
+        states = tuple(tf.concat(both, axis=0) for both in zip(going, ended, strict=True))
+        held = tf.tile(tf.expand_dims(ended[0], 0), [chunk.count, 1, 1])
+        return states, [tf.concat([one, held], axis=1) for one in kept]
+
+    shapes = [static_or_dynamic_shape(states[0])] * keep_outputs
+    states, kept = scan(several_steps, states, steps + missing, shapes, reverse=reverse, whole=padded)
+    outputs = swap(kept[0][:steps] if padded else kept[0]) if keep_outputs else None
+    if back is not None:
+        states = tuple(tf.gather(state, back) for state in states)
+        outputs = None if outputs is None else tf.gather(outputs, back)
+    return outputs, states
+
+
+@functools.cache
+def _step(equations: ModuleType) -> Callable:
+    """A step as a function of its own, which TensorFlow inlines when it runs.
+
+    A graph holds it once, however many steps there are in an iteration: exports are smaller and written sooner.
+    """
+
+    def step(
+        x: tf.Tensor, states: States, weights: Weights, dropped: tf.Tensor | None, mask: tf.Tensor | None
+    ) -> States:
+        new_states = equations.inference_step(x, states, weights, dropped)
+        if mask is None:
+            return new_states
+        return tuple(tf.where(mask, new, old) for new, old in zip(new_states, states, strict=True))
+
+    step.__name__ = f"{equations.__name__.rpartition('.')[2]}_step"
+    return tf.function(step, autograph=False)
+
+
+def _longest_first(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The order of the rows by their last real step, the latest first, and how many rows have not ended at each step.
+
+    Args:
+        mask: Bool `(batch, time)`.
+    """
+    steps = tf.range(tf.shape(mask)[1])
+    lengths = tf.reduce_max(tf.where(mask, steps + 1, 0), axis=1)
+    running = tf.reduce_sum(tf.cast(lengths > steps[:, tf.newaxis], tf.int32), axis=1)
+    running.set_shape(mask.shape[1:])
+    return tf.argsort(lengths, direction="DESCENDING"), running
+
+
+def _longer(sequence: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:
+    """`(time, ...)` with so many steps of zeros after it."""
+    longer = tf.pad(sequence, [[0, missing], [0, 0], [0, 0]])
+    longer.set_shape([None, *sequence.shape[1:]])
+    return longer
