@@ -17,24 +17,13 @@ _CHUNK = 128  # texts at a time; of 400 words and 128 units they take some 400 M
 
 
 def answers(model: SentimentClassifier, text: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What the export answers.
-
-    Args:
-        model: The classifier.
-        text: String (batch,).
-
-    Returns:
-        `label`: string (batch,), the most probable class; `score`: float32 (batch,), its probability; `probabilities`:
-        float32 (batch, classes), in the order of `model.classes`.
-    """
-    probabilities = model.probabilities(text)
-    label = tf.gather(tf.constant(model.classes), tf.argmax(probabilities, axis=1))
-    return {"label": label, "score": tf.reduce_max(probabilities, axis=1), "probabilities": probabilities}
+    """What the export answers to strings `(batch,)`; see `serving.labelled`."""
+    return serving.labelled(model.classes, model.probabilities(text))
 
 
 def endpoints(model: SentimentClassifier, decoding: object = None) -> dict[str, serving.Endpoint]:
     """The signatures of an export: `serving_default`, see `answers`."""
-    answer = serving.in_chunks(lambda text: answers(model, text), _CHUNK)
+    answer = serving.labelled_in_chunks(model.classes, model.probabilities, _CHUNK)
     return {"serving_default": serving.Endpoint(answer, [tf.TensorSpec([None], tf.string, name="text")])}
 
 

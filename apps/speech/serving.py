@@ -22,25 +22,16 @@ _SAMPLES = 16  # recordings of the test split in an export
 
 
 def answers(model: SpeechClassifier, audio: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What `serving_default` answers.
+    """What `serving_default` answers to the bytes of WAV files, strings `(batch,)`; see `serving.labelled`."""
+    return serving.labelled(model.classes, model.probabilities(*_decoded(model, audio)))
 
-    Args:
-        model: The classifier.
-        audio: String (batch,), bytes of WAV files; see `decode_wav`.
 
-    Returns:
-        `label`: string (batch,), the most probable class; `score`: float32 (batch,), its probability; `probabilities`:
-        float32 (batch, classes), in the order of `model.classes`.
-    """
+def _decoded(model: SpeechClassifier, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Waveforms `(batch, samples)` and their numbers of samples `(batch,)`."""
     waveforms = decode_wav(audio, model.sample_rate)
     hop, shortest = model.log_mel.hop, tf.reduce_min(waveforms.row_lengths())
     waveforms = asserted(waveforms, shortest >= hop, "audio: too short:", shortest, "of at least", hop, "samples")
-    return _named(model, model.probabilities(waveforms.to_tensor(), waveforms.row_lengths()))
-
-
-def _named(model: SpeechClassifier, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
-    label = tf.gather(tf.constant(model.classes), tf.argmax(probabilities, axis=1))
-    return {"label": label, "score": tf.reduce_max(probabilities, axis=1), "probabilities": probabilities}
+    return waveforms.to_tensor(), waveforms.row_lengths()
 
 
 def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, serving.Endpoint]:
@@ -51,13 +42,25 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
     (batch, samples), and states, and gives the answers so far and the states to send with the next chunk, under the
     same names.
     """
+    # One function for both signatures: a server reads half as much before it answers.
+    probabilities = tf.function(model.probabilities, autograph=False).get_concrete_function(
+        tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int64)
+    )
+
+    def of_waveforms(waveform: tf.Tensor) -> tf.Tensor:
+        rows, samples = tf.unstack(tf.shape(waveform, tf.int64))
+        return probabilities(waveform, tf.fill([rows], samples))
+
+    def of_files(audio: tf.Tensor) -> tf.Tensor:
+        return probabilities(*_decoded(model, audio))
+
     found = {
         "serving_default": serving.Endpoint(
-            serving.in_chunks(lambda audio: answers(model, audio), _CHUNK),
+            serving.labelled_in_chunks(model.classes, of_files, _CHUNK),
             [tf.TensorSpec([None], tf.string, name="audio")],
         ),
         "waveform": serving.Endpoint(
-            serving.in_chunks(lambda waveform: _named(model, model.probabilities(waveform)), _CHUNK),
+            serving.labelled_in_chunks(model.classes, of_waveforms, _CHUNK),
             [tf.TensorSpec([None, None], tf.float32, name="waveform")],
         ),
     }
@@ -69,7 +72,7 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
 def _heard_on(model: SpeechClassifier, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """The answers so far, and the states after a chunk."""
     probabilities, new = model.stream(chunk, states)
-    return _named(model, probabilities) | new
+    return serving.labelled(model.classes, probabilities) | new
 
 
 def samples(model: SpeechClassifier, split: Recordings | None) -> dict[str, list[dict[str, Any]]]:

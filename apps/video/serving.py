@@ -29,8 +29,7 @@ def answers(model: VideoModel, frames: tf.Tensor, lengths: tf.Tensor, how: Answe
 
     Returns:
         Of a captioner, `caption`: string (batch,), and `score`: float32 (batch,), its log-probability over the length
-        penalty. Of a classifier, `label`: string (batch,), the most probable class; `score`: float32 (batch,), its
-        probability; and `probabilities`: float32 (batch, classes), in the order of `model.classes`.
+        penalty. Of a classifier, what `serving.labelled` gives.
     """
     time = tf.shape(frames)[1]
     valid = tf.reduce_all((lengths >= 1) & (lengths <= time))
@@ -40,8 +39,7 @@ def answers(model: VideoModel, frames: tf.Tensor, lengths: tf.Tensor, how: Answe
         return {"caption": caption, "score": score}
     assert isinstance(model, ActionClassifier)
     probabilities, _ = model.probabilities(frames, lengths)
-    label = tf.gather(tf.constant(model.classes), tf.argmax(probabilities, axis=1))
-    return {"label": label, "score": tf.reduce_max(probabilities, axis=1), "probabilities": probabilities}
+    return serving.labelled(model.classes, probabilities)
 
 
 def endpoints(model: VideoModel, decoding: Answers | None = None) -> dict[str, serving.Endpoint]:
@@ -53,19 +51,20 @@ def endpoints(model: VideoModel, decoding: Answers | None = None) -> dict[str, s
     - `mjpeg`: `video` string (batch,), the JPEG files of a clip one after the other.
     """
     size, how = model.size, decoding or Answers()
+    specs = [
+        tf.TensorSpec([None, None, size, size, 3], tf.uint8, name="frames"),
+        tf.TensorSpec([None], tf.int32, name="lengths"),
+    ]
+    # One function for all signatures: a server reads a third before it answers.
+    of_frames = tf.function(
+        lambda frames, lengths: answers(model, frames, lengths, how), autograph=False
+    ).get_concrete_function(*specs)
 
     def of_jpegs(files: tf.Tensor) -> dict[str, tf.Tensor]:
-        frames, lengths = decoded_frames(files, size)
-        return answers(model, frames, lengths, how)
+        return of_frames(*decoded_frames(files, size))
 
     return {
-        "serving_default": serving.Endpoint(
-            serving.in_chunks(lambda frames, lengths: answers(model, frames, lengths, how), _CHUNK),
-            [
-                tf.TensorSpec([None, None, size, size, 3], tf.uint8, name="frames"),
-                tf.TensorSpec([None], tf.int32, name="lengths"),
-            ],
-        ),
+        "serving_default": serving.Endpoint(serving.in_chunks(of_frames, _CHUNK), specs),
         "jpeg": serving.Endpoint(
             serving.in_chunks(of_jpegs, _CHUNK), [tf.TensorSpec([None, None], tf.string, name="frames")]
         ),

@@ -86,9 +86,9 @@ def _results(
     count = 2 if cell == "lstm" else 1
     inputs, states, weights = arguments[0], tuple(arguments[1 : 1 + count]), Weights(*arguments[1 + count :])
     weights = equations.to_loop(weights)
-    bias = equations.input_bias(weights)
-    projected = product(swap(inputs), weights.kernel)
-    projected = projected if bias is None else projected + bias
+    input_bias, step_bias = equations.biases(weights)
+    projected = product(swap(inputs), weights.kernel, bias=input_bias)
+    after_projection = Weights(None, weights.recurrent_kernel, step_bias)
     states = with_static_batch(states, inputs)
     steps = static_or_dynamic_shape(projected)[0]
     step_shape = static_or_dynamic_shape(states[0])
@@ -102,7 +102,7 @@ def _results(
             border = tf.logical_and(position > 0, tf.equal(position % truncate, 0))
             before = tuple(tf.where(border, tf.stop_gradient(state), state) for state in states)
         x = tensor_list.get_item(xs, t, projected.shape[1:], projected.dtype)
-        after, _ = equations.step(x, before, weights, dropout)
+        after, _ = equations.step(x, before, after_projection, dropout)
         if masks is not None:
             after = tuple(tf.where(masks[t], new, old) for new, old in zip(after, before, strict=True))
         if clip is not None:

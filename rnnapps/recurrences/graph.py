@@ -76,9 +76,10 @@ def forward(
             keep_outputs=keep_outputs,
         )
         return outputs, states, ()
-    weights = equations.to_loop(weights)
-    after_projection = Weights(None, weights.recurrent_kernel, weights.bias)
-    projected = product(swap(inputs), weights.kernel, bias=equations.input_bias(weights))
+    weights = equations.to_loop(weights) if save else equations.to_inference(weights)
+    input_bias, step_bias = equations.biases(weights)
+    after_projection = Weights(None, weights.recurrent_kernel, step_bias)
+    projected = product(swap(inputs), weights.kernel, bias=input_bias)
     mask = swapped_mask(mask)
     states = with_static_batch(tuple(states), inputs)
     batch, units = static_or_dynamic_shape(states[0])

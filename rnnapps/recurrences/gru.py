@@ -29,14 +29,17 @@ def to_loop(weights: Weights) -> Weights:
     return Weights(weights.kernel, (gates, candidate), weights.bias)
 
 
+to_inference = to_loop
+
+
 def from_loop(weights: Weights) -> Weights:
     """The gradients come in Keras's order already."""
     return weights
 
 
-def input_bias(weights: Weights) -> tf.Tensor | None:
-    """The bias that joins the inputs before the loop."""
-    return weights.bias
+def biases(weights: Weights) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """The bias that joins the inputs before the loop, and the one that joins the product of each step."""
+    return weights.bias, None
 
 
 def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:

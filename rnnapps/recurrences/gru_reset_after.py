@@ -29,12 +29,12 @@ def to_loop(weights: Weights) -> Weights:
     return weights
 
 
-from_loop = to_loop
+to_inference = from_loop = to_loop
 
 
-def input_bias(weights: Weights) -> tf.Tensor | None:
-    """The bias that joins the inputs before the loop."""
-    return None if weights.bias is None else weights.bias[0]
+def biases(weights: Weights) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """b, which joins the inputs before the loop, and b', which joins the product of each step."""
+    return (None, None) if weights.bias is None else tuple(tf.unstack(weights.bias))
 
 
 def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
@@ -50,7 +50,7 @@ def step(
     dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
     inner = tf.matmul(dropped_h, weights.recurrent_kernel)
     if weights.bias is not None:
-        inner = tf.nn.bias_add(inner, weights.bias[1])
+        inner = tf.nn.bias_add(inner, weights.bias)
     x_gates, x_candidate = _split_2_1(x)
     inner_gates, inner_candidate = _split_2_1(inner)
     gates = tf.sigmoid(x_gates + inner_gates)
@@ -65,7 +65,7 @@ def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dro
     dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
     inner = tf.matmul(dropped_h, weights.recurrent_kernel)
     if weights.bias is not None:
-        inner = tf.nn.bias_add(inner, weights.bias[1])
+        inner = tf.nn.bias_add(inner, weights.bias)
     x_update, x_reset, x_candidate = tf.split(x, 3, axis=-1)
     inner_update, inner_reset, inner_candidate = tf.split(inner, 3, axis=-1)
     update = tf.sigmoid(x_update + inner_update)

@@ -65,13 +65,13 @@ def forward(
     if padded:
         inputs, mask = _longer(inputs, missing), _longer(mask, missing)
 
-    weights = equations.to_loop(weights)
-    bias = equations.input_bias(weights)
-    after_projection = Weights(None, weights.recurrent_kernel, weights.bias)
+    weights = equations.to_inference(weights)
+    input_bias, step_bias = equations.biases(weights)
+    after_projection = Weights(None, weights.recurrent_kernel, step_bias)
     step = _step(equations)
 
     def run(states: States, dropped: tf.Tensor | None, xs: tf.Tensor, mask: tf.Tensor | None):
-        xs = tf.unstack(product(xs, weights.kernel, bias=bias))
+        xs = tf.unstack(product(xs, weights.kernel, bias=input_bias))
         masks = None
         if mask is not None:
             # A select of equal shapes takes a fraction of the time of one that broadcasts.
@@ -131,11 +131,9 @@ def _longest_first(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     Args:
         mask: Bool `(batch, time)`.
     """
-    steps = tf.range(tf.shape(mask)[1])
-    lengths = tf.reduce_max(tf.where(mask, steps + 1, 0), axis=1)
-    running = tf.reduce_sum(tf.cast(lengths > steps[:, tf.newaxis], tf.int32), axis=1)
-    running.set_shape(mask.shape[1:])
-    return tf.argsort(lengths, direction="DESCENDING"), running
+    runs = tf.cast(tf.cumsum(tf.cast(mask, tf.int32), axis=1, reverse=True) > 0, tf.int32)
+    lengths = tf.reduce_sum(runs, axis=1)
+    return tf.math.top_k(lengths, tf.size(lengths)).indices, tf.reduce_sum(runs, axis=0)
 
 
 def _longer(sequence: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:

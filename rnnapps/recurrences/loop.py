@@ -15,7 +15,7 @@ import tensorflow as tf
 from rnnapps.internals import in_xla
 from rnnapps.recurrences import tensor_list
 
-UNROLL = 8
+UNROLL = 4
 UNROLL_UNDER_XLA = 2  # compiled, an iteration costs next to nothing, while compiling takes time for every step in it
 
 Carry = tuple[tf.Tensor, ...]

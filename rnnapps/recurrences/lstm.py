@@ -35,6 +35,11 @@ def to_loop(weights: Weights) -> Weights:
     return Weights(*(None if weight is None else reorder(weight) for weight in weights))
 
 
+def to_inference(weights: Weights) -> Weights:
+    """`inference_step` takes the gates in Keras's order."""
+    return weights
+
+
 def from_loop(weights: Weights) -> Weights:
     """From the order of the loop back to Keras's."""
 
@@ -45,9 +50,9 @@ def from_loop(weights: Weights) -> Weights:
     return Weights(*(None if weight is None else reorder(weight) for weight in weights))
 
 
-def input_bias(weights: Weights) -> tf.Tensor | None:
-    """The bias that joins the inputs before the loop."""
-    return weights.bias
+def biases(weights: Weights) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """The bias that joins the inputs before the loop, and the one that joins the product of each step."""
+    return weights.bias, None
 
 
 def step(
@@ -67,17 +72,16 @@ def step(
 
 
 def inference_step(x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None) -> States:
-    """The new states alone.
+    """The new states alone; the gates are in Keras's order.
 
     All gates are split into equal parts: unequal parts, which make training faster, take longer here.
     """
     h, c = states
     if recurrent_dropout_mask is not None:
         h = h * recurrent_dropout_mask
-    *gates, candidate = tf.split(x + tf.matmul(h, weights.recurrent_kernel), 4, axis=-1)
-    output, input_, forget = (tf.sigmoid(gate) for gate in gates)
-    new_c = forget * c + input_ * tf.tanh(candidate)
-    return output * tf.tanh(new_c), new_c
+    input_, forget, candidate, output = tf.split(x + tf.matmul(h, weights.recurrent_kernel), 4, axis=-1)
+    new_c = tf.sigmoid(forget) * c + tf.sigmoid(input_) * tf.tanh(candidate)
+    return tf.sigmoid(output) * tf.tanh(new_c), new_c
 
 
 def local_derivatives(saved: States, outputs: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor | None, ...]:

@@ -24,12 +24,12 @@ def to_loop(weights: Weights) -> Weights:
     return weights
 
 
-from_loop = to_loop
+to_inference = from_loop = to_loop
 
 
-def input_bias(weights: Weights) -> tf.Tensor | None:
-    """The bias that joins the inputs before the loop."""
-    return weights.bias
+def biases(weights: Weights) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """The bias that joins the inputs before the loop, and the one that joins the product of each step."""
+    return weights.bias, None
 
 
 def step(

@@ -49,7 +49,8 @@ def stack(items: tf.Tensor, size: int | tf.Tensor, shape: Shape, dtype: tf.DType
     stacked = tf.raw_ops.TensorListStack(
         input_handle=items, element_shape=_vector(shape), element_dtype=dtype, num_elements=-1
     )
-    return tf.ensure_shape(stacked, [one if isinstance(one, int) else None for one in (size, *shape)])
+    stacked.set_shape([one if isinstance(one, int) else None for one in (size, *shape)])
+    return stacked
 
 
 def _vector(shape: Shape) -> tf.Tensor:

@@ -46,4 +46,8 @@ def with_static_batch(states: States, inputs: tf.Tensor) -> States:
     shape = tf.TensorShape([inputs.shape[0], None])
     for state in states:
         shape = shape.merge_with([state.shape[0], None])
-    return tuple(tf.ensure_shape(state, [shape[0], state.shape[1]]) for state in states)
+    known = [tf.TensorShape([shape[0], state.shape[1]]) for state in states]
+    return tuple(
+        state if state.shape.as_list() == one.as_list() else tf.ensure_shape(state, one)
+        for state, one in zip(states, known, strict=True)
+    )

@@ -19,6 +19,8 @@ _HOMES = {
     "in_chunks": "chunks",
     "connect": "clients.client",
     "is_export": "versions",
+    "labelled": "classification",
+    "labelled_in_chunks": "classification",
     "latest": "versions",
     "load": "loading",
     "metadata": "versions",
