@@ -41,6 +41,7 @@ class Limits:
         located: Whether the value belongs to particular data: naming other data brings back the default.
         shown: Whether it only says how `predict` shows answers, so that no other command takes it.
         free: Whether it can still be chosen when an export is asked, which fixes the other options of its kind.
+        requested: Whether every request says it: an export leaves it open, and `export` has no such option.
     """
 
     help: str
@@ -57,6 +58,7 @@ class Limits:
     located: bool = False
     shown: bool = False
     free: bool = False
+    requested: bool = False
 
 
 def option(default: Any, help: str, **limits: Any) -> Any:

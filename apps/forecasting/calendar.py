@@ -11,7 +11,8 @@ from rnnapps.datasets.frequency import Frequency
 
 CYCLES = ("day", "week", "month", "year")
 _DAY = 86_400
-_TIME = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?"
+_ZONE = r" ?(?:Z|([+-])(\d\d):?(\d\d))"
+_TIME = rf"\d{{4}}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?({_ZONE})?)?"
 
 
 def useful_cycles(frequency: Frequency | None, steps: int) -> tuple[str, ...]:
@@ -35,7 +36,8 @@ def cycle_features(
     """Sine and cosine of the place in each cycle.
 
     Args:
-        start: Times, string `(batch,)`: "2024-05-31", "2024-05-31 18:00" or "2024-05-31T18:00:00".
+        start: Times, string `(batch,)`: "2024-05-31", "2024-05-31 18:00" or "2024-05-31T18:00:00". One with a zone,
+            "2024-05-31T18:00:00+02:00" or "...Z", is counted in UTC, as in the data of a run.
         first: The step to begin with, counted from the start; may be negative.
         steps: Number of steps.
         frequency: The step.
@@ -68,14 +70,27 @@ def _parsed(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     start = tf.strings.strip(start)
     fine = tf.reduce_all(tf.strings.regex_full_match(start, _TIME))
     (start,) = asserted([start], fine, "a start must be a time like 2024-05-31 18:00")
-    start = tf.strings.regex_replace(start, r"^(.{10})$", r"\1T00:00:00")
-    start = tf.strings.regex_replace(start, r"^(.{16})$", r"\1:00")
+    clock = tf.strings.regex_replace(start, rf"(.{{11,}}?){_ZONE}$", r"\1")
+    clock = tf.strings.regex_replace(clock, r"^(.{10})$", r"\1T00:00:00")
+    clock = tf.strings.regex_replace(clock, r"^(.{16})$", r"\1:00")
 
     def number(at: int, length: int) -> tf.Tensor:
-        return tf.strings.to_number(tf.strings.substr(start, at, length), tf.int64)
+        return tf.strings.to_number(tf.strings.substr(clock, at, length), tf.int64)
 
     day = _days(number(0, 4), number(5, 2), number(8, 2))
-    return day, number(11, 2) * 3600 + number(14, 2) * 60 + number(17, 2)
+    second = number(11, 2) * 3600 + number(14, 2) * 60 + number(17, 2) - _seconds_east(start)
+    return day + second // _DAY, second % _DAY
+
+
+def _seconds_east(start: tf.Tensor) -> tf.Tensor:
+    """How far the clocks of a time's zone are ahead of UTC, int64 `(batch,)`; 0 without a zone."""
+
+    def part(number: int) -> tf.Tensor:
+        """A group of `_ZONE`, with a zero before it."""
+        return tf.strings.regex_replace(start, rf"^.{{10}}(?:.[\d:.]*)?(?:{_ZONE})?$", rf"0\{number}")
+
+    size = tf.strings.to_number(part(2), tf.int64) * 3600 + tf.strings.to_number(part(3), tf.int64) * 60
+    return tf.where(tf.equal(part(1), "0-"), -size, size)
 
 
 def _stepped(

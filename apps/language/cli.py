@@ -63,9 +63,11 @@ class Training(TrainingOptions):
 class Generation:
     """How text is generated."""
 
-    length: int = option(400, "Maximum tokens to write; a text may end before.", minimum=0, maximum=LONGEST, free=True)
-    temperature: float = option(0.8, "Below 1, probable tokens gain; 0 takes the best.", minimum=0, free=True)
-    seed: int = option(0, "Seed: the same one writes the same text.", minimum=0, maximum=2**31 - 1, free=True)
+    length: int = option(
+        400, "Maximum tokens to write; a text may end before.", minimum=0, maximum=LONGEST, requested=True
+    )
+    temperature: float = option(0.8, "Below 1, probable tokens gain; 0 takes the best.", minimum=0, requested=True)
+    seed: int = option(0, "Seed: the same one writes the same text.", minimum=0, maximum=2**31 - 1, requested=True)
     top_k: int | None = option(None, "Draw from the K most probable tokens.", minimum=1, missing="all")
     top_p: float | None = option(
         None, "Draw from the likeliest tokens that together have this probability.", above=0, maximum=1, missing="all"

@@ -47,15 +47,17 @@ class Training(TrainingOptions):
 class Generation:
     """How a tune is written."""
 
-    bars: int = option(16, "Number of bars to write.", minimum=0, maximum=256, free=True)
+    bars: int = option(16, "Number of bars to write.", minimum=0, maximum=256, requested=True)
     key: str | None = option(
-        None, 'Key, such as "G major" or "F# minor".', metavar="KEY", missing="the model's choice", free=True
+        None, 'Key, such as "G major" or "F# minor".', metavar="KEY", missing="the model's choice", requested=True
     )
     metre: str | None = option(
-        None, "Time signature, such as 3/4.", metavar="METRE", missing="that of the music file, or 4/4", free=True
+        None, "Time signature, such as 3/4.", metavar="METRE", missing="that of the music file, or 4/4", requested=True
     )
-    temperature: float = option(0.8, "Below 1, probable notes gain; 0 takes the most probable.", minimum=0, free=True)
-    seed: int = option(0, "Seed: the same one writes the same tune.", minimum=0, maximum=2**31 - 1, free=True)
+    temperature: float = option(
+        0.8, "Below 1, probable notes gain; 0 takes the most probable.", minimum=0, requested=True
+    )
+    seed: int = option(0, "Seed: the same one writes the same tune.", minimum=0, maximum=2**31 - 1, requested=True)
     midi: Path | None = option(None, "Write the first tune as MIDI.", metavar="MID", shown=True, free=True)
     abc: Path | None = option(None, "Write the first tune in ABC notation.", metavar="ABC", shown=True, free=True)
     wav: Path | None = option(None, "Write the sound of the first tune.", metavar="WAV", shown=True, free=True)

@@ -11,6 +11,7 @@ from rnnapps.apps.transcription.cli import Search
 from rnnapps.cli import RunConfig
 from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
+from rnnapps.prediction.nbest import check_nbest
 
 LONGEST_SECONDS = 20.0  # of a recording that is heard at once; longer ones are cut at pauses
 NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
@@ -106,6 +107,7 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Searc
         )
         if word
     ]
+    check_nbest(decoding.nbest, len(outputs["texts"]))
     # Two rows of tokens may spell the same text; the first has the higher score.
     scores: dict[str, float] = {}
     for text, score in zip(outputs["texts"], outputs["scores"], strict=True):

@@ -6,6 +6,7 @@ from typing import Any
 
 from rnnapps.apps.translation.cli import Search
 from rnnapps.errors import UserError
+from rnnapps.prediction.nbest import check_nbest
 from rnnapps.prediction.requests import TEXT, as_input
 
 NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
@@ -18,6 +19,7 @@ def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
     """The best translation and its score, and where several are wanted, all that there are."""
+    check_nbest(decoding.nbest, len(outputs["translations"]))
     several = [
         {"translation": text.decode("utf-8", errors="replace"), "score": round(score, 6)}
         for text, score in zip(outputs["translations"], outputs["scores"], strict=True)

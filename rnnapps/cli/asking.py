@@ -114,7 +114,8 @@ def decoding_of(task: Task, asked: Asked, values: Mapping[str, Any], input: Path
 
 
 def _refuse_what_is_fixed(task: Task, asked: Asked) -> None:
-    fixed = [field.name for field in dataclasses.fields(task.decoding) if not options.limits(field).free]
+    limits = {field.name: options.limits(field) for field in dataclasses.fields(task.decoding)}
+    fixed = [name for name, one in limits.items() if not (one.free or one.requested)]
     for option in given(click.get_current_context(), fixed):
         raise UserError(
             f"{spelled(option)} needs the run folder: {asked.path or asked.name} is an export, which fixes it"

@@ -46,7 +46,7 @@ def evaluate_command(task: Task) -> click.Command:
                 type=click.Choice(["train", "validation", "test", "all"]),
                 help="Part of the data to evaluate on; all is for your own data.  [default: test]",
             ),
-            *click_options(task.evaluation, shown=False),
+            *click_options(task.evaluation, without=("shown",)),
             click.Option(["--report"], type=PATH, metavar="FOLDER", help="Write the pictures of the evaluation here."),
             batch_size_option(task.batch_size),
             click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object."),

@@ -38,7 +38,7 @@ def export_command(task: Task) -> click.Command:
                 help="Folder of the model; the export goes into OUTPUT/VERSION.",
             ),
             click.Option(["--model-version"], type=COUNT, help="Number of the version.  [default: the next free one]"),
-            *click_options(task.decoding, shown=False),
+            *click_options(task.decoding, without=("shown", "requested")),
             *([quantize] if task.litert_input else []),
         ],
         help="Write OUTPUT/VERSION, a SavedModel for TensorFlow Serving, and check it in a process without Keras.",

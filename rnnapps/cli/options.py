@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +67,14 @@ def run_argument() -> click.Argument:
     return click.Argument(["run"], type=PATH)
 
 
-def click_options(owner: type | Any, *, inherited: bool = False, shown: bool = True) -> list[click.Option]:
+def click_options(owner: type | Any, *, inherited: bool = False, without: Sequence[str] = ()) -> list[click.Option]:
     """The command-line options of a dataclass.
 
     Args:
         owner: The dataclass, or an instance of it whose values are the defaults.
         inherited: Whether an option that is left out keeps the value of a run: its default is None then, and options
             that belong to the run are not offered.
-        shown: Whether to offer the options that only say how answers are shown.
+        without: Options of which `Limits` says one of these are left out, for example "shown".
 
     Returns:
         An option for each field.
@@ -84,7 +84,7 @@ def click_options(owner: type | Any, *, inherited: bool = False, shown: bool = T
     fields = [(field, options.limits(field)) for field in dataclasses.fields(kind)]
     # What says where the data are comes first in the help.
     for field, limits in sorted(fields, key=lambda pair: not (pair[1].data or pair[1].located)):
-        if (inherited and limits.fixed) or (limits.shown and not shown):
+        if (inherited and limits.fixed) or any(getattr(limits, name) for name in without):
             continue
         default = options.default(field) if isinstance(owner, type) else getattr(owner, field.name)
         found.append(_option(kind, field, limits, default, inherited))

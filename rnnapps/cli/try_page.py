@@ -50,7 +50,7 @@ def try_command(task: Task) -> click.Command:
         params=[
             click.Argument(["run"], nargs=-1, metavar="[RUN]"),
             *server_options(task),
-            *click_options(task.decoding, shown=False),
+            *click_options(task.decoding, without=("shown",)),
             click.Option(["--host"], default="127.0.0.1", show_default=True, help="Address to listen on."),
             click.Option(["--port"], type=PORT, help="Port to listen on.  [default: the first free one from 7860]"),
             click.Option(["--share"], is_flag=True, help="Also open a public address through Gradio's server."),

@@ -34,6 +34,28 @@ def test_features_are_those_of_the_dates_that_pandas_counts(alias):
             np.testing.assert_allclose(features[:, 2 * place + 1], np.cos(angle), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2024-05-31T18:00:00Z",
+        "2024-05-31 18:00Z",
+        "2024-05-31T18:00:00.250+00:00",
+        "2024-05-31T23:30:15+0530",
+        "2024-02-29 22:00 -03:30",
+    ],
+)
+def test_a_time_with_a_zone_is_counted_in_utc(start):
+    utc = pd.Timestamp(start).tz_convert("UTC").strftime("%Y-%m-%d %H:%M:%S")
+    found, expected = (cycle_features(tf.constant([one]), 0, 3, parsed("h"), CYCLES).numpy() for one in (start, utc))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("start", ["2024-05-31T18:00:00+2", "2024-05-31+02:00", "31.05.2024", "", "2024-05-31T18Z"])
+def test_what_is_no_time_is_refused(start):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a start must be a time like"):
+        cycle_features(tf.constant([start]), 0, 3, parsed("h"), CYCLES)
+
+
 def test_only_cycles_that_were_seen_twice_are_useful():
     assert useful_cycles(Frequency(3600, "seconds"), 24 * 300) == ("day", "week")
     assert useful_cycles(Frequency(86_400, "seconds"), 800) == ("week", "month", "year")

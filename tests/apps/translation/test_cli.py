@@ -91,7 +91,9 @@ class TestTranslation(Contract):
         self.run("export", trained[0], "--output", tmp_path / "export", "--beam", "3", "--nbest", "2")
         texts = [source for source, _ in pairs(740)[640:]] + ["", "🎉"]
         of_run = self.run("predict", trained[0], *texts, "--beam", "3", "--nbest", "2", "--json").stdout.splitlines()
-        of_export = self.run("predict", tmp_path / "export", *texts, "--nbest", "3", "--json").stdout.splitlines()
+        of_export = self.run("predict", tmp_path / "export", *texts, "--nbest", "2", "--json").stdout.splitlines()
+        complaint = self.refused("predict", tmp_path / "export", "one", "--nbest", "3")
+        assert "--nbest 3: the export gives at most 2; export again with --nbest 3" in complaint
         for ours, theirs in zip(map(json.loads, of_run), map(json.loads, of_export), strict=True):
             for one, other in zip(ours["nbest"], theirs["nbest"], strict=True):
                 assert one["translation"] == other["translation"]
