@@ -52,7 +52,7 @@ def forward(
         The hidden states after each step `(batch, time, units)`, aligned with the inputs, None without `keep_outputs`;
         the last states; and what else `backward` needs, an empty tuple without `save`.
     """
-    if tf.executing_eagerly():
+    if tf.executing_eagerly() and not tf.config.functions_run_eagerly():
         return _as_graph(forward, cell, inputs.shape[-1], states[0].shape[-1])(
             inputs,
             states,
@@ -146,7 +146,7 @@ def backward(
         The gradients of the inputs, the initial states and the weights, and the L2 norm over batch and units of
         ∂L/∂h_t (after clipping) for every step, `(time,)`, None without `norms`.
     """
-    if tf.executing_eagerly():
+    if tf.executing_eagerly() and not tf.config.functions_run_eagerly():
         return _as_graph(backward, cell, inputs.shape[-1], states[0].shape[-1])(
             inputs,
             states,

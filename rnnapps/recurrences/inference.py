@@ -52,7 +52,7 @@ def forward(
     steps = static_or_dynamic_shape(inputs)[1]
     running, back = None, None
     if mask is not None:
-        order, running = _longest_first(mask)
+        order, running = _longest_first(mask, tf.shape(inputs)[0])
         back = tf.math.invert_permutation(order)
         inputs, mask, *states = (tf.gather(tensor, order) for tensor in (inputs, mask, *states))
         if recurrent_dropout_mask is not None:
@@ -125,15 +125,18 @@ def _step(equations: ModuleType) -> Callable:
     return tf.function(step, autograph=False)
 
 
-def _longest_first(mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The order of the rows by their last real step, the latest first, and how many rows have not ended at each step.
+def _longest_first(mask: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The order of the rows by their last real step, the latest first, and how many rows run on at each step.
+
+    One row always does, since TensorFlow Lite refuses tensors without elements; the mask holds its states.
 
     Args:
         mask: Bool `(batch, time)`.
+        batch: The batch of the inputs; a mask of fewer rows is an error.
     """
     runs = tf.cast(tf.cumsum(tf.cast(mask, tf.int32), axis=1, reverse=True) > 0, tf.int32)
-    lengths = tf.reduce_sum(runs, axis=1)
-    return tf.math.top_k(lengths, tf.size(lengths)).indices, tf.reduce_sum(runs, axis=0)
+    order = tf.math.top_k(tf.reduce_sum(runs, axis=1), batch).indices
+    return order, tf.maximum(tf.reduce_sum(runs, axis=0), tf.minimum(batch, 1))
 
 
 def _longer(sequence: tf.Tensor, missing: tf.Tensor) -> tf.Tensor:

@@ -164,6 +164,8 @@ def recur(
         results = (outputs, *final_states) if return_sequences else tuple(final_states)
         return results, first_order
 
+    if inputs.shape[-1] is None:
+        inputs = tf.ensure_shape(inputs, [*inputs.shape[:-1], weights.kernel.shape[0]])
     present = [weight for weight in weights if weight is not None]
     # Variables are read here: `custom_gradient` would ask for their gradients otherwise.
     arguments = tuple(map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
