@@ -11,8 +11,9 @@ from rnnapps.datasets.frequency import Frequency
 
 CYCLES = ("day", "week", "month", "year")
 _DAY = 86_400
-_ZONE = r" ?(?:Z|([+-])(\d\d):?(\d\d))"
-_TIME = rf"\d{{4}}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?({_ZONE})?)?"
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_ZONE = r" ?(?:Z|([+-])((?:[01]\d|2[0-3])):?([0-5]\d))"
+_TIME = rf"\d{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])([T ]{_CLOCK}(:[0-5]\d(\.\d+)?)?({_ZONE})?)?"
 
 
 def useful_cycles(frequency: Frequency | None, steps: int) -> tuple[str, ...]:
@@ -69,7 +70,8 @@ def _parsed(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Days since 1970 and seconds of the day, int64 `(batch,)`."""
     start = tf.strings.strip(start)
     fine = tf.reduce_all(tf.strings.regex_full_match(start, _TIME))
-    (start,) = asserted([start], fine, "a start must be a time like 2024-05-31 18:00")
+    needed = "a start must be a time like 2024-05-31, 2024-05-31 18:00 or 2024-05-31T18:00:00+02:00"
+    (start,) = asserted([start], fine, needed)
     clock = tf.strings.regex_replace(start, rf"(.{{11,}}?){_ZONE}$", r"\1")
     clock = tf.strings.regex_replace(clock, r"^(.{10})$", r"\1T00:00:00")
     clock = tf.strings.regex_replace(clock, r"^(.{16})$", r"\1:00")
@@ -77,7 +79,11 @@ def _parsed(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     def number(at: int, length: int) -> tf.Tensor:
         return tf.strings.to_number(tf.strings.substr(clock, at, length), tf.int64)
 
-    day = _days(number(0, 4), number(5, 2), number(8, 2))
+    of_month = number(8, 2)
+    day = _days(number(0, 4), number(5, 2), of_month)
+    (day,) = asserted(
+        [day], tf.reduce_all(tf.equal(_civil(day)[2], of_month)), "a start has a day that its month lacks"
+    )
     second = number(11, 2) * 3600 + number(14, 2) * 60 + number(17, 2) - _seconds_east(start)
     return day + second // _DAY, second % _DAY
 

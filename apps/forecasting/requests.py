@@ -10,7 +10,9 @@ import numpy as np
 
 from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.cli import RunConfig
+from rnnapps.cli.output import say
 from rnnapps.datasets.frequency import parsed
+from rnnapps.datasets.rejected import skipped
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
 from rnnapps.options import redirected
@@ -63,6 +65,8 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         if not path.exists():
             raise UserError(f"no such file: {argument!r}; name a table of series, or give numbers: '1 2 3'")
         series = read_series(path, source) if steps is None else read_series(path, steps.source, steps.frequency)
+        for line in skipped(series.rejected, "row", "rows"):
+            say(line, err=True)
         yield from _rows_of(series, about)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from rnnapps.apps.language.cli import Generation
 from rnnapps.cli import RunConfig
 from rnnapps.errors import UserError
+from rnnapps.prediction.nbest import check_one
 from rnnapps.prediction.requests import TEXT, as_input
 
 
@@ -49,8 +50,7 @@ def check_config(config: RunConfig) -> None:
 
 def check(decoding: Generation, asked: str, input: Path | None) -> None:
     """Refuses options of `predict` that do not go together."""
-    if input is not None and decoding.samples > 1:
-        raise UserError(f"--samples {decoding.samples} is for prompts on the command line; leave out --input")
+    check_one("--samples", decoding.samples, input)
 
 
 def _decoded(text: bytes) -> str:

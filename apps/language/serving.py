@@ -111,12 +111,13 @@ def samples(model: LanguageModel, split: Corpus | None) -> dict[str, list[dict[s
     prompts = [*(line[:_PROMPT] for line in lines), *TRICKY]
     outputs = {name: np.zeros((2, model.options.units), model.compute_dtype) for name in model.state_names}
     count = len(prompts)
+    order = np.roll(np.arange(count), -(count // 2))  # the first is an example: neither too short nor too hot
     return {
         "serving_default": [
             {
                 "prompt": prompts,
-                "length": np.arange(count, dtype=np.int32) % 30,
-                "temperature": np.linspace(0, 1.5, count).astype(np.float32),
+                "length": (order % 30).astype(np.int32),
+                "temperature": np.linspace(0, 1.5, count)[order].astype(np.float32),
                 "seed": np.arange(count, dtype=np.int32),
             }
         ],

@@ -80,7 +80,7 @@ def samples(model: ChordModel, split: Pieces | None) -> dict[str, list[dict[str,
     states = {name: np.zeros((2, model.options.units), model.compute_dtype) for name in model.state_names}
     two = {name: values[:2] for name, values in told.items()}
     return {
-        "serving_default": [{"prime": primes, "bars": np.arange(count, dtype=np.int32) % 3, **told}],
+        "serving_default": [{"prime": primes, "bars": np.arange(2, count + 2, dtype=np.int32) % 3, **told}],
         "step": [{"notes": ["", "60,64,67"], "number": np.array([0, 5], np.int32), **two, **states}],
     }
 

@@ -11,7 +11,7 @@ from rnnapps.apps.transcription.cli import Search
 from rnnapps.cli import RunConfig
 from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
-from rnnapps.prediction.nbest import check_nbest
+from rnnapps.prediction.nbest import check_nbest, check_one
 
 LONGEST_SECONDS = 20.0  # of a recording that is heard at once; longer ones are cut at pauses
 NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
@@ -154,6 +154,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
+    check_one("--nbest", decoding.nbest, input)
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
         raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
     for name in ("alpha", "beta"):

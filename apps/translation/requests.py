@@ -6,7 +6,7 @@ from typing import Any
 
 from rnnapps.apps.translation.cli import Search
 from rnnapps.errors import UserError
-from rnnapps.prediction.nbest import check_nbest
+from rnnapps.prediction.nbest import check_nbest, check_one
 from rnnapps.prediction.requests import TEXT, as_input
 
 NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
@@ -39,6 +39,7 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
 
 def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
+    check_one("--nbest", decoding.nbest, input)
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
         raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
     plot = decoding.attention_plot

@@ -1,6 +1,7 @@
 """A Click group whose failures are one line on stderr."""
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from rnnapps.cli.output import one_line
 from rnnapps.errors import Stopped, UserError
 from rnnapps.terminal import printable
 
@@ -81,7 +83,7 @@ class App(click.Group):
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             hint = f" (see {context.command_path} --help)" if context else ""
-            _fail(" ".join(error.format_message().split()) + hint, debug, error.exit_code)
+            _fail(one_line(error.format_message()) + hint, debug, error.exit_code)
         except UserError as error:
             _fail(" ".join(str(error).split()), debug, 2)
         except Stopped as stop:
@@ -90,6 +92,11 @@ class App(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            path = re.sub(r"\.partial-\d+-", "", os.fsdecode(error.filename))
+            _fail(f"{path}: {error.strerror}", debug, 2)
         except (click.Abort, KeyboardInterrupt):
             _fail("interrupted", debug, INTERRUPTED)
 

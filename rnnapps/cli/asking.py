@@ -117,9 +117,7 @@ def _refuse_what_is_fixed(task: Task, asked: Asked) -> None:
     limits = {field.name: options.limits(field) for field in dataclasses.fields(task.decoding)}
     fixed = [name for name, one in limits.items() if not (one.free or one.requested)]
     for option in given(click.get_current_context(), fixed):
-        raise UserError(
-            f"{spelled(option)} needs the run folder: {asked.path or asked.name} is an export, which fixes it"
-        )
+        raise UserError(f"{spelled(option)} needs the run folder: {asked.path or asked.name} is an export")
 
 
 def predictor_of(task: Task, asked: Asked, decoding: Any, signature: str | None = None, model: Any = None) -> Any:

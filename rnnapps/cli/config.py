@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from rnnapps.cli.output import one_line
 from rnnapps.errors import UserError
 
 if sys.version_info >= (3, 11):
@@ -31,12 +32,19 @@ def set_defaults(context: click.Context, values: Mapping[str, Any], source: str)
     """Makes `values` the defaults of the command's options.
 
     Raises:
-        UserError: A value belongs to no option.
+        UserError: A value belongs to no option, or is none that the option takes.
     """
-    options = {parameter.name for parameter in context.command.params if isinstance(parameter, click.Option)}
+    options = {
+        one.name: one for one in context.command.params if isinstance(one, click.Option) and one.name != "config"
+    }
     values = {name.replace("-", "_"): value for name, value in values.items()}
-    if unknown := sorted(set(values) - options):
+    if unknown := sorted(set(values) - set(options)):
         raise UserError(f"{source}: unknown option {unknown[0]!r}; {context.command_path} --help lists them")
+    for name, value in values.items():
+        try:
+            options[name].type_cast_value(context, value)
+        except click.BadParameter as error:
+            raise UserError(f"{source}: {name.replace('_', '-')}: {one_line(error.message)}") from None
     context.default_map = {**(context.default_map or {}), **values}
 
 

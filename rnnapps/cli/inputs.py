@@ -38,12 +38,15 @@ def input_files(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[s
     """The files among the arguments, and the files with one of the suffixes in the folders among them.
 
     Raises:
-        UserError: There are no arguments.
+        UserError: There are no arguments, or no files in a folder.
     """
     if not arguments:
         raise UserError("no input: name files or folders of files")
     for argument in arguments:
         if Path(argument).is_dir():
-            yield from sorted(str(file) for file in Path(argument).rglob("*") if file.suffix.lower() in suffixes)
+            files = sorted(str(file) for file in Path(argument).rglob("*") if file.suffix.lower() in suffixes)
+            if not files:
+                raise UserError(f"{argument}: no file in this folder ends in {', '.join(suffixes)}")
+            yield from files
         else:
             yield argument

@@ -14,3 +14,10 @@ def say(text: object, *, err: bool = False, newline: bool = True) -> None:
         newline: Whether to end the line.
     """
     click.echo(printable(str(text), multiline=True), nl=newline, err=err)
+
+
+def one_line(message: str) -> str:
+    """What click says of a mistake, on one line and with the everyday names of numbers."""
+    for name, everyday in (("a valid integer range", "a whole number"), ("a valid float range", "a number")):
+        message = message.replace(name, everyday)
+    return " ".join(message.split())

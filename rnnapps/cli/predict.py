@@ -23,7 +23,7 @@ from rnnapps.cli.asking import (
     who_is_asked,
 )
 from rnnapps.cli.inputs import input_files, input_texts
-from rnnapps.cli.options import PATH, batch_size_option, click_options
+from rnnapps.cli.options import PATH, batch_size_option, click_options, given, spelled
 from rnnapps.cli.output import say
 from rnnapps.cli.printed import Printer, printer
 from rnnapps.cli.run_config import read_run
@@ -55,6 +55,10 @@ def predict_command(task: Task) -> click.Command:
     ) -> None:
         if input is not None and output is None:
             raise UserError("--input and --output go together: name both, or give inputs as arguments")
+        for option in given(click.get_current_context(), [*columns, "quoting"] if input is None else []):
+            raise UserError(f"{spelled(option)} is for the file of --input; leave it out")
+        if overwrite and output is None:
+            raise UserError("--overwrite is for the file of --output; leave it out")
         asked = who_is_asked(arguments, server, model, model_version, timeout)
         inputs = arguments if server else arguments[1:]
         if input is not None and inputs:

@@ -1,4 +1,6 @@
-"""Several answers to one input, of which an export holds so many."""
+"""Several answers to one input."""
+
+from pathlib import Path
 
 from rnnapps.errors import UserError
 
@@ -23,3 +25,18 @@ def check_nbest(wanted: int | None, held: int) -> None:
         raise UserError(
             f"--nbest {wanted}: the export gives at most {held}; export again with --nbest {wanted}, or ask the run"
         )
+
+
+def check_one(option: str, wanted: int | None, input: Path | None) -> None:
+    """Refuses several answers to each row of the file of `--input`, whose output has a column for one.
+
+    Args:
+        option: What asks for them, for example "--nbest".
+        wanted: Its value.
+        input: The file, if there is one.
+
+    Raises:
+        UserError: Several are wanted of a file.
+    """
+    if input is not None and wanted is not None and wanted > 1:
+        raise UserError(f"{option} {wanted} is for inputs on the command line: a file gets one answer a row")

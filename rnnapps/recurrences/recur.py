@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
+from typing import Any
 
 import tensorflow as tf
 
@@ -86,22 +87,22 @@ def recur(
     module = choose(engine, inputs.dtype, no_cudnn if use_cudnn else "use_cudnn=False")
     forward, backward = _passes(module, segment, truncate)
     count = len(states)
-    fixed = {
-        "mask": mask,
-        "recurrent_dropout_mask": recurrent_dropout_mask,
-        "reverse": go_backwards,
-    }
+    masks = {"mask": mask, "recurrent_dropout_mask": recurrent_dropout_mask}
+    constants = tuple(one for one in masks.values() if one is not None)
     probes = () if probe is None else (probe,)
     options = {"gradient_clip": gradient_clip, "norms": probe is not None}
 
-    def unpack(arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], Weights]:
+    def unpack(arguments: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], Weights, dict[str, Any]]:
         states = tuple(arguments[1 : 1 + count])
-        present = arguments[1 + count : len(arguments) - len(probes)]
-        return arguments[0], states, Weights(*present)
+        present = arguments[1 + count : len(arguments) - len(probes) - len(constants)]
+        # What a function of gradients reads must be among its arguments.
+        left = list(arguments[len(arguments) - len(constants) :])
+        fixed = {name: None if one is None else left.pop(0) for name, one in masks.items()}
+        return arguments[0], states, Weights(*present), {**fixed, "reverse": go_backwards}
 
     @tf.custom_gradient
     def run(*arguments: tf.Tensor):
-        inputs, states, weights = unpack(arguments)
+        inputs, states, weights, fixed = unpack(arguments)
         # Without an active tape nothing is kept. If a gradient is wanted after all (a tape around a function that was
         # traced without one), the backward pass below runs forward once more.
         save = internals.tape_may_record()
@@ -121,7 +122,7 @@ def recur(
                 everything = tuple(map(tf.identity, everything))
             kept, d_results = everything[: len(saved)], everything[len(saved) : len(saved) + len(results)]
             arguments = everything[len(saved) + len(results) :]
-            inputs, states, weights = unpack(arguments)
+            inputs, states, weights, fixed = unpack(arguments)
             outputs = None
             with internals.stop_recording():
                 if not save:
@@ -146,7 +147,7 @@ def recur(
                 """The gradient of this gradient: `saved` counts as the function of the arguments that it is."""
                 d_results_and_arguments = differentiable.second_order(
                     cell,
-                    arguments[: len(arguments) - len(probes)],
+                    arguments[: len(arguments) - len(probes) - len(constants)],
                     d_results,
                     d_gradients[: len(d_gradients) - len(probes)],
                     truncate=truncate,
@@ -154,12 +155,14 @@ def recur(
                     return_sequences=return_sequences,
                     **fixed,
                 )
-                return [None] * len(saved) + d_results_and_arguments + [tf.zeros_like(probe) for probe in probes]
+                d_probes = [tf.zeros_like(probe) for probe in probes]
+                return [None] * len(saved) + d_results_and_arguments + d_probes + [None] * len(constants)
 
             return [d_inputs, *d_states, *(weight for weight in d_weights if weight is not None), *d_probes], again
 
         def first_order(*d_results: tf.Tensor):
-            return gradient(*saved, *d_results, *arguments)
+            gradients = gradient(*saved, *d_results, *arguments)
+            return [*gradients, *[None] * len(constants)]
 
         results = (outputs, *final_states) if return_sequences else tuple(final_states)
         return results, first_order
@@ -168,7 +171,7 @@ def recur(
         inputs = tf.ensure_shape(inputs, [*inputs.shape[:-1], weights.kernel.shape[0]])
     present = [weight for weight in weights if weight is not None]
     # Variables are read here: `custom_gradient` would ask for their gradients otherwise.
-    arguments = tuple(map(tf.convert_to_tensor, (inputs, *states, *present, *probes)))
+    arguments = tuple(map(tf.convert_to_tensor, (inputs, *states, *present, *probes, *constants)))
     if not tf.executing_eagerly() and internals.have_tangents(arguments):
         # Forward mode in a graph looks into custom gradients, and at a function from outside.
         run = tf.function(run, autograph=False)

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -6,10 +7,11 @@ from click.testing import CliRunner
 
 from rnnapps.cli import App
 from rnnapps.cli.config import config_option
-from rnnapps.cli.inputs import input_texts
+from rnnapps.cli.inputs import input_files, input_texts
 from rnnapps.cli.options import SECONDS
 from rnnapps.cli.output import say
 from rnnapps.errors import UserError
+from rnnapps.files import replacing
 
 
 @click.group(cls=App)
@@ -31,6 +33,13 @@ app.commands["show"].params.append(config_option())
 @app.command()
 def fail():
     raise UserError("reviews.csv:3: no label;\n  add one")
+
+
+@app.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def draw(path):
+    with replacing(path) as partial:
+        partial.write_text("a picture")
 
 
 @app.command()
@@ -59,6 +68,16 @@ def test_a_users_mistake_is_one_line_and_exit_code_2():
     result = run("fail")
     assert result.stderr == "error: reviews.csv:3: no label; add one\n"
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["file/picture.png", "folder", "nowhere/picture.png"])
+def test_a_file_that_cannot_be_written_is_one_line_that_names_it(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    result = CliRunner().invoke(app, ["draw", str(tmp_path / name)])
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {tmp_path / name}: ") and result.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
 
 
 def test_debug_adds_the_traceback():
@@ -96,7 +115,13 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [("unit = 3", "unknown option 'unit'"), ("units = = 3", "line 1"), ('cell = "tree"', "'tree' is not one of")],
+    [
+        ("unit = 3", "unknown option 'unit'"),
+        ("units = = 3", "line 1"),
+        ('cell = "tree"', "'tree' is not one of"),
+        ("units = 'many'", "options.toml: units: 'many' is not a whole number"),
+        ("config = 'a'", "unknown option 'config'"),
+    ],
 )
 def test_a_bad_configuration_names_the_file_and_what_is_wrong(tmp_path, content, complaint):
     file = tmp_path / "options.toml"
@@ -122,6 +147,11 @@ def test_a_time_that_is_not_valid_is_refused_in_one_line(seconds):
 def test_texts_come_from_arguments_or_from_lines():
     assert run("echo", "a b", "c").output == "'a b'\n'c'\n"
     assert run("echo", input="one\n\nüber\r\nlast").output == "'one'\n''\n'über'\n'last'\n"
+
+
+def test_a_folder_without_files_of_the_kind_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"no file in this folder ends in \.wav, \.flac"):
+        list(input_files([str(tmp_path)], (".wav", ".flac")))
 
 
 def test_texts_that_are_not_utf_8_are_read_all_the_same():
