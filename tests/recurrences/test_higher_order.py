@@ -57,6 +57,24 @@ def test_a_gradient_penalty_is_that_of_keras(name, in_function, options):
     assert_equal(penalty(ours, draw(2, STEPS, 3)), expected)
 
 
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_tapes_around_a_function_of_a_masked_layer(name):
+    theirs, ours = pair(name)
+    x, mask = draw(2, STEPS, 3), tf.constant([[True, False, True], [True, True, False]])
+
+    def penalty(layer):
+        masked = tf.function(lambda x, mask: layer(x, mask=mask), autograph=False)
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                score = tf.reduce_sum(masked(x, mask) ** 2)
+            norm = tf.reduce_sum(inner.gradient(score, x) ** 2)
+        return outer.gradient(norm, x)
+
+    np.testing.assert_allclose(penalty(ours), penalty(theirs), atol=1e-9)
+
+
 def test_the_native_engine_has_one_too():
     theirs, ours = (library.LSTM(4, dtype="float32") for library in (keras.layers, layers))
     x = tf.cast(draw(2, STEPS, 3), tf.float32)
