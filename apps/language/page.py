@@ -10,7 +10,7 @@ import numpy as np
 from rnnapps.cli.questions import Questions
 from rnnapps.pages import NumberInput, Page, Part, Probabilities, TextInput, TextOutput
 
-_LONGEST = 1000  # tokens that the page writes at most
+_LONGEST = 1000  # tokens that the page offers to write; more where the command names more
 
 
 def page(questions: Questions) -> Page:
@@ -39,9 +39,16 @@ def page(questions: Questions) -> Page:
         title="Write",
         inputs=[
             TextInput("prompt", "Beginning", lines=4),
-            NumberInput("length", "Maximum tokens to write", min(how.length, _LONGEST), 1, _LONGEST, 1),
-            NumberInput("temperature", "Temperature: below 1, probable tokens gain", how.temperature, 0, 2, 0.05),
-            NumberInput("seed", "Seed: the same one writes the same text", how.seed % 1000, 0, 999, 1),
+            NumberInput("length", "Maximum tokens to write", how.length, 0, max(how.length, _LONGEST), 1),
+            NumberInput(
+                "temperature",
+                "Temperature: below 1, probable tokens gain",
+                how.temperature,
+                0,
+                max(how.temperature, 2),
+                0.05,
+            ),
+            NumberInput("seed", "Seed: the same one writes the same text", how.seed, 0, max(how.seed, 999), 1),
         ],
         outputs=[TextOutput("text", "Text", lines=12)],
         answer=write,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from rnnapps.assertions import asserted
-from rnnapps.audio.audio_files import HIGHEST_RATE, LOWEST_RATE
+from rnnapps.audio.audio_files import HIGHEST_RATE, LOUDEST, LOWEST_RATE
 from rnnapps.audio.resampling import resample
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
@@ -75,7 +75,8 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
         tf.argmax(known, output_type=tf.int32), [read(reader, bits_) for (_, bits_), reader in _READERS.items()]
     )
     mono = tf.reduce_mean(tf.reshape(values, [-1, channels]), axis=1)
-    mono = asserted(mono, tf.reduce_all(tf.math.is_finite(mono)), "audio: some samples are NaN or infinite")
+    bounded = tf.reduce_all(tf.abs(mono) <= LOUDEST)
+    mono = asserted(mono, bounded, f"audio: some samples are NaN or infinite, or larger than {LOUDEST:,.0f}")
     return tf.cond(tf.equal(rate, sample_rate), lambda: mono, lambda: resample(mono, rate, sample_rate))
 
 

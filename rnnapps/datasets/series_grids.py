@@ -113,7 +113,7 @@ def on_a_grid(
         if frequency is None:
             raise DataError(f"{path}: one time for each series tells no frequency; name it with --frequency")
     elif frequency is not None:
-        raise DataError(f"{path}: --frequency {frequency.name} is for values with times, which the file has not")
+        raise DataError(f"{path}: {source.time_column!r} holds no times, which steps of 1 {frequency.name} need")
     if unsorted:
         notes.append(f"the rows of {unsorted:,} series were not in the order of time; they were sorted")
     grid = Grid(frequency, [], [], [], source.known, source.past, rejected, notes)
@@ -142,7 +142,7 @@ def _places(name: str, times: np.ndarray, frequency: Frequency, path: Path) -> n
     own = inferred([times]) if len(times) > 3 else None
     if own is not None and own != frequency and own.unit == frequency.unit and own.count != frequency.count:
         raise DataError(
-            f"{path}: the series {name!r} has a step of 1 {own.name}, others of 1 {frequency.name}; one model reads one"
+            f"{path}: the series {name!r} has a step of 1 {own.name} instead of 1 {frequency.name}; one model reads one"
             " frequency: split the file, or bring all series to one step"
         )
     places = frequency.positions(times)

@@ -116,9 +116,10 @@ def _on_grids(groups: Sequence[list[Row]], path: Path, steps: Steps) -> list[One
     """The series of groups of rows; of a group that is none, what is wrong with it."""
     if len(groups) == 1 and (bad := next((row for row in groups[0] if row.problem), None)):
         return [f"line {bad.line}: {bad.problem}"]
-    # Numbered, because a name may come twice.
+    # Numbered, because a name may come twice. One alone keeps its name, for messages.
+    named = _names(steps.source.series_column)
     numbered = [
-        {**(row.values or {}), steps.source.series_column: str(number)}
+        {**(row.values or {}), steps.source.series_column: named(row) if len(groups) == 1 else str(number)}
         for number, rows in enumerate(groups)
         for row in rows
     ]

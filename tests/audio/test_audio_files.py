@@ -38,9 +38,17 @@ def test_files_are_mixed_to_one_channel_and_resampled(tmp_path, form):
         (b"this is a text\n" * 50, "not a recording in a known format"),
         (wav_bytes(np.zeros(0, np.float32)), "no samples"),
         (wav_bytes(np.array([0.0, np.nan], np.float32), subtype="FLOAT"), "NaN or infinite"),
+        (wav_bytes(np.array([0.0, 1e30], np.float32), subtype="FLOAT"), "larger than 1,000,000,000"),
         (wav_bytes(np.zeros(9, np.float32), rate=7), "the sample rate must be from 1000 to 768000 Hz, got 7"),
     ],
-    ids=["empty", "text", "no-samples", "not-finite", "rate"],  # libsndfile writes the time into a file of floats
+    ids=[
+        "empty",
+        "text",
+        "no-samples",
+        "not-finite",
+        "too-loud",
+        "rate",
+    ],  # libsndfile writes the time into a file of floats
 )
 def test_what_is_no_recording_is_named(tmp_path, content, complaint):
     path = tmp_path / "bad.wav"
@@ -108,8 +116,9 @@ def test_chunks_before_the_data_are_passed_over(in_graph):
         (wav_bytes(speech_like(100), 16000, "ALAW"), "WAV format"),
         (wav_bytes(speech_like(100), 10), "1 to 768 kHz"),
         (wav_bytes(np.array([0.0, np.inf], np.float32), subtype="FLOAT"), "NaN or infinite"),
+        (wav_bytes(np.array([0.0, -1e30], np.float32), subtype="FLOAT"), "larger than 1,000,000,000"),
     ],
-    ids=["empty", "text", "no-chunks", "a-law", "rate", "not-finite"],
+    ids=["empty", "text", "no-chunks", "a-law", "rate", "not-finite", "too-loud"],
 )
 def test_the_graph_says_what_it_cannot_read(in_graph, content, complaint):
     with pytest.raises(tf.errors.InvalidArgumentError, match=complaint):

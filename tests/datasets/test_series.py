@@ -89,7 +89,7 @@ def test_series_without_values_are_left_out_and_constant_and_negative_ones_stay(
         (["a,2024-01-01,1", "a,2024-01-02,2", "a,2024-01-03,2", "a,2024-01-03 07:00,3"], "not a whole number of steps"),
         (
             [f"a,2024-01-01 {hour:02d}:00,1" for hour in range(9)] + [f"b,2024-01-0{day},1" for day in range(1, 6)],
-            "'b' has a step of 1 day, others of 1 hour",
+            "'b' has a step of 1 day instead of 1 hour",
         ),
         (["a,2024-01-01,1", "b,2024-01-01,2"], "name it with --frequency"),
         (["a,soon,1", "b,later,2"], "no series with values"),
