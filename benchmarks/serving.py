@@ -203,6 +203,7 @@ def sentiment(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     from rnnapps.apps.sentiment.model import SentimentClassifier
     from rnnapps.datasets import load_splits
     from rnnapps.layers import to_keras
+    from rnnapps.serving import labelled
     from rnnapps.text import vocabulary
 
     texts = load_splits(TASK.source(), ["test"])["test"].texts
@@ -212,7 +213,7 @@ def sentiment(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     model._tracker.unlock()
     model.recurrent = [to_keras(layer) for layer in model.recurrent]
     spec = tf.TensorSpec([None], tf.string, name="text")
-    twin = exported_by_keras(model, lambda text: serving.answers(model, text), spec, folder)
+    twin = exported_by_keras(model, lambda text: labelled(model.classes, model.probabilities(text)), spec, folder)
     return {"rnnapps": ours, "keras.layers": twin}, "text", list(texts[:1000])
 
 
@@ -225,6 +226,7 @@ def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     from rnnapps.apps.speech import serving
     from rnnapps.apps.speech.model import SpeechClassifier
     from rnnapps.layers import to_keras
+    from rnnapps.serving import labelled
 
     model = SpeechClassifier([str(number) for number in range(12)])
     model.build()
@@ -235,7 +237,11 @@ def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
     model.keras_layer = keras_layer
     model.recurrent = lambda sequence, **kwargs: keras_layer(sequence, **kwargs)
     spec = tf.TensorSpec([None], tf.string, name="audio")
-    twin = exported_by_keras(model, lambda audio: serving.answers(model, audio), spec, folder)
+
+    def answers(audio):
+        return labelled(model.classes, model.probabilities(*serving.decoded(model, audio)))
+
+    twin = exported_by_keras(model, answers, spec, folder)
     random = np.random.default_rng(0)
     files = []
     for _ in range(200):

@@ -11,9 +11,10 @@ from rnnapps.datasets.frequency import Frequency
 
 CYCLES = ("day", "week", "month", "year")
 _DAY = 86_400
-_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_ZONE = r" ?(?:Z|([+-])((?:[01]\d|2[0-3])):?([0-5]\d))"
-_TIME = rf"\d{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])([T ]{_CLOCK}(:[0-5]\d(\.\d+)?)?({_ZONE})?)?"
+_HOUR, _MINUTE = r"(?:[01]\d|2[0-3])", r"[0-5]\d"
+_ZONE = rf" ?(?:Z|([+-])({_HOUR}):?({_MINUTE}))"
+_DATE = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+_TIME = rf"{_DATE}([T ]{_HOUR}:{_MINUTE}(:{_MINUTE}(\.\d+)?)?({_ZONE})?)?"
 
 
 def useful_cycles(frequency: Frequency | None, steps: int) -> tuple[str, ...]:

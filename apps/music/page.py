@@ -50,17 +50,10 @@ def page(questions: Questions) -> Page:
         inputs=[
             ChoiceInput("key", "Key", (_ANY, *map(key_name, range(KEYS))), how.key or _ANY),
             ChoiceInput("metre", "Metre", metres, how.metre if how.metre in metres else metres[0]),
-            NumberInput("bars", "Bars", how.bars, 0, max(how.bars, 64), 1),
+            NumberInput("bars", "Bars", how.bars, 0, 64, 1),
             NumberInput("tempo", "Quarter notes a minute", 80, 40, 200, 1),
-            NumberInput(
-                "temperature",
-                "Temperature: below 1, probable notes gain",
-                how.temperature,
-                0,
-                max(how.temperature, 2),
-                0.05,
-            ),
-            NumberInput("seed", "Seed: the same one writes the same tune", how.seed, 0, max(how.seed, 999), 1),
+            NumberInput("temperature", "Temperature: below 1, probable notes gain", how.temperature, 0, 2, 0.05),
+            NumberInput("seed", "Seed: the same one writes the same tune", how.seed, 0, 999, 1),
             TextInput("prime", "Go on with these notes, if any", lines=1, placeholder=example),
         ],
         outputs=[

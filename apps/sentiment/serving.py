@@ -16,13 +16,8 @@ _SAMPLES = 100  # texts of the test split in an export
 _CHUNK = 128  # texts at a time; of 400 words and 128 units they take some 400 MB
 
 
-def answers(model: SentimentClassifier, text: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What the export answers to strings `(batch,)`; see `serving.labelled`."""
-    return serving.labelled(model.classes, model.probabilities(text))
-
-
 def endpoints(model: SentimentClassifier, decoding: object = None) -> dict[str, serving.Endpoint]:
-    """The signatures of an export: `serving_default`, see `answers`."""
+    """The signatures of an export: `serving_default`, strings `(batch,)` in; see `serving.labelled`."""
     answer = serving.labelled_in_chunks(model.classes, model.probabilities, _CHUNK)
     return {"serving_default": serving.Endpoint(answer, [tf.TensorSpec([None], tf.string, name="text")])}
 

@@ -7,7 +7,7 @@ from typing import Any
 from rnnapps.apps.speech.cli import Shown
 from rnnapps.cli import RunConfig
 from rnnapps.errors import UserError
-from rnnapps.prediction.nbest import check_one
+from rnnapps.prediction.nbest import check_top
 
 
 def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
@@ -38,9 +38,7 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
 
 def check(decoding: Shown, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
-    check_one("--top", decoding.top, input)
-    if asked == "server" and decoding.top > 1:
-        raise UserError(f"--top {decoding.top}: a server names the best class only; ask the run or the export")
+    check_top(decoding.top, asked, input)
 
 
 def check_config(config: RunConfig) -> None:

@@ -21,13 +21,8 @@ _CHUNK = 64  # recordings at a time
 _SAMPLES = 16  # recordings of the test split in an export
 
 
-def answers(model: SpeechClassifier, audio: tf.Tensor) -> dict[str, tf.Tensor]:
-    """What `serving_default` answers to the bytes of WAV files, strings `(batch,)`; see `serving.labelled`."""
-    return serving.labelled(model.classes, model.probabilities(*_decoded(model, audio)))
-
-
-def _decoded(model: SpeechClassifier, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Waveforms `(batch, samples)` and their numbers of samples `(batch,)`."""
+def decoded(model: SpeechClassifier, audio: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Waveforms `(batch, samples)` and their numbers of samples `(batch,)`, from the bytes of WAV files `(batch,)`."""
     waveforms = decode_wav(audio, model.sample_rate)
     hop, shortest = model.log_mel.hop, tf.reduce_min(waveforms.row_lengths())
     waveforms = asserted(waveforms, shortest >= hop, "audio: too short:", shortest, "of at least", hop, "samples")
@@ -52,7 +47,7 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
         return probabilities(waveform, tf.fill([rows], samples))
 
     def of_files(audio: tf.Tensor) -> tf.Tensor:
-        return probabilities(*_decoded(model, audio))
+        return probabilities(*decoded(model, audio))
 
     found = {
         "serving_default": serving.Endpoint(

@@ -14,7 +14,7 @@ from rnnapps.cli import RunConfig
 from rnnapps.datasets.clip_lists import clips_in
 from rnnapps.datasets.video_files import read_clip
 from rnnapps.errors import UserError
-from rnnapps.prediction.nbest import check_one
+from rnnapps.prediction.nbest import check_top
 
 _SAMPLING = ("fps", "size", "max_frames")
 
@@ -85,9 +85,7 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
 
 def check(decoding: Answers, asked: str, input: Path | None) -> None:
     """Refuses options of `predict` that do not go together."""
-    check_one("--top", decoding.top, input)
-    if asked == "server" and decoding.top > 1:
-        raise UserError(f"--top {decoding.top}: a server names the best class only; ask the run or the export")
+    check_top(decoding.top, asked, input)
     if asked != "server":
         for name in ("fps", "size"):
             if (value := getattr(decoding, name)) is not None:

@@ -127,7 +127,8 @@ def _input(gradio: ModuleType, field: Input) -> Any:
                 field.value, label=field.label, lines=field.lines, max_lines=20, placeholder=field.placeholder
             )
         case NumberInput():
-            return gradio.Slider(field.minimum, field.maximum, field.value, step=field.step, label=field.label)
+            maximum = max(field.maximum, field.value)
+            return gradio.Slider(field.minimum, maximum, field.value, step=field.step, label=field.label)
         case ChoiceInput():
             return gradio.Dropdown(list(field.choices), value=field.value, label=field.label)
         case SoundInput():

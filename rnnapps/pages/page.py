@@ -40,7 +40,7 @@ class TextInput(_Field):
 
 @dataclasses.dataclass(frozen=True)
 class NumberInput(_Field):
-    """A number between two bounds: int if `step` is whole, else float."""
+    """A number between two bounds: int if `step` is whole, else float. A first value beyond `maximum` raises it."""
 
     value: float = 0
     minimum: float = 0

@@ -27,6 +27,22 @@ def check_nbest(wanted: int | None, held: int) -> None:
         )
 
 
+def check_top(top: int, asked: str, input: Path | None) -> None:
+    """Refuses to name several classes where only the best is known: by a server, or in a file.
+
+    Args:
+        top: The value of `--top`.
+        asked: "run", "export" or "server".
+        input: The file of `--input`, if there is one.
+
+    Raises:
+        UserError: Several are wanted.
+    """
+    check_one("--top", top, input)
+    if asked == "server" and top > 1:
+        raise UserError(f"--top {top}: a server names the best class only; ask the run or the export")
+
+
 def check_one(option: str, wanted: int | None, input: Path | None) -> None:
     """Refuses several answers to each row of the file of `--input`, whose output has a column for one.
 

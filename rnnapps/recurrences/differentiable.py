@@ -15,7 +15,7 @@ import tensorflow as tf
 from rnnapps.recurrences import tensor_list
 from rnnapps.recurrences.graph import CELLS
 from rnnapps.recurrences.loop import static_or_dynamic_shape
-from rnnapps.recurrences.time_major import product, swap, with_static_batch
+from rnnapps.recurrences.time_major import held, product, swap, with_static_batch
 from rnnapps.recurrences.weights import Weights
 
 
@@ -103,8 +103,7 @@ def _results(
             before = tuple(tf.where(border, tf.stop_gradient(state), state) for state in states)
         x = tensor_list.get_item(xs, t, projected.shape[1:], projected.dtype)
         after, _ = equations.step(x, before, after_projection, dropout)
-        if masks is not None:
-            after = tuple(tf.where(masks[t], new, old) for new, old in zip(after, before, strict=True))
+        after = held(None if masks is None else masks[t], after, before)
         if clip is not None:
             after = (_with_clipped_gradient(after[0], clip), *after[1:])
         for new, old in zip(after, states, strict=True):

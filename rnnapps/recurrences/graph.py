@@ -15,7 +15,16 @@ import tensorflow as tf
 from rnnapps.internals import in_xla
 from rnnapps.recurrences import gru, gru_reset_after, inference, lstm, simple_rnn
 from rnnapps.recurrences.loop import Chunk, scan, static_or_dynamic_shape
-from rnnapps.recurrences.time_major import product, rows, stacked, swap, swapped_mask, with_static_batch
+from rnnapps.recurrences.time_major import (
+    held,
+    product,
+    rows,
+    run_steps,
+    stacked,
+    swap,
+    swapped_mask,
+    with_static_batch,
+)
 from rnnapps.recurrences.weights import Weights
 
 CELLS = {"rnn": simple_rnn, "gru": gru, "gru_reset_after": gru_reset_after, "lstm": lstm}
@@ -84,21 +93,16 @@ def forward(
     states = with_static_batch(tuple(states), inputs)
     batch, units = static_or_dynamic_shape(states[0])
 
+    def step(x: tf.Tensor, states: States, mask: tf.Tensor | None) -> tuple[States, States]:
+        if save:
+            new_states, saved = equations.step(x, states, after_projection, recurrent_dropout_mask)
+        else:
+            new_states, saved = equations.inference_step(x, states, after_projection, recurrent_dropout_mask), ()
+        return held(mask, new_states, states), saved
+
     def several_steps(states: States, chunk: Chunk) -> tuple[States, list[tf.Tensor]]:
-        xs = tf.unstack(chunk.of(projected))
-        # A select of equal shapes takes a fraction of the time of one that broadcasts.
-        masks = None if mask is None else tf.unstack(tf.tile(chunk.of(mask), [1, 1, units]))
-        kept = [None] * len(xs)
-        for t in reversed(range(len(xs))) if reverse else range(len(xs)):
-            before = states
-            if save:
-                states, saved = equations.step(xs[t], states, after_projection, recurrent_dropout_mask)
-            else:
-                states, saved = equations.inference_step(xs[t], states, after_projection, recurrent_dropout_mask), ()
-            if masks is not None:
-                states = tuple(tf.where(masks[t], new, old) for new, old in zip(states, before, strict=True))
-            kept[t] = (states[0],) * keep_outputs + saved
-        return states, stacked(kept)
+        masks = None if mask is None else chunk.of(mask)
+        return run_steps(step, states, chunk.of(projected), masks, reverse=reverse, keep_outputs=keep_outputs)
 
     widths = (1,) * keep_outputs + (equations.SAVED if save else ())
     shapes = [(batch, n * units) for n in widths]

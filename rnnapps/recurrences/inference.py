@@ -17,7 +17,7 @@ from types import ModuleType
 import tensorflow as tf
 
 from rnnapps.recurrences.loop import UNROLL, Chunk, scan, static_or_dynamic_shape
-from rnnapps.recurrences.time_major import product, stacked, swap, swapped_mask, with_static_batch
+from rnnapps.recurrences.time_major import held, product, run_steps, swap, swapped_mask, with_static_batch
 from rnnapps.recurrences.weights import Weights
 
 States = tuple[tf.Tensor, ...]
@@ -49,10 +49,10 @@ def forward(
     Returns:
         The hidden states after each step `(batch, time, units)`, None without `keep_outputs`; and the last states.
     """
-    steps = static_or_dynamic_shape(inputs)[1]
+    batch, steps = static_or_dynamic_shape(inputs)[:2]
     running, back = None, None
     if mask is not None:
-        order, running = _longest_first(mask, tf.shape(inputs)[0])
+        order, running = _longest_first(mask, batch)
         back = tf.math.invert_permutation(order)
         inputs, mask, *states = (tf.gather(tensor, order) for tensor in (inputs, mask, *states))
         if recurrent_dropout_mask is not None:
@@ -71,16 +71,14 @@ def forward(
     step = _step(equations)
 
     def run(states: States, dropped: tf.Tensor | None, xs: tf.Tensor, mask: tf.Tensor | None):
-        xs = tf.unstack(product(xs, weights.kernel, bias=input_bias))
-        masks = None
-        if mask is not None:
-            # A select of equal shapes takes a fraction of the time of one that broadcasts.
-            masks = tf.unstack(tf.tile(mask, [1, 1, states[0].shape[-1]]), num=len(xs))
-        kept = [None] * len(xs)
-        for t in reversed(range(len(xs))) if reverse else range(len(xs)):
-            states = step(xs[t], states, after_projection, dropped, None if masks is None else masks[t])
-            kept[t] = (states[0],) * keep_outputs
-        return states, stacked(kept)
+        return run_steps(
+            lambda x, states, mask: (step(x, states, after_projection, dropped, mask), ()),
+            states,
+            product(xs, weights.kernel, bias=input_bias),
+            mask,
+            reverse=reverse,
+            keep_outputs=keep_outputs,
+        )
 
     def several_steps(states: States, chunk: Chunk) -> tuple[States, list[tf.Tensor]]:
         if running is None:
@@ -94,8 +92,8 @@ def forward(
         dropped = None if recurrent_dropout_mask is None else recurrent_dropout_mask[:count]
         going, kept = run(going, dropped, xs, masks)
         states = tuple(tf.concat(both, axis=0) for both in zip(going, ended, strict=True))
-        held = tf.tile(tf.expand_dims(ended[0], 0), [chunk.count, 1, 1])
-        return states, [tf.concat([one, held], axis=1) for one in kept]
+        unchanged = tf.tile(tf.expand_dims(ended[0], 0), [chunk.count, 1, 1])
+        return states, [tf.concat([one, unchanged], axis=1) for one in kept]
 
     shapes = [static_or_dynamic_shape(states[0])] * keep_outputs
     states, kept = scan(several_steps, states, steps + missing, shapes, reverse=reverse, whole=padded)
@@ -116,16 +114,13 @@ def _step(equations: ModuleType) -> Callable:
     def step(
         x: tf.Tensor, states: States, weights: Weights, dropped: tf.Tensor | None, mask: tf.Tensor | None
     ) -> States:
-        new_states = equations.inference_step(x, states, weights, dropped)
-        if mask is None:
-            return new_states
-        return tuple(tf.where(mask, new, old) for new, old in zip(new_states, states, strict=True))
+        return held(mask, equations.inference_step(x, states, weights, dropped), states)
 
     step.__name__ = f"{equations.__name__.rpartition('.')[2]}_step"
     return tf.function(step, autograph=False)
 
 
-def _longest_first(mask: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _longest_first(mask: tf.Tensor, batch: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The order of the rows by their last real step, the latest first, and how many rows run on at each step.
 
     One row always does, since TensorFlow Lite refuses tensors without elements; the mask holds its states.

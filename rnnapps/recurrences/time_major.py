@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from rnnapps.recurrences.loop import static_or_dynamic_shape
@@ -34,6 +36,47 @@ def product(
     # One unknown size is inferred, which takes no operations.
     shape = [sequence.shape[0], -1] if sequence.shape[0] else static_or_dynamic_shape(sequence)[:2]
     return tf.reshape(flat, [*shape, flat.shape[-1]])
+
+
+def run_steps(
+    step: Callable[[tf.Tensor, States, tf.Tensor | None], tuple[States, tuple[tf.Tensor, ...]]],
+    states: States,
+    xs: tf.Tensor,
+    mask: tf.Tensor | None,
+    *,
+    reverse: bool,
+    keep_outputs: bool,
+) -> tuple[States, list[tf.Tensor]]:
+    """Runs a step over a few steps of time.
+
+    Args:
+        step: From the projected inputs of a step, the states and the mask to new states and what else to keep.
+        states: The states before.
+        xs: `(steps, batch, n)`, projected inputs.
+        mask: None or bool `(steps, batch, 1)`.
+        reverse: Whether to go from the last step to the first.
+        keep_outputs: Whether to keep the hidden state of each step, before what else is kept.
+
+    Returns:
+        The last states, and a tensor `(steps, ...)` for each thing that is kept.
+    """
+    xs = tf.unstack(xs)
+    masks = [None] * len(xs)
+    if mask is not None:
+        # A select of equal shapes takes a fraction of the time of one that broadcasts.
+        masks = tf.unstack(tf.tile(mask, [1, 1, states[0].shape[-1]]), num=len(xs))
+    kept = [None] * len(xs)
+    for t in reversed(range(len(xs))) if reverse else range(len(xs)):
+        states, saved = step(xs[t], states, masks[t])
+        kept[t] = (states[0],) * keep_outputs + saved
+    return states, stacked(kept)
+
+
+def held(mask: tf.Tensor | None, new: States, old: States) -> States:
+    """The new states, and the old ones where the mask is False."""
+    if mask is None:
+        return new
+    return tuple(tf.where(mask, one, other) for one, other in zip(new, old, strict=True))
 
 
 def stacked(kept: list[tuple[tf.Tensor, ...]]) -> list[tf.Tensor]:
