@@ -73,10 +73,15 @@ def remove_leftovers(folder: pathlib.Path) -> None:
             _remove(entry)
 
 
+def strict_json(value: Mapping[str, Any], indent: int | None = None) -> str:
+    """`value` as strict JSON: a number that is not finite becomes null, which every JSON reader takes."""
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
 def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:
-    """Writes `value` as strict JSON: a number that is not finite becomes null, which every JSON reader takes."""
+    """Writes `value` as `strict_json`."""
     with replacing(path, durable=True) as partial:
-        partial.write_text(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        partial.write_text(strict_json(value, indent=2) + "\n", "utf-8")
 
 
 def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -85,6 +85,7 @@ TASK = Task(
     optional_columns=("start", "known", "past", "static"),
     outputs=("mean", "quantiles"),
     delimiter=",",
+    argument="SERIES",
     batch_size=1024,  # series of one length are answered together
     decoding=Shown,
     evaluation=Backtest,

@@ -10,6 +10,7 @@ from rnnapps.datasets import TimeSeries
 from rnnapps.datasets.time_series import seasonal_error
 
 INTERVALS = (50, 80, 90, 95)  # per cent
+_NO_ERROR = 1e-5  # of a sMAPE or MASE: rounding of float32
 
 
 def actual_values(split: TimeSeries, origins: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -96,8 +97,12 @@ def interval_places(levels: Sequence[float]) -> Mapping[int, tuple[int, int]]:
 
 
 def owa(figures: Mapping[str, float], reference: Mapping[str, float]) -> float:
-    """The overall weighted average of the M4 competition: sMAPE and MASE relative to a reference, half and half."""
-    return (figures["smape"] / max(reference["smape"], 1e-12) + figures["mase"] / max(reference["mase"], 1e-12)) / 2
+    """The overall weighted average of the M4 competition: sMAPE and MASE relative to a reference, half and half.
+
+    Not-a-number where the reference makes no error, as of series that repeat themselves exactly.
+    """
+    shares = [figures[name] / reference[name] if reference[name] > _NO_ERROR else np.nan for name in ("smape", "mase")]
+    return float(np.mean(shares))
 
 
 def _row_means(values: np.ndarray) -> np.ndarray:

@@ -108,7 +108,7 @@ def table(metrics: Mapping[str, Any]) -> str:
     header = ["", *_COLUMNS.values(), *(f"in {interval} %" for interval in covered), "seconds"]
     cells = [header]
     for name, figures in rows.items():
-        numbers = [f"{figures[key]:.3f}" if key != "wql" else f"{figures[key]:.5f}" for key in _COLUMNS]
+        numbers = [_shown(figures[key], 5 if key == "wql" else 3) for key in _COLUMNS]
         shares = [f"{figures[f'coverage_{interval}']:.1%}" for interval in covered]
         cells.append([name, *numbers, *shares, f"{figures['seconds']:.1f}"])
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
@@ -119,3 +119,7 @@ def table(metrics: Mapping[str, Any]) -> str:
         for row in cells
     ]
     return "\n".join([*lines, f"{metrics['forecasts']:,} forecasts of {metrics['series']:,} series"])
+
+
+def _shown(figure: float, digits: int) -> str:
+    return f"{figure:.{digits}f}" if np.isfinite(figure) else "-"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnapps.apps.forecasting.cli import Shown
+from rnnapps.apps.forecasting.cli import Options, Shown
 from rnnapps.cli import RunConfig
 from rnnapps.cli.output import say
 from rnnapps.datasets.frequency import parsed
@@ -187,7 +187,12 @@ def check_config(config: RunConfig) -> None:
     if 0.5 not in model.levels or list(model.levels) != sorted(set(model.levels)):
         levels = ",".join(f"{level:g}" for level in model.levels)
         raise UserError(f"--levels must ascend, with 0.5 among them, got {levels}")
-    if model.head != "quantiles" and config.source.past:
+    direct = model.head == "quantiles"
+    if direct and model.paths != Options().paths:
+        raise UserError(f"--paths is for heads that sample; leave it out with --head quantiles, got {model.paths}")
+    if not direct and model.segment is not None:
+        raise UserError(f"--segment is for --head quantiles; leave it out with --head {model.head}")
+    if not direct and config.source.past:
         raise UserError(f"--past needs --head quantiles: what is not known ahead cannot be sampled, got {model.head}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_run
 from rnnapps.datasets import CorpusSource, load_splits
 from rnnapps.errors import UserError
+from rnnapps.files import strict_json
 
 
 def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
@@ -42,7 +42,7 @@ def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_js
             for piece, surprise in zip(pieces, bits, strict=True)
         ]
         figures = {"bits": round(total, 6), "characters": characters, "perplexity": perplexity}
-        click.echo(json.dumps({**figures, "tokens": tokens}))
+        click.echo(strict_json({**figures, "tokens": tokens}))
     else:
         say(f"bits              {total:,.1f}")
         say(f"bits a character  {total / characters:.4f}")

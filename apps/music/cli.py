@@ -91,6 +91,7 @@ TASK = Task(
     requests="rnnapps.apps.music.requests",
     page="rnnapps.apps.music.page",
     columns=("prime",),
+    argument="BEGINNING",
     outputs=("notes",),
     decoding=Generation,
     evaluation=Evaluation,

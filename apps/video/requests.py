@@ -66,13 +66,22 @@ def request(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
     """The sentence and its score; or the class, its probability, and the most probable classes with theirs."""
     if "caption" in outputs:
+        _check_kind(decoding, "captions", ("top",))
         return {"answer": outputs["caption"].decode("utf-8", errors="replace"), "score": round(outputs["score"], 6)}
+    _check_kind(decoding, "actions", ("beam", "length_penalty", "longest"))
     found, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
     top = {found: score}
     if decoding.top > 1:
         ranked = sorted(zip(about["classes"], outputs["probabilities"], strict=True), key=lambda pair: -pair[1])
         top = {name: round(probability, 6) for name, probability in ranked[: decoding.top]}
     return {"answer": found, "score": score, "top": top}
+
+
+def _check_kind(decoding: Answers, kind: str, others: Sequence[str]) -> None:
+    """Refuses options that only the other kind of model reads."""
+    for name in others:
+        if (value := getattr(decoding, name)) != getattr(Answers(), name):
+            raise UserError(f"--{name.replace('_', '-')} {value}: the model answers with {kind}; leave it out")
 
 
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Answers) -> Iterator[Sequence[str]]:

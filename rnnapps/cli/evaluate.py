@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from rnnapps.cli.options import PATH, batch_size_option, click_options, collecte
 from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_run
 from rnnapps.cli.task import Task
+from rnnapps.files import strict_json
 
 
 def evaluate_command(task: Task) -> click.Command:
@@ -33,7 +33,7 @@ def evaluate_command(task: Task) -> click.Command:
         if report is not None:
             report.mkdir(parents=True, exist_ok=True)
         metrics = app.assess(model, examples, batch_size, collected(task.evaluation, values), report)
-        say(json.dumps(metrics) if as_json else app.table(metrics))
+        say(strict_json(metrics) if as_json else app.table(metrics))
 
     return Command(
         "evaluate",

@@ -31,11 +31,13 @@ from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
 
 _DRAWN = 10  # inputs in a picture
+_NAMED = 40  # characters of an input in a message
 
 
 def predict_command(task: Task) -> click.Command:
     """The command `predict` of a task."""
-    name = "FILE" if task.suffixes else "TEXT"
+    name = task.argument or ("FILE" if task.suffixes else "TEXT")
+    stop = "Stop at the first bad input instead of skipping it."
     columns = [f"{column}_column" for column in (*task.columns, *task.optional_columns)]
 
     def predict(
@@ -48,15 +50,17 @@ def predict_command(task: Task) -> click.Command:
         output: Path | None,
         overwrite: bool,
         quoting: str,
-        strict: bool,
         batch_size: int,
         as_json: bool,
+        strict: bool = True,
         **values: Any,
     ) -> None:
         if input is not None and output is None:
             raise UserError("--input and --output go together: name both, or give inputs as arguments")
         for option in given(click.get_current_context(), [*columns, "quoting"] if input is None else []):
             raise UserError(f"{spelled(option)} is for the file of --input; leave it out")
+        if task.suffixes and strict and input is not None:
+            raise UserError("--strict is for inputs on the command line: bad rows of --input are listed beside --output")
         if overwrite and output is None:
             raise UserError("--overwrite is for the file of --output; leave it out")
         asked = who_is_asked(arguments, server, model, model_version, timeout)
@@ -89,12 +93,12 @@ def predict_command(task: Task) -> click.Command:
             *server_options(task),
             *_file_options(task),
             *click_options(task.decoding),
-            click.Option(["--strict"], is_flag=True, help="Stop at the first bad input instead of skipping it."),
+            *([click.Option(["--strict"], is_flag=True, help=stop)] if task.suffixes else []),
             batch_size_option(task.batch_size),
             click.Option(["--json", "as_json"], is_flag=True, help="Print JSON: one object a line."),
         ],
         help=(
-            f"Answer each {name}" + ("" if task.suffixes else ", each line of standard input") + ", or each row of"
+            f"Answer each {name}" + (", each line of standard input" if name == "TEXT" else "") + ", or each row of"
             " --input. RUN is a run folder or an export; --server takes its place."
         ),
     )
@@ -220,6 +224,13 @@ def _one_input_rows(task: Task, arguments: Sequence[str]) -> Iterator[Row]:
     return ({column: value} for value in inputs)
 
 
+def _named(row: Row) -> str:
+    """The text that a row is, or the name of its series, for the beginning of a message."""
+    name = next((value for value in row.values() if isinstance(value, str)), "")
+    short = name if len(name) <= _NAMED else name[: _NAMED - 1] + "…"
+    return f"{short!r}: " if name else ""
+
+
 def _show_answers(
     task: Task, predictor: Any, decoding: Any, rows: Iterator[Row], strict: bool, batch_size: int, show: Printer
 ) -> list[tuple[Row, Any]]:
@@ -231,8 +242,8 @@ def _show_answers(
     for batch in iter(lambda: list(islice(rows, batch_size)), []):
         for row, answer in zip(batch, answer_rows(task, predictor, decoding, batch), strict=True):
             if isinstance(answer, Refused):
-                if strict or not task.suffixes:
-                    raise UserError(answer.reason)
+                if strict:
+                    raise UserError(answer.reason if task.suffixes else _named(row) + answer.reason)
                 refused += 1
                 say(f"skipped: {answer.reason}", err=True)
                 continue

@@ -116,3 +116,21 @@ def check_unchanged(run: Path, before: RunConfig, now: RunConfig) -> None:
                 f"cannot resume {run} with another {name!r}: it was started with {started[name]!r}, got {value!r};"
                 " leave the option out, or start a new run in another --run-dir"
             )
+
+
+def check_same_data(run: Path, now: str) -> None:
+    """Refuses to resume a run whose data are others than when it was started.
+
+    Args:
+        run: The run folder.
+        now: One line about the data of today: sizes and classes.
+
+    Raises:
+        UserError: The line of then differs; the message has both.
+    """
+    before = RunFolder(run).read_config().get("data", now)
+    if before != now:
+        raise UserError(
+            f"cannot resume {run}: its data have changed. Then: {before}. Now: {now}. Put the data back, or start a new"
+            " run in another --run-dir"
+        )

@@ -79,6 +79,7 @@ class Task:
         columns: The columns of a table that are inputs.
         optional_columns: Those that are inputs where a table has them.
         suffixes: Where inputs are files: the suffixes of those to take from a folder.
+        argument: What help calls an argument of `predict`; empty for FILE where there are suffixes, else TEXT.
         outputs: The answers that a table gets a column for.
         delimiter: What stands between the columns that `predict` prints on the screen; a comma makes CSV.
         decoding: Dataclass of options that say how answers are found and shown: of `evaluate`, `predict` and `export`.
@@ -102,6 +103,7 @@ class Task:
     columns: tuple[str, ...] = ("text",)
     optional_columns: tuple[str, ...] = ()
     suffixes: tuple[str, ...] = ()
+    argument: str = ""
     outputs: tuple[str, ...] = ("label", "score")
     delimiter: str = "\t"
     decoding: type = NoOptions

@@ -13,7 +13,7 @@ from rnnapps.cli.app import Command
 from rnnapps.cli.config import config_option, set_defaults
 from rnnapps.cli.options import PATH, click_options
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import RunConfig, asked_config, check_unchanged, checked, read_config
+from rnnapps.cli.run_config import RunConfig, asked_config, check_same_data, check_unchanged, checked, read_config
 from rnnapps.cli.task import Objective, Task
 from rnnapps.cli.training_options import CHANGEABLE
 from rnnapps.errors import UserError
@@ -162,6 +162,9 @@ def fit_model(
     from rnnapps import training
 
     code, how = task.code(), config.training
+    data = next(iter(code.summary(splits.values())))
+    if resume:
+        check_same_data(run_dir, data)
     model = code.make(config, splits["train"])
     if not resume and hasattr(code, "start"):
         code.start(model, config)
@@ -198,8 +201,8 @@ def fit_model(
         validation,
         run_dir=run_dir,
         epochs=how.epochs,
-        config=config.as_json(task),
-        changeable=CHANGEABLE,
+        config={**config.as_json(task), "data": data},
+        changeable={*CHANGEABLE, "data"},
         resume=resume,
         checkpoint_every_steps=how.checkpoint_every,
         patience=how.patience,

@@ -16,7 +16,7 @@ import numpy as np
 
 from rnnapps.datasets.frequency import Frequency
 from rnnapps.datasets.lines import START, Place
-from rnnapps.datasets.rejected import DataError
+from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import Row, Rows
 from rnnapps.datasets.series_tables import series_of
 from rnnapps.datasets.sources import SeriesSource
@@ -107,15 +107,15 @@ def _names(column: str) -> Any:
 
 def _joined(groups: Sequence[list[Row]], path: Path, steps: Steps) -> Iterator[Row]:
     """A row for each group of rows."""
-    for rows, found in zip(groups, _on_grids(groups, path, steps), strict=True):
+    for rows, (found, warning) in zip(groups, _on_grids(groups, path, steps), strict=True):
         problem, values = (found, None) if isinstance(found, str) else ("", _values(found, rows, steps))
-        yield Row(rows[0].line, values, problem, rows[-1].end)
+        yield Row(rows[0].line, values, problem, rows[-1].end, warning)
 
 
-def _on_grids(groups: Sequence[list[Row]], path: Path, steps: Steps) -> list[OneSeries | str]:
-    """The series of groups of rows; of a group that is none, what is wrong with it."""
+def _on_grids(groups: Sequence[list[Row]], path: Path, steps: Steps) -> list[tuple[OneSeries | str, str]]:
+    """The series of groups of rows, or what is wrong with a group; and a warning of rows that were left out."""
     if len(groups) == 1 and (bad := next((row for row in groups[0] if row.problem), None)):
-        return [f"line {bad.line}: {bad.problem}"]
+        return [(f"line {bad.line}: {bad.problem}", "")]
     # Numbered, because a name may come twice. One alone keeps its name, for messages.
     named = _names(steps.source.series_column)
     numbered = [
@@ -126,15 +126,23 @@ def _on_grids(groups: Sequence[list[Row]], path: Path, steps: Steps) -> list[One
     try:
         if any(row.problem for rows in groups for row in rows):
             raise DataError("a row cannot be read")
-        found = series_of(numbered, path, steps.source, steps.frequency) if groups else []
-        if len(found) == len(groups):
-            return list(found)
+        found, rejected = series_of(numbered, path, steps.source, steps.frequency) if groups else ([], [])
+        if len(found) == len(groups) and not (rejected and len(groups) > 1):
+            return [(one, _warning(rejected, groups[0])) for one in found]
         problem = "no row has a time"
     except DataError as error:
         problem = str(error).removeprefix(f"{path}: ")
     if len(groups) == 1:
-        return [problem]
+        return [(problem, "")]
     return [one for rows in groups for one in _on_grids([rows], path, steps)]  # so that one costs no other
+
+
+def _warning(rejected: Sequence[Rejected], rows: Sequence[Row]) -> str:
+    """What is wrong with rows of one series; the first is named."""
+    if not rejected:
+        return ""
+    first, more = rejected[0], f"; and {len(rejected) - 1} more in this series" if len(rejected) > 1 else ""
+    return f"line {rows[(first.line or 2) - 2].line}: {first.reason}{more}"
 
 
 def _values(one: OneSeries, rows: list[Row], steps: Steps) -> dict[str, Any]:

@@ -76,11 +76,11 @@ def read_series(path: Path, source: SeriesSource, usual: frequencies.Frequency |
 
 def series_of(
     rows: Sequence[Mapping[str, Any]], path: Path, source: SeriesSource, frequency: frequencies.Frequency | None
-) -> list[OneSeries]:
-    """The series that some rows of a long table hold, in the order of their first rows.
+) -> tuple[list[OneSeries], list[Rejected]]:
+    """The series that some rows of a long table hold, in the order of their first rows, and what is wrong with rows.
 
     Args:
-        rows: The rows, by column.
+        rows: The rows, by column. What is wrong with them counts them from 2, as a file of their own would.
         path: Their file, for messages.
         source: Names the columns.
         frequency: The step; None where the times tell it.
@@ -91,7 +91,8 @@ def series_of(
     pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
     long = _of_long(pd.DataFrame.from_records(rows), path, source)
     grid = on_a_grid(long.groups, frequency, path, source)
-    return [_series(name, grid, index) for index, name in enumerate(long.groups)]
+    series = [_series(name, grid, index) for index, name in enumerate(long.groups)]
+    return series, [*long.rejected, *grid.rejected]
 
 
 @dataclasses.dataclass

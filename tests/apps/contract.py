@@ -161,7 +161,7 @@ class Contract:
         assert {path.name for path in (folder / "report").iterdir()} >= set(self.pictures)
         config = json.loads((folder / "config.json").read_text())
         assert (config["format"], config["task"]) == (2, self.task.name)
-        assert set(config) == {"format", "task", "source", "model", "training"}
+        assert set(config) == {"format", "task", "source", "model", "training", "data"}
         assert "on the test split:" in output and str(folder) in output
 
     def test_evaluate_repeats_the_figures_of_train(self, trained):
@@ -259,6 +259,13 @@ class Contract:
 
     def test_resume_refuses_options_that_change_the_result(self, trained):
         assert "'epochs'" in self.refused("train", "--resume", trained[0], "--epochs", 77)
+
+    def test_resume_refuses_other_data(self, trained, tmp_path):
+        folder = self.copied(trained, tmp_path)
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"data": "yesterday's"}))
+        error = self.refused("train", "--resume", folder)
+        assert f"its data have changed. Then: yesterday's. Now: {config['data']}." in error
 
     def test_a_run_is_replaced_only_when_told_to_and_not_before_the_data_are_read(self, trained, data, tmp_path):
         folder = self.copied(trained, tmp_path)

@@ -162,6 +162,25 @@ class TestForecasting(Contract):
             assert one["predicted_mean"] == pytest.approx(other["predicted_mean"], rel=1e-5)
             assert (one["series"], one["history"]) == (other["series"], other["history"])
 
+    def test_bad_values_of_a_long_table_are_named_and_count_as_missing(self, exported, tmp_path):
+        lines = write_series(tmp_path / "good.csv", 2).read_text().splitlines()
+        bad = lines[150].rpartition(",")[0]
+        (tmp_path / "bad.csv").write_text("\n".join([*lines[:150], f"{bad},n/k", *lines[151:]]) + "\n")
+        (tmp_path / "empty.csv").write_text("\n".join([*lines[:150], f"{bad},", *lines[151:]]) + "\n")
+        answers = []
+        for name in ("bad", "empty"):
+            output = tmp_path / f"{name}.jsonl"
+            told = self.run("predict", exported[0], "--input", tmp_path / f"{name}.csv", "--output", output).stderr
+            answers.append(output.read_text())
+            assert ("line 151: 'value' must be a number, got 'n/k'; taken as missing" in told) == (name == "bad")
+        assert answers[0] == answers[1] and answers[0].count("\n") == 2
+
+    def test_a_series_that_cannot_be_forecast_is_named(self, trained, tmp_path):
+        (tmp_path / "huge.csv").write_text(
+            "series,time,value\n" + "".join(f"huge,2024-03-01T{hour:02}:00,{(-1) ** hour}e38\n" for hour in range(20))
+        )
+        assert "'huge': history: its values are too large" in self.refused("predict", trained[0], tmp_path / "huge.csv")
+
     def test_evaluate_forecasts_as_often_as_asked(self, trained):
         metrics = json.loads(self.run("evaluate", trained[0], "--forecasts", 1, "--json").stdout)
         assert metrics["forecasts"] == 6
@@ -171,6 +190,8 @@ class TestForecasting(Contract):
         [
             (["--levels", "0.1,0.9"], "--levels must ascend, with 0.5 among them, got 0.1,0.9"),
             (["--head", "normal", "--past", "rain"], "--past needs --head quantiles"),
+            (["--paths", "5"], "--paths is for heads that sample; leave it out with --head quantiles, got 5"),
+            (["--head", "normal", "--segment", "4"], "--segment is for --head quantiles"),
             (["--windows", "30"], "no series is long enough"),
             (["--frequency", "fortnight"], "--frequency must be like h, 15min, D, W, MS or B, got 'fortnight'"),
             (["--head", "negative-binomial"], "--head negative-binomial needs counts"),

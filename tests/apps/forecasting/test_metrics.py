@@ -53,6 +53,11 @@ def test_figures_are_those_of_utilsforecast():
     assert found["coverage_80"] == pytest.approx(covered.mean())
 
 
+def test_without_errors_of_the_reference_there_is_no_owa():
+    assert owa({"smape": 2.0, "mase": 1.0}, {"smape": 4.0, "mase": 4.0}) == pytest.approx(0.375)
+    assert np.isnan(owa({"smape": 2.0, "mase": 1.0}, {"smape": 0.0, "mase": 1e-9}))
+
+
 def test_missing_values_do_not_count():
     actual = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])
     figures = point_figures(actual, np.array([[2.0, 9.0, 3.0], [1.0, 1.0, 1.0]]), np.array([0.5, 1.0]))

@@ -85,6 +85,7 @@ class TestMusic(Contract):
         assert json.loads(again)["prime"] == output.stdout.strip()
 
     def test_mistakes_in_predict_are_one_line(self, trained, tmp_path):
+        assert "'H4 x': prime must be" in self.refused("predict", trained[0], "H4 x")
         assert "--key must be like" in self.refused("predict", trained[0], "--key", "H major")
         assert "--metre must be" in self.refused("predict", trained[0], "--metre", "waltz")
         assert ".mid" in self.refused("predict", trained[0], "--midi", "tune.mp3")
