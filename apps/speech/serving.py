@@ -12,6 +12,7 @@ from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.assertions import asserted
 from rnnapps.audio import decode_wav
 from rnnapps.audio.to_wav import wav_file
+from rnnapps.audio.wav import bounded
 from rnnapps.datasets import Recordings
 from rnnapps.serving import litert
 from rnnapps.serving.audio_streams import stream_endpoints, stream_requests
@@ -44,7 +45,7 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
 
     def of_waveforms(waveform: tf.Tensor) -> tf.Tensor:
         rows, samples = tf.unstack(tf.shape(waveform, tf.int64))
-        return probabilities(waveform, tf.fill([rows], samples))
+        return probabilities(bounded(waveform, "waveform"), tf.fill([rows], samples))
 
     def of_files(audio: tf.Tensor) -> tf.Tensor:
         return probabilities(*decoded(model, audio))

@@ -17,6 +17,7 @@ from rnnapps.apps.transcription.transcribing import Heard, transcribe
 from rnnapps.assertions import asserted
 from rnnapps.audio import decode_wav
 from rnnapps.audio.to_wav import wav_file
+from rnnapps.audio.wav import bounded
 from rnnapps.datasets import Transcripts
 from rnnapps.serving.audio_streams import stream_endpoints, stream_requests
 from rnnapps.serving.sample_sounds import RATES, SUBTYPES, sample_sounds
@@ -63,7 +64,7 @@ def endpoints(model: Transcriber, decoding: Search | None = None) -> dict[str, s
         return {"texts": heard.texts, "scores": heard.scores, **_words(heard)}
 
     def of_waveform(waveform: tf.Tensor) -> dict[str, tf.Tensor]:
-        waveform = enough(waveform, tf.shape(waveform)[1], "waveform")
+        waveform = enough(bounded(waveform, "waveform"), tf.shape(waveform)[1], "waveform")
         return one(transcribe(model, waveform, None, search, scorer))
 
     audio = [tf.TensorSpec([None], tf.string, name="audio")]

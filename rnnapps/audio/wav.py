@@ -75,9 +75,19 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
         tf.argmax(known, output_type=tf.int32), [read(reader, bits_) for (_, bits_), reader in _READERS.items()]
     )
     mono = tf.reduce_mean(tf.reshape(values, [-1, channels]), axis=1)
-    bounded = tf.reduce_all(tf.abs(mono) <= LOUDEST)
-    mono = asserted(mono, bounded, f"audio: some samples are NaN or infinite, or larger than {LOUDEST:,.0f}")
+    mono = bounded(mono, "audio")
     return tf.cond(tf.equal(rate, sample_rate), lambda: mono, lambda: resample(mono, rate, sample_rate))
+
+
+def bounded(samples: tf.Tensor, name: str) -> tf.Tensor:
+    """The samples, which are an error where they are not finite, or absurdly large.
+
+    Args:
+        samples: Float tensor.
+        name: What the error calls them.
+    """
+    fine = tf.reduce_all(tf.abs(samples) <= LOUDEST)
+    return asserted(samples, fine, f"{name}: some samples are NaN or infinite, or larger than {LOUDEST:,.0f}")
 
 
 def _number(data: tf.Tensor, begin: tf.Tensor | int, size: int) -> tf.Tensor:

@@ -60,7 +60,9 @@ def predict_command(task: Task) -> click.Command:
         for option in given(click.get_current_context(), [*columns, "quoting"] if input is None else []):
             raise UserError(f"{spelled(option)} is for the file of --input; leave it out")
         if task.suffixes and strict and input is not None:
-            raise UserError("--strict is for inputs on the command line: bad rows of --input are listed beside --output")
+            raise UserError(
+                "--strict is for inputs on the command line: bad rows of --input are listed beside --output"
+            )
         if overwrite and output is None:
             raise UserError("--overwrite is for the file of --output; leave it out")
         asked = who_is_asked(arguments, server, model, model_version, timeout)

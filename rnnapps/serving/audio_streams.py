@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.assertions import asserted
+from rnnapps.audio.wav import bounded
 from rnnapps.serving.chunks import never_empty
 from rnnapps.serving.endpoint import Endpoint
 
@@ -35,7 +36,7 @@ def stream_endpoints(
     names = list(states)
 
     def go_on(chunk: tf.Tensor, *values: tf.Tensor) -> States:
-        return stream(chunk, dict(zip(names, values, strict=True)))
+        return stream(bounded(chunk, "chunk"), dict(zip(names, values, strict=True)))
 
     def start(batch: tf.Tensor) -> States:
         # A number takes no bandwidth, its states memory: without a bound one request could stop the server.

@@ -125,6 +125,16 @@ class TestSpeech(Contract):
             np.testing.assert_allclose(answer["probabilities"], whole["probabilities"], atol=1e-4)
             assert answer["label"].numpy() == whole["label"].numpy()
 
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, 3e9])
+    def test_samples_that_are_no_sound_are_refused(self, exported, bad):
+        clip = tone("rising", np.random.default_rng(2))[None]
+        clip[0, 100] = bad
+        message = "some samples are NaN or infinite, or larger than 1,000,000,000"
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"waveform: {message}"):
+            serving.load(exported[0], "waveform")(waveform=tf.constant(clip))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"chunk: {message}"):
+            Stream(exported[0])(clip)
+
     def test_a_request_starts_a_bounded_number_of_streams(self, exported):
         start = serving.load(exported[0], "stream_start")
         assert start(batch=tf.constant(1024))["samples"].shape[0] == 1024

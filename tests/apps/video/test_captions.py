@@ -64,7 +64,9 @@ def test_run_and_export_write_the_same_captions(run, manifest, tmp_path):
         assert ours["answer"] == exported["answer"] and ours["score"] == pytest.approx(exported["score"], abs=1e-4)
     assert set(serving.metadata(tmp_path / "export")["signatures"]) == {"serving_default", "jpeg", "mjpeg"}
     assert "needs the run folder" in invoke(main, "predict", tmp_path / "export", films[0], "--beam", 2, code=2).stderr
-    assert "--top 2: the model answers with captions" in invoke(main, "predict", run, films[0], "--top", 2, code=2).stderr
+    assert (
+        "--top 2: the model answers with captions" in invoke(main, "predict", run, films[0], "--top", 2, code=2).stderr
+    )
 
 
 def test_padding_never_changes_a_caption(run):
