@@ -109,7 +109,11 @@ def test_reading_from_any_place_gives_the_same_rows(folder, pieces, data):
     content = end.join([b"text,label", *(piece if isinstance(piece, bytes) else piece.encode() for piece in pieces)])
     path = folder / "in.csv"
     path.write_bytes(content)
-    opened = open_rows(path, "text")
+    try:
+        opened = open_rows(path, "text")
+    except DataError as error:  # of many lines with foreign bytes, which other tests are about
+        assume("the file is not UTF-8" not in str(error))
+        raise
     whole = list(opened.after(START))
     for number, row in enumerate(whole):
         again = list(opened.after(row.end))
