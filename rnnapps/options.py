@@ -251,6 +251,12 @@ def redirected(source: Options, values: Mapping[str, Any]) -> Options:
     return dataclasses.replace(source, **(of_data if named else {}) | values)
 
 
+def changed(options: Options, *names: str) -> dict[str, Any]:
+    """Those of the named options whose value is not the default, by name."""
+    values = {field.name: (getattr(options, field.name), default(field)) for field in dataclasses.fields(options)}
+    return {name: values[name][0] for name in names if values[name][0] != values[name][1]}
+
+
 def names(owner: type) -> Sequence[str]:
     """The names of a dataclass's fields."""
     return tuple(field.name for field in dataclasses.fields(owner))

@@ -51,6 +51,16 @@ def printable(text: str, *, multiline: bool = False) -> str:
     return text.translate(_MULTILINE if multiline else _ONE_LINE)
 
 
+def shortened(text: str, longest: int) -> str:
+    """The text, of which so many characters remain, the last an ellipsis, if it is longer.
+
+    Example:
+        >>> shortened("a long sentence", 7)
+        'a long…'
+    """
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def printable_json(value: Any) -> str:
     r"""JSON on one line that means the same as any other, in which what a terminal would obey is written as `\u....`.
 

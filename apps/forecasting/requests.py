@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnapps.apps.forecasting.cli import Options, Shown
+from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.cli import RunConfig
 from rnnapps.cli.output import say
 from rnnapps.datasets.frequency import parsed
 from rnnapps.datasets.rejected import skipped
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
-from rnnapps.options import redirected
+from rnnapps.options import changed, redirected
 from rnnapps.prediction.requests import TEXT, as_input
 from rnnapps.serving.clients.errors import BadRequest
 from rnnapps.serving.clients.signatures import TensorSpec
+from rnnapps.terminal import shortened
 
 if TYPE_CHECKING:
     from rnnapps.datasets import TimeSeries
@@ -54,7 +55,7 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
                     f"{argument!r}: numbers have no {' and no '.join(missing)}, which the model reads: name a table of"
                     " series"
                 )
-            yield {"series": argument if len(argument) <= 40 else argument[:39] + "…", "history": history}
+            yield {"series": shortened(argument, 40), "history": history}
             continue
         from rnnapps.datasets.series_tables import read_series
         from rnnapps.prediction import long_tables
@@ -188,9 +189,9 @@ def check_config(config: RunConfig) -> None:
         levels = ",".join(f"{level:g}" for level in model.levels)
         raise UserError(f"--levels must ascend, with 0.5 among them, got {levels}")
     direct = model.head == "quantiles"
-    if direct and model.paths != Options().paths:
+    if direct and changed(model, "paths"):
         raise UserError(f"--paths is for heads that sample; leave it out with --head quantiles, got {model.paths}")
-    if not direct and model.segment is not None:
+    if not direct and changed(model, "segment"):
         raise UserError(f"--segment is for --head quantiles; leave it out with --head {model.head}")
     if not direct and config.source.past:
         raise UserError(f"--past needs --head quantiles: what is not known ahead cannot be sampled, got {model.head}")

@@ -20,6 +20,7 @@ from rnnapps.cli import RunConfig
 from rnnapps.datasets.music_files import SUFFIXES, read_file
 from rnnapps.datasets.pieces import TICKS, Piece
 from rnnapps.errors import UserError
+from rnnapps.options import changed
 from rnnapps.prediction.requests import TEXT, as_input
 
 FILES = {"midi": (".mid", ".midi"), "abc": (".abc",), "wav": (".wav",), "plot": (".png",)}
@@ -129,9 +130,9 @@ def check_config(config: RunConfig) -> None:
     """Refuses a time step that does not divide a bar of 4/4, and options of chords for a melody."""
     step, model = config.source.step, config.model
     if model.representation == "melody":
-        for name, value, usual in (("step", step, 1.0), ("head", model.head, "nade"), ("hidden", model.hidden, 128)):
-            if value != usual:
-                raise UserError(f"--{name} is for --representation chords; leave it out for a melody, got {value}")
+        of_chords = {**changed(config.source, "step"), **changed(model, "head", "hidden")}
+        for name, value in of_chords.items():
+            raise UserError(f"--{name} is for --representation chords; leave it out for a melody, got {value}")
     ticks = step * TICKS
     if ticks != round(ticks) or 4 * TICKS % round(ticks):
         raise UserError(f"--step must divide a bar of 4/4, as 0.25, 0.5, 1 and 2 do, got {step:g}")

@@ -5,6 +5,9 @@ from typing import Any
 
 from rnnapps.errors import UserError
 from rnnapps.prediction.requests import TEXT, as_input
+from rnnapps.terminal import shortened
+
+_WIDTH = 80  # characters of a text in a line
 
 
 def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: objec
 
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: object) -> Iterator[Sequence[str]]:
     """Label, probability and the beginning of the text."""
-    yield answer["label"], f"{answer['score']:.3f}", _shortened(row["text"])
+    yield answer["label"], f"{answer['score']:.3f}", shortened(" ".join(row["text"].split()), _WIDTH)
 
 
 def check_config(config: Any) -> None:
@@ -31,8 +34,3 @@ def check_config(config: Any) -> None:
     how = config.training
     if how.start_from is not None and how.embeddings is not None:
         raise UserError("--start-from and --embeddings both bring embeddings: give one of them")
-
-
-def _shortened(text: str, width: int = 80) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"

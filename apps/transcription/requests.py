@@ -11,6 +11,7 @@ from rnnapps.apps.transcription.cli import Search
 from rnnapps.cli import RunConfig
 from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
+from rnnapps.options import changed
 from rnnapps.prediction.nbest import check_nbest, check_one
 
 LONGEST_SECONDS = 20.0  # of a recording that is heard at once; longer ones are cut at pauses
@@ -157,9 +158,8 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
     check_one("--nbest", decoding.nbest, input)
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
         raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
-    for name in ("alpha", "beta"):
-        value = getattr(decoding, name)
-        if asked == "run" and decoding.language_model is None and value != getattr(Search(), name):
+    if asked == "run" and decoding.language_model is None:
+        for name, value in changed(decoding, "alpha", "beta").items():
             raise UserError(f"--{name} {value:g} is for a language model: add --language-model RUN")
     if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
         raise UserError(f"--plot must end in .png, got {decoding.plot}")

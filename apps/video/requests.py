@@ -11,9 +11,11 @@ import numpy as np
 
 from rnnapps.apps.video.cli import Answers, Source
 from rnnapps.cli import RunConfig
+from rnnapps.cli.options import spelled
 from rnnapps.datasets.clip_lists import clips_in
 from rnnapps.datasets.video_files import read_clip
 from rnnapps.errors import UserError
+from rnnapps.options import changed
 from rnnapps.prediction.nbest import check_top
 
 _SAMPLING = ("fps", "size", "max_frames")
@@ -66,9 +68,9 @@ def request(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
     """The sentence and its score; or the class, its probability, and the most probable classes with theirs."""
     if "caption" in outputs:
-        _check_kind(decoding, "captions", ("top",))
+        _refuse(changed(decoding, "top"), "captions")
         return {"answer": outputs["caption"].decode("utf-8", errors="replace"), "score": round(outputs["score"], 6)}
-    _check_kind(decoding, "actions", ("beam", "length_penalty", "longest"))
+    _refuse(changed(decoding, "beam", "length_penalty", "longest"), "actions")
     found, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
     top = {found: score}
     if decoding.top > 1:
@@ -77,11 +79,10 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answe
     return {"answer": found, "score": score, "top": top}
 
 
-def _check_kind(decoding: Answers, kind: str, others: Sequence[str]) -> None:
+def _refuse(given: Mapping[str, Any], kind: str) -> None:
     """Refuses options that only the other kind of model reads."""
-    for name in others:
-        if (value := getattr(decoding, name)) != getattr(Answers(), name):
-            raise UserError(f"--{name.replace('_', '-')} {value}: the model answers with {kind}; leave it out")
+    for name, value in given.items():
+        raise UserError(f"{spelled(name)} {value}: the model answers with {kind}; leave it out")
 
 
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Answers) -> Iterator[Sequence[str]]:

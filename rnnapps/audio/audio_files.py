@@ -13,6 +13,7 @@ from rnnapps.errors import UserError
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz; a header that says anything else is broken
 # Samples lie between -1 and 1, floats of some programs between -32768 and 32767. No power of these overflows.
 LOUDEST = 1e9
+TOO_LOUD = f"some samples are NaN or infinite, or larger than {LOUDEST:,.0f}"
 
 
 class AudioError(UserError):
@@ -56,7 +57,7 @@ def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarra
         raise AudioError(f"{name}: the sample rate must be from {LOWEST_RATE} to {HIGHEST_RATE} Hz, got {rate}")
     mono = samples.mean(axis=1)
     if not (np.abs(mono) <= LOUDEST).all():
-        raise AudioError(f"{name}: some samples are NaN or infinite, or larger than {LOUDEST:,.0f}")
+        raise AudioError(f"{name}: {TOO_LOUD}")
     if rate == sample_rate:
         return mono
     resampled = soxr.resample(mono, rate, sample_rate)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from rnnapps.assertions import asserted
-from rnnapps.audio.audio_files import HIGHEST_RATE, LOUDEST, LOWEST_RATE
+from rnnapps.audio.audio_files import HIGHEST_RATE, LOUDEST, LOWEST_RATE, TOO_LOUD
 from rnnapps.audio.resampling import resample
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
@@ -87,7 +87,7 @@ def bounded(samples: tf.Tensor, name: str) -> tf.Tensor:
         name: What the error calls them.
     """
     fine = tf.reduce_all(tf.abs(samples) <= LOUDEST)
-    return asserted(samples, fine, f"{name}: some samples are NaN or infinite, or larger than {LOUDEST:,.0f}")
+    return asserted(samples, fine, f"{name}: {TOO_LOUD}")
 
 
 def _number(data: tf.Tensor, begin: tf.Tensor | int, size: int) -> tf.Tensor:

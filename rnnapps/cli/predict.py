@@ -29,6 +29,7 @@ from rnnapps.cli.printed import Printer, printer
 from rnnapps.cli.run_config import read_run
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
+from rnnapps.terminal import shortened
 
 _DRAWN = 10  # inputs in a picture
 _NAMED = 40  # characters of an input in a message
@@ -229,8 +230,7 @@ def _one_input_rows(task: Task, arguments: Sequence[str]) -> Iterator[Row]:
 def _named(row: Row) -> str:
     """The text that a row is, or the name of its series, for the beginning of a message."""
     name = next((value for value in row.values() if isinstance(value, str)), "")
-    short = name if len(name) <= _NAMED else name[: _NAMED - 1] + "…"
-    return f"{short!r}: " if name else ""
+    return f"{shortened(name, _NAMED)!r}: " if name else ""
 
 
 def _show_answers(

@@ -127,8 +127,15 @@ def _on_grids(groups: Sequence[list[Row]], path: Path, steps: Steps) -> list[tup
         if any(row.problem for rows in groups for row in rows):
             raise DataError("a row cannot be read")
         found, rejected = series_of(numbered, path, steps.source, steps.frequency) if groups else ([], [])
-        if len(found) == len(groups) and not (rejected and len(groups) > 1):
-            return [(one, _warning(rejected, groups[0])) for one in found]
+        if len(groups) == 1 and found:
+            return [(found[0], _warning(rejected, groups[0]))]
+        if len(found) == len(groups):
+            owners = [number for number, rows in enumerate(groups) for _ in rows]
+            bad_ones = {owners[_place(one)] for one in rejected}  # again by themselves, for messages with their names
+            return [
+                _on_grids([rows], path, steps)[0] if number in bad_ones else (one, "")
+                for number, (rows, one) in enumerate(zip(groups, found, strict=True))
+            ]
         problem = "no row has a time"
     except DataError as error:
         problem = str(error).removeprefix(f"{path}: ")
@@ -142,7 +149,12 @@ def _warning(rejected: Sequence[Rejected], rows: Sequence[Row]) -> str:
     if not rejected:
         return ""
     first, more = rejected[0], f"; and {len(rejected) - 1} more in this series" if len(rejected) > 1 else ""
-    return f"line {rows[(first.line or 2) - 2].line}: {first.reason}{more}"
+    return f"line {rows[_place(first)].line}: {first.reason}{more}"
+
+
+def _place(bad: Rejected) -> int:
+    """The place of a row among those that `series_of` was given."""
+    return (bad.line or 2) - 2
 
 
 def _values(one: OneSeries, rows: list[Row], steps: Steps) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from rnnapps.pages.page import (
     TextOutput,
     VideoOutput,
 )
+from rnnapps.terminal import shortened
 
 _SHOWN = 90  # characters of an example on its button
 
@@ -192,4 +193,4 @@ def _written(write: Callable[[Path], object] | None, folder: Path, name: str) ->
 def _shortened(example: Mapping[str, Any]) -> str:
     values = (Path(value).name if isinstance(value, Path) else str(value) for value in example.values())
     text = " ".join(" · ".join(itertools.islice(values, 4)).split())
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return shortened(text, _SHOWN)

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
-from rnnapps.terminal import printable
+from rnnapps.terminal import printable, shortened
 from rnnapps.training.model_archive import OPTIMIZER, WEIGHTS, BadArchive, ModelArchive, elements, read_archive
 
 SMALL = 16  # elements of a variable that need not be in the file: the states of random generators are not
@@ -177,4 +177,4 @@ def _one_line(error: Exception) -> str:
     text = " ".join(printable(text).split()) or type(error).__name__
     # What no font shows, such as a character that is not assigned, is written as its escape.
     text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
+    return shortened(text, REASON_LENGTH)

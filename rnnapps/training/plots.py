@@ -17,6 +17,7 @@ import matplotlib.ticker
 import numpy as np
 
 from rnnapps.files import replacing
+from rnnapps.terminal import shortened
 
 TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
 STYLE: Any = {
@@ -106,7 +107,7 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
             text = f"{counts[row, column]:,}\n{shares[row, column]:.{decimals}%}"
             colour = "white" if shares[row, column] > 0.55 else INK
             axes.text(column, row, text, ha="center", va="center", fontsize=font, color=colour)
-        labels = [plain(name if len(name) <= 24 else name[:23] + "…") for name in classes]
+        labels = [plain(shortened(name, 24)) for name in classes]
         slanted = max(map(len, labels)) * 0.085 > cell  # about the width of a letter in inches
         axes.set_xticks(
             range(n), labels, rotation=45 * slanted, ha="right" if slanted else "center", rotation_mode="anchor"
