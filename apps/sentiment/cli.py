@@ -43,16 +43,20 @@ class Training(TrainingOptions):
     """How to train a classifier, and what it starts from."""
 
     start_from: Path | None = option(
-        None, "Run of rnn-language --level word, whose embeddings and layers to start from.", metavar="RUN"
+        None, "Run of rnn-language --level word whose embeddings to start from.", metavar="RUN"
     )
+    start_layers: bool = option(False, "--start-from: also start from its recurrent layers, in the forward direction.")
     unfreeze_every: float = option(
         0.0,
-        "--start-from: epochs before the next layer down from the top begins to learn.",
+        "--start-from: epochs before the next pretrained layer down from the top begins to learn.",
         minimum=0,
         metavar="EPOCHS",
     )
     layer_rate: float = option(
-        1.0, "--start-from: learning rate of each layer relative to that of the one above.", above=0, maximum=1
+        1.0,
+        "--start-from: learning rate of each pretrained layer relative to that of the one above.",
+        above=0,
+        maximum=1,
     )
     embeddings: Path | None = option(
         None, "File of word vectors to start from: word2vec, GloVe or fastText.", metavar="FILE"

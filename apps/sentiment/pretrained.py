@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from rnnapps import training
 from rnnapps.apps.sentiment.cli import Training
 from rnnapps.apps.sentiment.model import SentimentClassifier
+from rnnapps.cli.options import spelled
 from rnnapps.cli.output import say
 from rnnapps.errors import UserError
 from rnnapps.layers import Bidirectional
@@ -18,17 +20,18 @@ from rnnapps.text import END, read_vectors
 _WORDS = 2  # ids of the classifier before its first word
 
 
-def start_from_language_model(model: SentimentClassifier, run: Path) -> None:
-    """Takes over a language model's embeddings and the forward layers that read what its layers read.
+def start_from_language_model(model: SentimentClassifier, run: Path, layers: bool) -> None:
+    """Takes over a language model's embeddings, and on request the forward layers that read what its layers read.
 
     Layers that read backwards keep their random weights, and so do the layers above a bidirectional one.
 
     Args:
         model: A built classifier.
         run: A run of `rnn-language train --level word`.
+        layers: Whether to take over the recurrent layers too.
 
     Raises:
-        UserError: It is no such run, or its layers are not as wide as those of the classifier.
+        UserError: It is no such run, or what is taken over is not shaped like the classifier.
 
     Reference:
         Dai and Le, Semi-supervised sequence learning, NIPS 2015.
@@ -41,23 +44,14 @@ def start_from_language_model(model: SentimentClassifier, run: Path) -> None:
             f"--start-from {run}: its language model reads {config['level']}s; train one with"
             " rnn-language train --level word --normalised"
         )
-    _check_shape(model, run, config)
-    # The language model multiplies tied embeddings by this. Here the kernel of the first layer is multiplied instead:
-    # Adam takes steps of one size, so embeddings that large would hardly learn.
-    scale = config["embedding_units"] ** 0.5 if config["tied"] else 1.0
+    _check_shape(model, run, config, layers)
     rows: dict[str, int] = {}
     for number, piece in enumerate(config["vocabulary"]):
         rows.setdefault(piece.strip(), END + 1 + number)  # the most frequent form of a word comes first
     found = np.array([rows.get(word, 0) for word in model.vocabulary])
     _put_embeddings(model, found > 0, arrays["embedding/vars/0"][found], f"the language model in {run}")
-    for number, layer in enumerate(model.recurrent):
-        name = config["cell"] if config["cell"] != "rnn" else "simple_rnn"
-        path = f"layers/{name}{f'_{number}' if number else ''}/cell/vars/"
-        forward = layer.forward_layer if isinstance(layer, Bidirectional) else layer
-        kernel, *others = (arrays[f"{path}{place}"] for place in range(len(forward.get_weights())))
-        forward.set_weights([kernel if number else kernel * scale, *others])
-        if forward is not layer:
-            break
+    if layers:
+        _put_layers(model, config, arrays)
 
 
 def start_from_vectors(model: SentimentClassifier, file: Path) -> None:
@@ -95,20 +89,35 @@ def layer_rates(model: SentimentClassifier, how: Training, steps: int) -> list[t
     if how.start_from is None:
         frozen = round(how.freeze_embeddings * steps) if how.embeddings else 0
         return [training.LayerRate(embedding, frozen_steps=frozen)] if frozen else []
-    layers = [layer.trainable_weights for layer in reversed(model.recurrent)]
+    layers = [layer.trainable_weights for layer in reversed(model.recurrent)] if how.start_layers else []
     return [
         training.LayerRate(weights, how.layer_rate**depth, round(how.unfreeze_every * depth * steps))
         for depth, weights in enumerate([*layers, embedding], start=1)
     ]
 
 
-def _check_shape(model: SentimentClassifier, run: Path, config: dict[str, Any]) -> None:
-    wanted = {name: config[name] for name in ("cell", "units", "embedding_units")}
-    if not model.options.bidirectional:
-        wanted["layers"] = config["layers"]
-    if any(getattr(model.options, name) != value for name, value in wanted.items()):
-        options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in wanted.items())
+def _check_shape(model: SentimentClassifier, run: Path, config: dict[str, Any], layers: bool) -> None:
+    same = ["embedding_units"]
+    if layers:
+        same += ["cell", "units"] if model.options.bidirectional else ["cell", "units", "layers"]
+    if any(getattr(model.options, name) != config[name] for name in same):
+        options = " ".join(f"{spelled(name)} {config[name]}" for name in same)
         raise UserError(f"--start-from {run}: the classifier must be shaped like the language model: use {options}")
+
+
+def _put_layers(model: SentimentClassifier, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Puts the language model's recurrent layers into those that read forwards."""
+    # The language model multiplies tied embeddings by this. Here the kernel of the first layer is multiplied instead:
+    # Adam takes steps of one size, so embeddings that large would hardly learn.
+    scale = config["embedding_units"] ** 0.5 if config["tied"] else 1.0
+    name = config["cell"] if config["cell"] != "rnn" else "simple_rnn"
+    for number, layer in enumerate(model.recurrent):
+        path = f"layers/{name}{f'_{number}' if number else ''}/cell/vars/"
+        forward = layer.forward_layer if isinstance(layer, Bidirectional) else layer
+        kernel, *others = (arrays[f"{path}{place}"] for place in range(len(forward.get_weights())))
+        forward.set_weights([kernel if number else kernel * scale, *others])
+        if forward is not layer:
+            break
 
 
 def _put_embeddings(model: SentimentClassifier, known: np.ndarray, vectors: np.ndarray, origin: str) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rnnapps.cli.options import spelled
 from rnnapps.errors import UserError
+from rnnapps.options import changed
 from rnnapps.prediction.requests import TEXT, as_input
 from rnnapps.terminal import shortened
 
@@ -34,3 +36,8 @@ def check_config(config: Any) -> None:
     how = config.training
     if how.start_from is not None and how.embeddings is not None:
         raise UserError("--start-from and --embeddings both bring embeddings: give one of them")
+    if how.start_from is None:
+        for name in changed(how, "start_layers", "unfreeze_every", "layer_rate"):
+            raise UserError(f"{spelled(name)} is for --start-from: add --start-from RUN")
+    if how.embeddings is None and changed(how, "freeze_embeddings"):
+        raise UserError("--freeze-embeddings is for --embeddings: add --embeddings FILE")

@@ -33,7 +33,7 @@ def start(model: SentimentClassifier, config: RunConfig) -> None:
     """Takes over what a language model or a file of word vectors knows of the words."""
     how = config.training
     if how.start_from is not None:
-        start_from_language_model(model, how.start_from)
+        start_from_language_model(model, how.start_from, how.start_layers)
     if how.embeddings is not None:
         start_from_vectors(model, how.embeddings)
 

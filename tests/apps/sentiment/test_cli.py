@@ -70,7 +70,7 @@ class TestSentiment(Contract):
         path = tmp_path / "other.csv"
         path.write_text("text,label\nsuperb,good\nmeh,so-so\n")
         error = self.refused_after_summary("evaluate", trained[0], "--dataset", path, "--split", "all")
-        assert "label 'so-so' is none of the model's classes (bad, good)" in error
+        assert "label 'so-so' is not one of the model's classes (bad, good)" in error
 
     def refused_after_summary(self, *arguments):
         return self.run(*arguments, code=2).stderr

@@ -70,8 +70,8 @@ def test_mistakes_are_one_line(folder, server, tmp_path):
     assert "no model server answers there" in refused("predict", "--server", "http://localhost:1", "text")
     assert "not an address" in refused("predict", "--server", "localhost:8500", "text")
     assert "leave out" in refused("predict", "--server", server.grpc, folder / "run", "text")
-    assert "Missing argument 'RUN'; or name a server with --server" in refused("predict")
-    assert "--timeout goes with --server only" in refused("predict", folder / "run", "--timeout", 3, "text")
+    assert "Missing argument 'RUN'; name a run or export, or a server with --server" in refused("predict")
+    assert "--timeout needs --server" in refused("predict", folder / "run", "--timeout", 3, "text")
     assert "--input and --output go together" in refused("predict", folder / "run", "--input", "a.csv")
     (tmp_path / "in.txt").write_text("a\n")
     files = ["--input", tmp_path / "in.txt", "--output", tmp_path / "out.csv"]

@@ -30,20 +30,24 @@ def language_run(data, *options):
     return run
 
 
-@pytest.mark.parametrize("options", [["--bidirectional"], ["--no-bidirectional"]])
-def test_embeddings_and_forward_layers_are_those_of_the_language_model(data, tmp_path, options):
+def started(data, run_dir, *options):
+    """A classifier started from a language model, and that model; frozen for longer than training lasts."""
     run = language_run(data)
-    # With every layer frozen for longer than training lasts, the weights that were taken over are in the result.
     frozen = ["--unfreeze-every", "9", "--layer-rate", "0.5", *options]
-    arguments = ["--dataset", data / "reviews.csv", "--run-dir", tmp_path / "run", *SMALL, *frozen]
+    arguments = ["--dataset", data / "reviews.csv", "--run-dir", run_dir, *SMALL, *frozen]
     result = invoke(main, "train", *arguments, "--start-from", run)
     assert "(100.0%) come from the language model in" in result.stdout
-    model = training.load_model(training.open_run(tmp_path / "run"))
-    origin = training.load_model(training.open_run(run))
-    table, origin_table = (one.embedding.get_weights()[0] for one in (model, origin))
-    pieces = [piece.decode().strip() for piece in origin.tokens.pieces]
-    rows = [pieces.index(word) for word in model.vocabulary]
-    np.testing.assert_array_equal(table[2:], origin_table[rows])
+    return training.load_model(training.open_run(run_dir)), training.load_model(training.open_run(run))
+
+
+def test_embeddings_alone_leave_the_shape_of_the_layers_free(data, tmp_path):
+    _check_embeddings(*started(data, tmp_path / "run", "--cell", "gru", "--units", "6"))
+
+
+@pytest.mark.parametrize("options", [["--bidirectional"], ["--no-bidirectional"]])
+def test_embeddings_and_forward_layers_are_those_of_the_language_model(data, tmp_path, options):
+    model, origin = started(data, tmp_path / "run", "--start-layers", *options)
+    _check_embeddings(model, origin)
     layer = model.recurrent[0] if "--no-bidirectional" in options else model.recurrent[0].forward_layer
     kernel, *others = origin.recurrent[0].get_weights()
     # The language model's layer reads its embeddings times the root of their width.
@@ -51,14 +55,39 @@ def test_embeddings_and_forward_layers_are_those_of_the_language_model(data, tmp
         np.testing.assert_allclose(taken, given, rtol=1e-6)
 
 
+def _check_embeddings(model, origin):
+    table, origin_table = (one.embedding.get_weights()[0] for one in (model, origin))
+    pieces = [piece.decode().strip() for piece in origin.tokens.pieces]
+    rows = [pieces.index(word) for word in model.vocabulary]
+    np.testing.assert_array_equal(table[2:], origin_table[rows])
+
+
 def test_language_models_that_do_not_fit_are_one_line(data, tmp_path):
     arguments = ["train", "--dataset", data / "reviews.csv", "--run-dir", tmp_path / "run", *SMALL]
     start = [*arguments, "--start-from", language_run(data)]
-    assert "use --cell lstm --units 8 --embedding-units 8" in invoke(main, *start, "--units", "9", code=2).stderr
+    wider = invoke(main, *start, "--embedding-units", "9", code=2).stderr
+    assert "use --embedding-units 8" in wider and "--units 8 " not in wider
+    wider = invoke(main, *start, "--start-layers", "--units", "9", code=2).stderr
+    assert "use --embedding-units 8 --cell lstm --units 8" in wider
     characters = language_run(data, "--level", "char")
     assert "reads chars; train one with" in invoke(main, *arguments, "--start-from", characters, code=2).stderr
     assert "give one of them" in invoke(main, *start, "--embeddings", "vectors.txt", code=2).stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "origin"),
+    [
+        (["--start-layers"], "--start-from RUN"),
+        (["--layer-rate", "0.5"], "--start-from RUN"),
+        (["--unfreeze-every", "1"], "--start-from RUN"),
+        (["--freeze-embeddings", "2"], "--embeddings FILE"),
+    ],
+)
+def test_options_of_pretrained_weights_need_some(data, tmp_path, options, origin):
+    arguments = ["--dataset", data / "reviews.csv", "--run-dir", tmp_path / "run"]
+    message = invoke(main, "train", *arguments, *options, code=2).stderr
+    assert message.startswith(f"error: {options[0]} ") and f"add {origin}" in message
 
 
 def test_word_vectors_stay_as_they_are_while_they_are_frozen(data, tmp_path):
