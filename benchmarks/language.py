@@ -131,7 +131,7 @@ def train(options: argparse.Namespace) -> None:
     if not options.no_torch:
         twin = in_a_process(__file__, "contender", "torch", json.dumps(own["config"]))
         contenders["PyTorch, the same steps"] = twin
-    print(f"{options.dataset}; {cores()} cores; evaluated: {own['evaluated']:.4f} nats a character")
+    print(f"{options.dataset}; {cores()} cores; evaluated: {own['evaluated']:.4f} nats per character")
     print_header(["", "steps", "seconds", "of ours", "validation loss"])
     for name, figures in contenders.items():
         ratio = figures["training"] / own["training"]

@@ -48,7 +48,7 @@ def main() -> None:
         print(json.dumps(ours(options.dataset, options.contender, more)))
         return
     print(f"{cores()} cores")
-    print_header(["", "nats a step", "accuracy", "seconds", "processor seconds"])
+    print_header(["", "nats per time step", "accuracy", "seconds", "processor seconds"])
     results = {}
     for head in options.heads:
         results[head] = found = in_a_process(str(Path(__file__)), "--contender", head, *sys.argv[1:])

@@ -38,7 +38,7 @@ def worker_count(strategy: str) -> int:
         raise UserError("TF_CONFIG: parameter servers and evaluators are unsupported; name workers and a chief only")
     addresses = jobs.get(kind, [])
     if not 0 <= index < len(addresses):
-        raise UserError(f"TF_CONFIG: the index of a {kind} must be below {len(addresses)}, their number, got {index}")
+        raise UserError(f"TF_CONFIG: the index of a {kind} must be less than {len(addresses)}, got {index}")
     for address in [*jobs.get("chief", []), *jobs.get("worker", [])]:
         if not re.fullmatch(r".+:\d+", address):
             raise UserError(f"TF_CONFIG: the address of a worker must be host:port, got {address!r}")

@@ -128,7 +128,7 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
         raise RunError(f"cannot read {path}: {error}; restore the file, or start a new run") from error
     if not isinstance(content, dict):
         raise RunError(
-            f"cannot read {path}: a JSON object is expected, got a {type(content).__name__}; "
+            f"cannot read {path}: expected a JSON object, got a {type(content).__name__}; "
             "restore the file, or start a new run"
         )
     return content

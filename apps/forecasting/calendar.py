@@ -83,7 +83,7 @@ def _parsed(start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     of_month = number(8, 2)
     day = _days(number(0, 4), number(5, 2), of_month)
     (day,) = asserted(
-        [day], tf.reduce_all(tf.equal(_civil(day)[2], of_month)), "a start has a day that its month lacks"
+        [day], tf.reduce_all(tf.equal(_civil(day)[2], of_month)), "a start has a day that does not exist in its month"
     )
     second = number(11, 2) * 3600 + number(14, 2) * 60 + number(17, 2) - _seconds_east(start)
     return day + second // _DAY, second % _DAY

@@ -24,24 +24,24 @@ class Options(RecurrentOptions):
     dropout: float = inherited(RecurrentOptions, "dropout", 0.2)
     head: str = option(
         "quantiles",
-        "What is forecast: all quantiles of the whole horizon at once, or a distribution of one step after another.",
+        "What to forecast: all quantiles of the whole horizon at once, or the distribution of each step in turn.",
         choices=("quantiles", "normal", "student", "negative-binomial"),
     )
     context: int | None = option(
-        None, "Steps of the history that the model reads.", minimum=1, missing="14 seasons, at most 336 steps"
+        None, "Number of past steps that the model reads.", minimum=1, missing="14 seasons, at most 336 steps"
     )
     segment: int | None = option(
         None,
-        "Steps of the series that the recurrent layers read as one, with --head quantiles.",
+        "With --head quantiles: number of steps that the recurrent layers read as one.",
         minimum=1,
         missing="a season",
     )
     hidden: int = option(128, "Width of the layer between the state and the forecast.", minimum=1)
     levels: tuple[float, ...] = option(
-        LEVELS, "Levels of the quantiles, ascending, with 0.5 among them.", above=0, below=1, metavar="LEVELS"
+        LEVELS, "Quantile levels, ascending and including 0.5.", above=0, below=1, metavar="LEVELS"
     )
-    ensemble: int = option(1, "Number of networks, whose forecasts are averaged.", minimum=1, maximum=100)
-    paths: int = option(200, "Number of paths that the other heads sample for a forecast.", minimum=2)
+    ensemble: int = option(1, "Number of networks whose forecasts are averaged.", minimum=1, maximum=100)
+    paths: int = option(200, "All heads but quantiles: number of paths sampled for a forecast.", minimum=2)
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Backtest:
     """What `evaluate` forecasts, and beside whom."""
 
     forecasts: int | None = option(
-        None, "Forecasts of each series, the last ones of the split, each a horizon apart.", minimum=1, missing="all"
+        None, "Number of forecasts per series, one horizon apart, at the end of the split.", minimum=1, missing="all"
     )
-    peers: bool = option(False, "Forecast with AutoETS and AutoTheta of statsforecast as well, which takes long.")
+    peers: bool = option(False, "Also forecast with AutoETS and AutoTheta of statsforecast, which is slow.")
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def page(questions: Questions) -> Page:
             Download("csv", "Download the forecasts as CSV", file="forecasts.csv"),
             Table(
                 "first",
-                "The first series; low and high are the quantiles next to 5 % and 95 %",
+                "The first series; low and high are the quantiles nearest to 5 % and 95 %",
                 columns=("time", "low", "median", "high"),
             ),
         ],
@@ -63,7 +63,7 @@ def page(questions: Questions) -> Page:
     )
     summary = (
         "Drop in series like those that the model was trained on, as CSV, TSV, JSON lines or Parquet, and see how they"
-        " may go on."
+        " may continue."
     )
     return Page("Forecasting", summary, [part])
 

@@ -94,7 +94,8 @@ def check_fit(model: Forecaster, split: TimeSeries) -> None:
     """Refuses series that the model was not made for."""
     frequency = "" if split.frequency is None else str(split.frequency)
     if frequency != model.frequency:
-        raise DataError(f"{split.name}: the model forecasts steps of {model.frequency or 'no time'}, got {frequency}")
+        expected, found = (f"steps of {step}" if step else "no times" for step in (model.frequency, frequency))
+        raise DataError(f"{split.name}: the model was trained on series with {expected}, got {found}")
     for name in ("known", "past", "static"):
         has, wanted = getattr(split, name), getattr(model, name)
         if has != wanted:

@@ -179,7 +179,7 @@ def check(decoding: Shown, asked: str, input: Path | None) -> None:
     if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
         raise UserError(f"--plot must end in .png, got {decoding.plot}")
     if decoding.plot is not None and (asked != "run" or input is not None):
-        raise UserError("--plot draws what a run answers on the screen; name a run, and leave out --input")
+        raise UserError("--plot needs a run folder and answers on the screen; name a run, and leave out --input")
 
 
 def check_config(config: RunConfig) -> None:
@@ -187,14 +187,14 @@ def check_config(config: RunConfig) -> None:
     model = config.model
     if 0.5 not in model.levels or list(model.levels) != sorted(set(model.levels)):
         levels = ",".join(f"{level:g}" for level in model.levels)
-        raise UserError(f"--levels must ascend, with 0.5 among them, got {levels}")
+        raise UserError(f"--levels must ascend and include 0.5, got {levels}")
     direct = model.head == "quantiles"
     if direct and changed(model, "paths"):
         raise UserError(f"--paths is for heads that sample; leave it out with --head quantiles, got {model.paths}")
     if not direct and changed(model, "segment"):
         raise UserError(f"--segment is for --head quantiles; leave it out with --head {model.head}")
     if not direct and config.source.past:
-        raise UserError(f"--past needs --head quantiles: what is not known ahead cannot be sampled, got {model.head}")
+        raise UserError(f"--past needs --head quantiles, got {model.head}: other heads cannot sample past columns")
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

@@ -35,23 +35,23 @@ class Options(RecurrentOptions):
         "char", "What a token is: a character, a word or a subword.", choices=("char", "word", "subword")
     )
     normalised: bool = option(
-        False, "Read lower case without markup, words as rnn-sentiment sees them.", flags="--normalised/--as-written"
+        False, "Lower-case the text and strip markup, as rnn-sentiment does.", flags="--normalised/--as-written"
     )
     units: int = inherited(RecurrentOptions, "units", 512)
     dropout: float = inherited(RecurrentOptions, "dropout", 0.1)
     embedding_units: int = option(128, "Width of a token's embedding.", minimum=1)
-    tied: bool = option(True, "Use the embeddings for the output as well, or not.", flags="--tied/--untied")
+    tied: bool = option(True, "Whether the output layer reuses the embeddings.", flags="--tied/--untied")
     weight_drop: float = option(0.0, "DropConnect on the recurrent weights; 0.5 is usual.", minimum=0, below=1)
-    word_dropout: float = option(0.0, "Share of the vocabulary hidden from a batch.", minimum=0, below=1)
+    word_dropout: float = option(0.0, "Fraction of the vocabulary hidden in each batch.", minimum=0, below=1)
     activation_penalty: float = option(0.0, "L2 penalty on the outputs of the last layer; 2 is usual.", minimum=0)
-    slowness_penalty: float = option(0.0, "L2 penalty on the change of these outputs in a step; 1 is usual.", minimum=0)
+    slowness_penalty: float = option(0.0, "L2 penalty on the change of these outputs per step; 1 is usual.", minimum=0)
 
 
 @dataclass(frozen=True)
 class Training(TrainingOptions):
     """How to train a language model."""
 
-    batch_size: int = inherited(TrainingOptions, "batch_size", 32, help="Streams of text read side by side.")
+    batch_size: int = inherited(TrainingOptions, "batch_size", 32, help="Streams of text read in parallel.")
     sequence_length: int = option(64, "Tokens of each stream in a training step.", minimum=1)
     random_length: bool = option(False, "Vary the length of each segment by up to a quarter.")
     vocabulary: int | None = option(
@@ -64,23 +64,23 @@ class Generation:
     """How text is generated."""
 
     length: int = option(
-        400, "Maximum tokens to write; a text may end before.", minimum=0, maximum=LONGEST, requested=True
+        400, "Maximum number of tokens to write; a text may end earlier.", minimum=0, maximum=LONGEST, requested=True
     )
-    temperature: float = option(0.8, "Below 1, probable tokens gain; 0 takes the best.", minimum=0, requested=True)
-    seed: int = option(0, "Seed: the same one writes the same text.", minimum=0, maximum=2**31 - 1, requested=True)
+    temperature: float = option(0.8, "Below 1 favours probable tokens; 0 takes the best.", minimum=0, requested=True)
+    seed: int = option(0, "The same seed writes the same text.", minimum=0, maximum=2**31 - 1, requested=True)
     top_k: int | None = option(None, "Draw from the K most probable tokens.", minimum=1, missing="all")
     top_p: float | None = option(
         None, "Draw from the likeliest tokens that together have this probability.", above=0, maximum=1, missing="all"
     )
     stop: str | None = option(None, "Stop before this text.", missing="at the end of a document")
-    samples: int = option(1, "Texts to write for each prompt.", minimum=1, maximum=100, shown=True)
+    samples: int = option(1, "Number of texts to write for each prompt.", minimum=1, maximum=100, shown=True)
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """How a language model is evaluated."""
 
-    dynamic: bool = option(False, "Go on learning from the text that has been read: dynamic evaluation.")
+    dynamic: bool = option(False, "Keep learning from the text read so far (dynamic evaluation).")
 
 
 TASK = Task(
@@ -105,7 +105,7 @@ main = command_group(TASK)
 
 @main.command(params=[run_argument(), click.Argument(["text"], required=False)])
 @click.option("--count", type=COUNT, default=5, show_default=True, help="Number of completions.")
-@click.option("--interactive", is_flag=True, help="Complete while you type; Tab takes the first completion.")
+@click.option("--interactive", is_flag=True, help="Complete while you type; Tab accepts the first completion.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def complete(run: Path, text: str | None, count: int, interactive: bool, as_json: bool) -> None:
     """Complete the last word of TEXT, and say which words may follow."""
@@ -116,5 +116,5 @@ def complete(run: Path, text: str | None, count: int, interactive: bool, as_json
 @click.option("--plot", type=PATH, metavar="PNG", help="Draw the text, coloured by surprise.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the surprise of each token.")
 def score(run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
-    """Say how probable TEXT is, which may be a file, or else standard input."""
+    """Say how probable a text is: TEXT, a file, or standard input."""
     TASK.code().score_text(TASK, run, text, plot, as_json)

@@ -93,7 +93,7 @@ def _picture(text: str, words: Completions) -> rich.text.Text:
     picture = rich.text.Text(printable(text, multiline=True)).append("▏", "cyan")
     for number, (word, probability) in enumerate(words):
         picture.append(f"\n{probability:7.1%}  ", "bright_black").append(printable(word), "bold" if not number else "")
-    return picture.append("\nTab takes the first; Esc ends", "bright_black")
+    return picture.append("\nTab accepts the first; Esc quits", "bright_black")
 
 
 def _completed(text: str, words: Completions) -> str:

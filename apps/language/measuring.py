@@ -32,7 +32,7 @@ def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_js
     ids, scores = log_probabilities(model, tf.constant([content]))
     pieces = [model.tokens.pieces[token] for token in ids.numpy()[0]]
     if not pieces:
-        raise UserError("the text has no tokens; give one with characters")
+        raise UserError("the text has no tokens; give a text that is not empty")
     bits = [-float(score) / math.log(2) for score in scores.numpy()[0]]
     total, characters = sum(bits), len(content.decode("utf-8", errors="replace"))
     perplexity = 2 ** min(total / len(bits), 1000)
@@ -44,10 +44,10 @@ def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_js
         figures = {"bits": round(total, 6), "characters": characters, "perplexity": perplexity}
         click.echo(strict_json({**figures, "tokens": tokens}))
     else:
-        say(f"bits              {total:,.1f}")
-        say(f"bits a character  {total / characters:.4f}")
-        say(f"bits a token      {total / len(bits):.4f}")
-        say(f"perplexity        {perplexity:,.2f}  ({len(bits):,} tokens)")
+        say(f"bits                {total:,.1f}")
+        say(f"bits per character  {total / characters:.4f}")
+        say(f"bits per token      {total / len(bits):.4f}")
+        say(f"perplexity          {perplexity:,.2f}  ({len(bits):,} tokens)")
     if plot is not None:
         draw_surprise([("", [list(zip(pieces, bits, strict=True))])], plot)
         say(f"picture: {plot}", err=as_json)

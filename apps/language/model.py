@@ -94,7 +94,7 @@ class LanguageModel(TokenModel):
         elif self.carried is not None:
             states = [tf.cast(state, self.compute_dtype) for state in self.carried.after_reset(reset)]
         else:
-            raise ValueError("calls with `reset` need room for the states: call carry(streams) before build()")
+            raise ValueError("calls with `reset` need variables for the states: call carry(streams) before build()")
         with contextlib.ExitStack() as dropped:
             if training and self.options.weight_drop:
                 for layer in self.recurrent:

@@ -30,7 +30,7 @@ def page(questions: Questions) -> Page:
     how = questions.decoding
     suggesting = Part(
         title="Suggest while typing",
-        inputs=[TextInput("text", "Text", lines=4, placeholder="Begin to type")],
+        inputs=[TextInput("text", "Text", lines=4, placeholder="Start typing")],
         outputs=[Probabilities("words", "The last word completed, or the next one")],
         answer=complete,
         live=True,
@@ -39,9 +39,9 @@ def page(questions: Questions) -> Page:
         title="Write",
         inputs=[
             TextInput("prompt", "Beginning", lines=4),
-            NumberInput("length", "Maximum tokens to write", how.length, 0, _LONGEST, 1),
-            NumberInput("temperature", "Temperature: below 1, probable tokens gain", how.temperature, 0, 2, 0.05),
-            NumberInput("seed", "Seed: the same one writes the same text", how.seed, 0, 999, 1),
+            NumberInput("length", "Maximum number of tokens to write", how.length, 0, _LONGEST, 1),
+            NumberInput("temperature", "Temperature: below 1 favours probable tokens", how.temperature, 0, 2, 0.05),
+            NumberInput("seed", "The same seed writes the same text", how.seed, 0, 999, 1),
         ],
         outputs=[TextOutput("text", "Text", lines=12)],
         answer=write,

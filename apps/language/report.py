@@ -64,15 +64,15 @@ def assess(
 def table(metrics: dict[str, Any]) -> str:
     """The figures of `assess` for a person to read."""
     rows = [
-        f"nats a character     {metrics['nats_per_character']:.4f}",
-        f"bits a character     {metrics['bits_per_character']:.4f}",
-        f"perplexity, a token  {metrics['perplexity']:,.2f}",
-        f"perplexity, a word   {metrics['word_perplexity']:,.1f}",
-        f"text                 {metrics['characters']:,} characters, {metrics['words']:,} words,"
+        f"nats per character    {metrics['nats_per_character']:.4f}",
+        f"bits per character    {metrics['bits_per_character']:.4f}",
+        f"perplexity per token  {metrics['perplexity']:,.2f}",
+        f"perplexity per word   {metrics['word_perplexity']:,.1f}",
+        f"text                  {metrics['characters']:,} characters, {metrics['words']:,} words,"
         f" {metrics['tokens']:,} tokens",
     ]
     if metrics["unknown"]:
-        rows.append(f"unknown tokens       {metrics['unknown']:.2%}; the figures do not count what they stand for")
+        rows.append(f"unknown tokens        {metrics['unknown']:.2%}; the figures ignore the text they replace")
     return "\n".join(rows)
 
 

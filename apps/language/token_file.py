@@ -59,7 +59,7 @@ def tokenized(tokens: Tokens, corpus: Corpus) -> TokenFile:
             raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
     about = json.loads(description.read_text(encoding="utf-8"))
     if about["tokens"] < 2:
-        raise DataError(f"{corpus.name}: the {corpus.split} text has {about['tokens']} tokens, and two are needed")
+        raise DataError(f"{corpus.name}: the {corpus.split} text has {about['tokens']} tokens, but needs at least two")
     ids = np.memmap(folder / "ids", dtype=about["dtype"], mode="r")
     return TokenFile(ids, about["characters"], about["words"])
 

@@ -21,7 +21,7 @@ class Options(RecurrentOptions):
 
     representation: str = option(
         "chords",
-        "What is learnt: all notes of each time step (chords), or the top voice, note by note (melody).",
+        "What to learn: all notes of each time step (chords), or the top voice, note by note (melody).",
         choices=("chords", "melody"),
     )
     units: int = inherited(RecurrentOptions, "units", 128)
@@ -39,7 +39,7 @@ class Training(TrainingOptions):
     """How to train a model of music."""
 
     transpose: int = option(
-        5, "Transpose pieces in training at random, by up to so many semitones up or down.", minimum=0, maximum=11
+        5, "Transpose training pieces at random by up to this many semitones up or down.", minimum=0, maximum=11
     )
 
 
@@ -55,12 +55,12 @@ class Generation:
         None, "Time signature, such as 3/4.", metavar="METRE", missing="that of the music file, or 4/4", requested=True
     )
     temperature: float = option(
-        0.8, "Below 1, probable notes gain; 0 takes the most probable.", minimum=0, requested=True
+        0.8, "Below 1 favours probable notes; 0 takes the most probable.", minimum=0, requested=True
     )
-    seed: int = option(0, "Seed: the same one writes the same tune.", minimum=0, maximum=2**31 - 1, requested=True)
+    seed: int = option(0, "The same seed writes the same tune.", minimum=0, maximum=2**31 - 1, requested=True)
     midi: Path | None = option(None, "Write the first tune as MIDI.", metavar="MID", shown=True, free=True)
     abc: Path | None = option(None, "Write the first tune in ABC notation.", metavar="ABC", shown=True, free=True)
-    wav: Path | None = option(None, "Write the sound of the first tune.", metavar="WAV", shown=True, free=True)
+    wav: Path | None = option(None, "Write the first tune as WAV.", metavar="WAV", shown=True, free=True)
     soundfont: Path | None = option(
         None,
         "Play --wav with FluidSynth and this soundfont.",
@@ -77,7 +77,7 @@ class Evaluation:
     """What `evaluate` measures."""
 
     tunes: int = option(
-        8, "Tunes to write in keys of the pieces, to see whether they keep them; 0 for none.", minimum=0
+        8, "Number of tunes to write in the keys of the pieces, to check whether they stay in key; 0: none.", minimum=0
     )
 
 

@@ -70,7 +70,7 @@ def assess(
     figures["full_bars_unaided"] = _share_of_bars(write_tunes(model, asked, metres, counted=False), metres)
     if report is not None:
         titled = [
-            (f"{key_name(melody.key or 0)} and {metre} were asked for", notes, sum(bars), bar_length(metre))
+            (f"requested: {key_name(melody.key or 0)}, {metre}", notes, sum(bars), bar_length(metre))
             for melody, metre, (notes, bars) in zip(asked[:2], metres, tunes, strict=False)
         ]
         draw_roll(titled, report / "tune.png")
@@ -119,14 +119,14 @@ def _share_of_bars(tunes: list[tuple[list[Note], list[int]]], metres: list[str])
 def table(metrics: Mapping[str, Any]) -> str:
     """The figures of `assess` for a person to read."""
     rows = [
-        f"nats a token  {metrics['nats']:.3f}",
-        f"nats a note   {metrics['nats_per_note']:.3f}",
-        f"accuracy      {metrics['accuracy']:.1%} of the tokens",
-        f"pieces        {metrics['pieces']:,}, {metrics['notes']:,} notes, {metrics['tokens']:,} tokens",
+        f"nats per token  {metrics['nats']:.3f}",
+        f"nats per note   {metrics['nats_per_note']:.3f}",
+        f"accuracy        {metrics['accuracy']:.1%} of the tokens",
+        f"pieces          {metrics['pieces']:,}, {metrics['notes']:,} notes, {metrics['tokens']:,} tokens",
     ]
     if "tunes" in metrics:
         of = f"{metrics['in_key']:.1%} of the notes of {metrics['tunes']} tunes"
-        rows.append(f"in key        {of}; of the pieces {metrics['in_key_of_pieces']:.1%}")
-        unaided = f"{metrics['full_bars_unaided']:.1%} where the model decides where a bar ends"
-        rows.append(f"full bars     {metrics['full_bars']:.1%}; {unaided}")
+        rows.append(f"in key          {of}; of the pieces {metrics['in_key_of_pieces']:.1%}")
+        unaided = f"{metrics['full_bars_unaided']:.1%} when the model itself decides where bars end"
+        rows.append(f"full bars       {metrics['full_bars']:.1%}; {unaided}")
     return "\n".join(rows)

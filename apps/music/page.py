@@ -52,9 +52,9 @@ def page(questions: Questions) -> Page:
             ChoiceInput("metre", "Metre", metres, how.metre if how.metre in metres else metres[0]),
             NumberInput("bars", "Bars", how.bars, 0, 64, 1),
             NumberInput("tempo", "Quarter notes a minute", 80, 40, 200, 1),
-            NumberInput("temperature", "Temperature: below 1, probable notes gain", how.temperature, 0, 2, 0.05),
-            NumberInput("seed", "Seed: the same one writes the same tune", how.seed, 0, 999, 1),
-            TextInput("prime", "Go on with these notes, if any", lines=1, placeholder=example),
+            NumberInput("temperature", "Temperature: below 1 favours probable notes", how.temperature, 0, 2, 0.05),
+            NumberInput("seed", "The same seed writes the same tune", how.seed, 0, 999, 1),
+            TextInput("prime", "Continue these notes, if any", lines=1, placeholder=example),
         ],
         outputs=[
             SoundOutput("sound", "Tune"),

@@ -59,7 +59,7 @@ def assess(
         if report is not None:
             ticks = round(model.step_quarters * TICKS)
             titled = [
-                (f"{key_name(key)} was asked for", held_notes(tune, ticks), len(tune) * ticks, 4 * TICKS)
+                (f"requested: {key_name(key)}", held_notes(tune, ticks), len(tune) * ticks, 4 * TICKS)
                 for key, tune in zip(keys[:2], tunes[:2], strict=True)
             ]
             draw_roll(titled, report / "tune.png")
@@ -91,11 +91,11 @@ def write_tunes(model: ChordModel, keys: list[int]) -> list[list[tuple[int, ...]
 def table(metrics: Mapping[str, Any]) -> str:
     """The figures of `assess` for a person to read."""
     rows = [
-        f"nats a time step  {metrics['nats']:.3f}",
-        f"accuracy          {metrics['accuracy']:.1%}",
-        f"pieces            {metrics['pieces']:,}, {metrics['steps']:,} time steps",
+        f"nats per time step  {metrics['nats']:.3f}",
+        f"accuracy            {metrics['accuracy']:.1%}",
+        f"pieces              {metrics['pieces']:,}, {metrics['steps']:,} time steps",
     ]
     if "tunes" in metrics:
         of = f"{metrics['in_key']:.1%} of the notes of {metrics['tunes']} tunes"
-        rows.append(f"in key            {of}; of the pieces {metrics['in_key_of_pieces']:.1%}")
+        rows.append(f"in key              {of}; of the pieces {metrics['in_key_of_pieces']:.1%}")
     return "\n".join(rows)

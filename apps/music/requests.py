@@ -41,9 +41,9 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
             continue
         path = Path(argument).expanduser()
         if not path.is_file():
-            raise UserError(f"no such file: {argument!r}; name a music file, or give what to go on with as text")
+            raise UserError(f"no such file: {argument!r}; name a music file, or give the notes to continue as text")
         if "representation" not in about:
-            raise UserError(f"{argument}: a server does not say whether it takes chords; give text: '60,64,67 - 62'")
+            raise UserError(f"{argument}: --server cannot take music files; give the notes as text: '60,64,67 - 62'")
         piece = read_file(path)[0]
         if about["representation"] == "melody":
             prime = melody_text(piece)
@@ -108,10 +108,10 @@ def check(decoding: Generation, asked: str, input: Path | None) -> None:
         if path.suffix.lower() not in suffixes:
             raise UserError(f"--{name} must end in {suffixes[0]}, got {path}")
         if asked != "run" or input is not None:
-            raise UserError(f"--{name} needs the run folder and answers on the screen; leave out exports and --input")
+            raise UserError(f"--{name} needs a run folder and answers on the screen; name a run, and leave out --input")
     if decoding.soundfont is not None:
         if decoding.wav is None:
-            raise UserError("--soundfont is for --wav; name the file to write, such as --wav tune.wav")
+            raise UserError("--soundfont needs --wav; add it, such as --wav tune.wav")
         check_soundfont(decoding.soundfont)
 
 
@@ -123,7 +123,7 @@ def check_soundfont(path: Path) -> None:
     except OSError as error:
         raise UserError(f"--soundfont {path}: cannot be read: {error.strerror or error}") from None
     if begin[:4] != b"RIFF" or begin[8:] != b"sfbk":
-        raise UserError(f"--soundfont {path}: is not a soundfont (.sf2 or .sf3)")
+        raise UserError(f"--soundfont {path}: not a soundfont (.sf2 or .sf3)")
 
 
 def check_config(config: RunConfig) -> None:

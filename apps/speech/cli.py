@@ -29,16 +29,14 @@ class Options(AudioOptions):
         AudioOptions,
         "convolutions",
         (16, 32),
-        help="Channels before the recurrent layers; each convolution halves time and frequency. 0: none.",
+        help="Channels of the convolutions, each of which halves time and frequency. 0: no convolutions.",
     )
     pooling: str = option(
         "attention",
         "How the steps of a recording become one vector.",
         choices=("attention", "max", "mean", "max+mean", "last"),
     )
-    memory_seconds: float = option(
-        0.5, "Causal: time after which what was heard counts half.", above=0, metavar="SECONDS"
-    )
+    memory_seconds: float = option(0.5, "Causal: half-life of past audio in the pooling.", above=0, metavar="SECONDS")
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,12 @@ class Training(AudioTrainingOptions):
         AudioTrainingOptions,
         "start_from",
         None,
-        help="For few recordings: start from what the model of another run has learned to hear. spoken_vocabulary: "
-        "from a model of sixty words in 84 synthetic voices, trained once and kept.",
+        help="For few recordings: start from the model of another run. spoken_vocabulary: "
+        "a model of sixty words in 84 synthetic voices, trained once and kept.",
         metavar="RUN|spoken_vocabulary",
     )
     background_noise: float = option(
-        -5.0, "Loudest noise from a folder _background_noise_ of the data, in dB relative to the clip."
+        -5.0, "Loudest noise from the data's folder _background_noise_, in dB relative to the clip."
     )
 
 
@@ -62,7 +60,7 @@ class Training(AudioTrainingOptions):
 class Shown:
     """How `predict` shows answers."""
 
-    top: int = option(1, "Number of classes to name.", minimum=1, shown=True, free=True)
+    top: int = option(1, "Number of most probable classes to print.", minimum=1, shown=True, free=True)
 
 
 TASK = Task(
@@ -80,7 +78,7 @@ TASK = Task(
     decoding=Shown,
     batch_size=16,
     batch_sizes=(1, 2, 4, 8, 16, 32),
-    litert_input="a second of waveform, float32 (1, samples): WAV files are read outside",
+    litert_input="one second of waveform, float32 (1, samples); read WAV files in your own code",
 )
 main = command_group(TASK)
 
@@ -88,7 +86,7 @@ main = command_group(TASK)
 @main.command(params=[run_argument(), click.Argument(["file"], type=PATH)])
 @click.option("--every", type=POSITIVE, default=0.1, show_default=True, metavar="SECONDS", help="Time between answers.")
 @click.option("--plot", type=PATH, metavar="PNG", help="Where to draw it.  [default: RUN/report/stream.png]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per line.")
 def stream(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
     """Label a recording over time, chunk by chunk, with a RUN that was trained with --causal."""
     TASK.code().follow(TASK, run, file, every, plot, as_json)

@@ -54,7 +54,7 @@ class SpeechClassifier(keras.Model):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
         if chosen.causal and chosen.pooling != "attention":
-            raise ValueError(f"a causal model streams with attention pooling, got {chosen.pooling!r}")
+            raise ValueError(f"a causal model needs attention pooling, got {chosen.pooling!r}")
         self.classes = tuple(classes)
         self.sample_rate = sample_rate
         self.front_end = FrontEnd(

@@ -47,7 +47,7 @@ def page(questions: Questions) -> Page:
         inputs=[SoundInput("recording", "Recording or microphone")],
         outputs=[
             Probabilities("probabilities", "Answer"),
-            Picture("heard", "Spectrogram, and the probabilities after so many seconds"),
+            Picture("heard", "Spectrogram, and the probabilities over time"),
         ],
         answer=answer,
         button="Listen",

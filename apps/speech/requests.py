@@ -45,9 +45,9 @@ def check_config(config: RunConfig) -> None:
     """Refuses options of `train` that do not go together."""
     options, rate = config.model, config.source.sample_rate
     if options.causal and options.pooling != "attention":
-        raise UserError(f"--causal streams with --pooling attention, got {options.pooling}")
+        raise UserError(f"--causal needs --pooling attention, got {options.pooling}")
     if not 1 <= round(options.hop_seconds * rate) <= round(options.window_seconds * rate):
         raise UserError(
-            f"--hop-seconds {options.hop_seconds} must be from one sample to --window-seconds,"
-            f" which is {options.window_seconds}"
+            f"--hop-seconds must be at least one sample and at most --window-seconds ({options.window_seconds}),"
+            f" got {options.hop_seconds}"
         )

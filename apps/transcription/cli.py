@@ -29,16 +29,16 @@ class Options(AudioOptions):
     mask_seconds: float = inherited(AudioOptions, "mask_seconds", 0.05)
     mask_bands: int = inherited(AudioOptions, "mask_bands", 4)
     reduction: int = option(
-        2, "Frames that the convolutions turn into a step; a text needs a step for each token.", minimum=1, maximum=8
+        2, "Frames that the convolutions merge into a step; a text needs a step for each token.", minimum=1, maximum=8
     )
-    tokens: str = option("subwords", "What a step says: a subword or a character.", choices=("subwords", "characters"))
-    vocabulary: int = option(600, "With --tokens subwords: most subwords; a small text gives fewer.", minimum=512)
+    tokens: str = option("subwords", "What a token is: a subword or a character.", choices=("subwords", "characters"))
+    vocabulary: int = option(600, "Maximum number of --tokens subwords; a small text gives fewer.", minimum=512)
     join: int | None = option(
-        None, "Steps of the first recurrent layer that the next reads as one.", minimum=1, maximum=8,
+        None, "Steps of the first recurrent layer that the second reads as one.", minimum=1, maximum=8,
         missing="2 for subwords, 1 for characters",
     )  # fmt: skip
     spelling: float = option(
-        1.0, "Training: weight of a second loss, by which the first of several layers learns to spell.", minimum=0
+        1.0, "Training: weight of an auxiliary loss that teaches the first of several layers to spell.", minimum=0
     )
 
     @property
@@ -53,11 +53,11 @@ class Training(AudioTrainingOptions):
 
     start_from: str | None = inherited(
         AudioTrainingOptions, "start_from", None, metavar="RUN|spoken_phrases",
-        help="For few recordings or voices: start from what another run has learned. spoken_phrases: from a model of "
+        help="For few recordings or voices: start from the model of another run. spoken_phrases: a model of "
         "phrases in synthetic voices, trained once and kept.",
     )  # fmt: skip
     precision: str = option(
-        "float32", "What training computes with; mixed_bfloat16 is for GPUs.", choices=("float32", "mixed_bfloat16")
+        "float32", "Numeric precision of training; mixed_bfloat16 is for GPUs.", choices=("float32", "mixed_bfloat16")
     )
 
 
@@ -67,19 +67,19 @@ class Search:
 
     beam: int = option(8, "Beam width; 1 without a language model takes the best path.", minimum=1, maximum=500)
     language_model: Path | None = option(
-        None, "Run of rnn-language that judges the texts as well; of characters if --tokens are.", metavar="RUN"
+        None, "Run of rnn-language that also scores the texts; of characters if --tokens are.", metavar="RUN"
     )
-    alpha: float = option(0.3, "Weight of the language model; 1 or more with --tokens characters.", minimum=0)
-    beta: float = option(0.0, "Reward for each character, against short texts; with a language model.")
+    alpha: float = option(0.3, "Weight of the language model; 1 or more is usual with --tokens characters.", minimum=0)
+    beta: float = option(0.0, "With a language model: reward per character, to counter its bias towards short texts.")
     nbest: int | None = option(
-        None, "Texts of each recording, best first.", minimum=1, missing="1; in an export 5", free=True
+        None, "Number of texts per recording, best first.", minimum=1, missing="1; in an export 5", free=True
     )
     format: str = option(
         "text", "What to print: texts, subtitles, or JSON with the times of words.",
         choices=("text", "srt", "json"), shown=True, free=True,
     )  # fmt: skip
     plot: Path | None = option(
-        None, "Draw spectrogram, probabilities and words of the first recording; a RUN only.",
+        None, "Draw spectrogram, probabilities and words of the first recording; run folders only.",
         metavar="PNG", shown=True,
     )  # fmt: skip
 
@@ -109,8 +109,8 @@ main = command_group(TASK)
 
 @main.command(params=[run_argument(), click.Argument(["file"], type=PATH, required=False)])
 @click.option("--every", type=POSITIVE, default=0.04, show_default=True, metavar="SECONDS", help="Length of a chunk.")
-@click.option("--rate", type=COUNT, metavar="HZ", help="Rate of standard input.  [default: that of the model]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a line.")
+@click.option("--rate", type=COUNT, metavar="HZ", help="Sample rate of standard input.  [default: that of the model]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per line.")
 def listen(run: Path, file: Path | None, every: float, rate: int | None, as_json: bool) -> None:
-    """Write down FILE, or samples of 16 bits from standard input, chunk by chunk; RUN was trained with --causal."""
+    """Transcribe FILE, or 16-bit samples from standard input, chunk by chunk; RUN must be trained with --causal."""
     TASK.code().follow(TASK, run, file, every, rate, as_json)

@@ -65,7 +65,7 @@ def usable(model: Transcriber, split: Transcripts, strict: bool) -> tuple[Transc
         unknown = sorted(set(text.decode()) - known)
         if unknown:
             where = "subword" if model.subwords else "training text"
-            reason = f"character {unknown[0]!r} is in no {where}"
+            reason = f"character {unknown[0]!r} is not in any {where}"
         elif needed > steps:
             reason = f"the text is longer than the audio allows: it needs {needed} steps, got {steps}"
         else:

@@ -48,7 +48,7 @@ def scorer(language: Any, characters: tuple[str, ...], run: Path) -> Scorer:
     options = language.options
     if options.level != "char" or options.normalised:
         level = "normalised text" if options.normalised else f"{options.level}s"
-        raise UserError(f"--language-model {run}: a model of characters as written is needed, got one of {level}")
+        raise UserError(f"--language-model {run}: needs a model of characters as written, got one of {level}")
     encoded = language.tokens.encode(tf.constant([*characters, "\n"])).to_list()
     if unknown := [character for character, ids in zip(characters, encoded, strict=False) if len(ids) != 1]:
         raise UserError(

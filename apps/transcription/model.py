@@ -82,7 +82,7 @@ class Transcriber(keras.Model):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.options = chosen = from_keywords(Options, options, type(self).__name__)
         if (alphabet is None) == (subwords is None):
-            raise ValueError("either `alphabet` or `subwords` must be given")
+            raise ValueError("exactly one of `alphabet` and `subwords` must be given")
         self.subwords = subwords
         self.tokens: Characters | SubwordPieces = (
             SubwordPieces(Subwords.from_text(subwords)) if subwords else Characters(alphabet or "")

@@ -157,10 +157,10 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
     check_one("--nbest", decoding.nbest, input)
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
-        raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
+        raise UserError(f"--nbest {decoding.nbest} needs a --beam of at least {decoding.nbest}, got {decoding.beam}")
     if asked == "run" and decoding.language_model is None:
         for name, value in changed(decoding, "alpha", "beta").items():
-            raise UserError(f"--{name} {value:g} is for a language model: add --language-model RUN")
+            raise UserError(f"--{name} {value:g} needs a language model: add --language-model RUN")
     if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
         raise UserError(f"--plot must end in .png, got {decoding.plot}")
     if decoding.plot is not None and input is not None:
@@ -177,11 +177,11 @@ def check_config(config: RunConfig) -> None:
             f" got {options.reduction}"
         )
     if options.layers == 1 and (options.join or 1) > 1:
-        raise UserError(f"--join {options.join} is for the second recurrent layer; use at least --layers 2")
+        raise UserError(f"--join {options.join} needs a second recurrent layer; use at least --layers 2")
     if not 1 <= round(options.hop_seconds * rate) <= round(options.window_seconds * rate):
         raise UserError(
-            f"--hop-seconds {options.hop_seconds} must be from one sample to --window-seconds,"
-            f" which is {options.window_seconds}"
+            f"--hop-seconds must be at least one sample and at most --window-seconds ({options.window_seconds}),"
+            f" got {options.hop_seconds}"
         )
 
 

@@ -78,12 +78,12 @@ def follow(task: Task, run: Path, file: Path | None, every: float, rate: int | N
         UserError: The run cannot stream, or the file is not a recording.
     """
     if file is not None and rate is not None:
-        raise UserError("--rate is for standard input; a file says its rate itself")
+        raise UserError("--rate is for standard input; leave it out, since a file states its own rate")
     _, _, model = read_run(run, task)
     if not model.options.causal:
         raise UserError(f"{run}: reads in both directions, so it cannot stream; train a run with --causal")
     if file is None and sys.stdin.isatty():
-        raise UserError("no input: name a file, or send samples of 16 bits to standard input")
+        raise UserError("no input: name a file, or send 16-bit samples to standard input")
     chunks = _of_file(file, model.sample_rate, every) if file else _of_input(rate, model.sample_rate, every)
     before, seconds = "", 0.0
     begin = time.perf_counter()

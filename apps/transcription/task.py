@@ -55,7 +55,7 @@ def make(config: RunConfig, train: Transcripts) -> Transcriber:
         take_over(model, other, config)
         same = model.has_tokens_of(other)
         what = "all weights" if same else "convolutions and first recurrent layer (the tokens differ)"
-        click.echo(f"starts with {what} of {config.training.start_from}")
+        click.echo(f"starting from {config.training.start_from}: {what}")
     return model
 
 

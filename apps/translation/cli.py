@@ -32,7 +32,7 @@ class Options(RecurrentOptions):
     )
     embedding_units: int = option(128, "Width of a subword's embedding.", minimum=1)
     label_smoothing: float = option(
-        0.0, "Share of the probability that training spreads over all subwords; 0.1 is usual for real text.",
+        0.0, "Probability that training spreads evenly over all subwords; 0.1 is usual for real text.",
         minimum=0, below=1,
     )  # fmt: skip
 
@@ -63,15 +63,13 @@ class Search:
 
     beam: int = option(5, "Beam width; 1 is greedy search.", minimum=1, maximum=100)
     length_penalty: float = option(1.0, "Exponent of the length penalty; more favours longer translations.", minimum=0)
-    length_ratio: float = option(
-        2.0, "Maximum number of subwords of a translation per subword of its source; ten more are allowed.", above=0
-    )
+    length_ratio: float = option(2.0, "Maximum number of subwords per subword of the source, plus ten.", above=0)
     longest: int = option(500, "Maximum number of subwords of a translation.", minimum=1)
     nbest: int | None = option(
-        None, "Translations of each text, best first.", minimum=1, missing="1; in an export 5", free=True
+        None, "Number of translations per text, best first.", minimum=1, missing="1; in an export 5", free=True
     )
     attention_plot: Path | None = option(
-        None, "Draw the attention of the first 10 texts, up to 40 subwords of each; a RUN only.",
+        None, "Draw the attention of the first 10 texts, up to 40 subwords of each; run folders only.",
         metavar="PNG", shown=True,
     )  # fmt: skip
 

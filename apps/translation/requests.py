@@ -41,7 +41,7 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
     check_one("--nbest", decoding.nbest, input)
     if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
-        raise UserError(f"--nbest {decoding.nbest} needs at least as wide a --beam, got {decoding.beam}")
+        raise UserError(f"--nbest {decoding.nbest} needs a --beam of at least {decoding.nbest}, got {decoding.beam}")
     plot = decoding.attention_plot
     if plot is not None and plot.suffix.lower() != ".png":
         raise UserError(f"--attention-plot must end in .png, got {plot}")

@@ -29,11 +29,11 @@ class Options(RecurrentOptions):
     )
     backbone: str = option(
         "none",
-        "Features of frames: from convolutions that learn (none), or from a frozen Keras model of your own, a .keras"
-        " file that takes pictures from 0 to 255.",
+        "Frame features: from trained convolutions (none), or from a frozen Keras model of your own, a .keras file"
+        " that takes pixel values from 0 to 255.",
         metavar="none|PATH",
     )
-    frame_units: int = option(128, "Width of the features of a frame, which the recurrent layers read.", minimum=1)
+    frame_units: int = option(128, "Number of features per frame that the recurrent layers read.", minimum=1)
     embedding_units: int = option(64, "Captions: width of a word's embedding.", minimum=1)
 
 
@@ -41,29 +41,29 @@ class Options(RecurrentOptions):
 class Training(TrainingOptions):
     """How to train a model of video."""
 
-    vocabulary: int = option(10_000, "Captions: most words that a model learns to write.", minimum=1)
+    vocabulary: int = option(10_000, "Captions: maximum size of the vocabulary, in words.", minimum=1)
 
 
 @dataclass(frozen=True)
 class Answers:
     """How `predict` finds and shows answers."""
 
-    top: int = option(1, "Actions: number of classes to name.", minimum=1, shown=True, free=True)
+    top: int = option(1, "Actions: number of most probable classes to print.", minimum=1, shown=True, free=True)
     beam: int = option(5, "Captions: beam width; 1 is greedy search.", minimum=1, maximum=100)
     length_penalty: float = option(
         1.0, "Captions: exponent of the length penalty; more favours longer sentences.", minimum=0
     )
-    longest: int = option(30, "Captions: most words of a sentence.", minimum=1)
+    longest: int = option(30, "Captions: maximum number of words in a sentence.", minimum=1)
     plot: Path | None = option(
         None,
-        "Draw the frames of the first 4 clips, and where the attention was; a RUN only.",
+        "Draw the frames of the first 4 clips, and where the attention was; run folders only.",
         metavar="PNG",
         shown=True,
         free=True,
     )
     fps: float | None = option(
         None,
-        "With --server: frames a second that its model was trained with.",
+        "With --server: frames per second that its model was trained with.",
         above=0,
         maximum=240,
         metavar="FPS",

@@ -35,7 +35,7 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         path = Path(argument)
         found = [str(clip) for clip in clips_in(path) if clip is not None] if path.is_dir() else [argument]
         if not found:
-            raise UserError(f"{path}: there is neither a video nor a picture in the folder")
+            raise UserError(f"{path}: no videos or pictures in this folder")
         yield from ({"path": clip} for clip in found)
 
 
@@ -99,12 +99,10 @@ def check(decoding: Answers, asked: str, input: Path | None) -> None:
     if asked != "server":
         for name in ("fps", "size"):
             if (value := getattr(decoding, name)) is not None:
-                raise UserError(
-                    f"--{name} goes with --server only, since the {asked} knows it; leave it out, got {value}"
-                )
+                raise UserError(f"--{name} is for --server only, since the {asked} sets it; leave it out, got {value}")
     if decoding.plot is None:
         return
     if decoding.plot.suffix.lower() != ".png":
         raise UserError(f"--plot must end in .png, got {decoding.plot}")
     if asked != "run" or input is not None:
-        raise UserError("--plot needs the run folder and answers on the screen; leave out exports and --input")
+        raise UserError("--plot needs a run folder and answers on the screen; name a run, and leave out --input")

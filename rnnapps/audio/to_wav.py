@@ -38,7 +38,7 @@ def wav_bytes(path: Path, start: float = 0.0, end: float | None = None) -> bytes
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             rate = file.samplerate
             if start * rate >= max(1, file.frames):
-                raise AudioError(f"{path}: 'start' is {start:g} s, but it is {file.frames / rate:.2f} s long")
+                raise AudioError(f"{path}: 'start' is {start:g} s, but the file is {file.frames / rate:.2f} s long")
             file.seek(round(start * rate))
             samples = file.read(-1 if end is None else round((end - start) * rate), dtype="float32")
     except soundfile.LibsndfileError as error:

@@ -37,9 +37,9 @@ def server_options(task: Task) -> list[click.Option]:
         click.Option(
             ["--server"],
             metavar="URL",
-            help="Ask TensorFlow Serving in place of RUN: grpc://HOST:8500 or http://HOST:8501.",
+            help="Ask TensorFlow Serving instead of RUN: grpc://HOST:8500 or http://HOST:8501.",
         ),
-        click.Option(["--model"], default=task.name, show_default=True, help="With --server: its name for the model."),
+        click.Option(["--model"], default=task.name, show_default=True, help="With --server: name of the model."),
         click.Option(["--model-version"], type=COUNT, help="With --server: version of the model.  [default: newest]"),
         click.Option(
             ["--timeout"],
@@ -47,7 +47,7 @@ def server_options(task: Task) -> list[click.Option]:
             default=60.0,
             show_default=True,
             metavar="SECONDS",
-            help="With --server: longest wait for an answer, at most a day.",
+            help="With --server: maximum wait for an answer, at most a day.",
         ),
     ]
 
@@ -67,9 +67,9 @@ def who_is_asked(
     if server is None:
         context = click.get_current_context()
         if not arguments:
-            raise click.UsageError("Missing argument 'RUN'; or name a server with --server", context)
+            raise click.UsageError("Missing argument 'RUN'; name a run or export, or a server with --server", context)
         for option in given(context, ("model", "model_version", "timeout")):
-            raise UserError(f"{spelled(option)} goes with --server only: leave it out, or name a server")
+            raise UserError(f"{spelled(option)} needs --server: leave it out, or name a server")
         from rnnapps import serving
 
         path = Path(arguments[0])
@@ -166,14 +166,14 @@ def answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) 
             return [asking.answer(row, predictor.about, decoding) for row in outputs]
         except KeyError as missing:
             raise UserError(
-                f"a model of another kind answers: it has no output {missing}; name an export of rnn-{task.name},"
+                f"wrong kind of model: it has no output {missing}; name an export of rnn-{task.name},"
                 " or the model with --model"
             ) from None
         except (AttributeError, TypeError, ValueError):
             if predictor.kind == "run":
                 raise
             raise UserError(
-                f"a model of another kind answers: its outputs have other types; name an export of rnn-{task.name},"
+                f"wrong kind of model: its outputs have the wrong types; name an export of rnn-{task.name},"
                 " or the model with --model"
             ) from None
 

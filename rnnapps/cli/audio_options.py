@@ -17,22 +17,22 @@ class AudioOptions(RecurrentOptions):
         False, "Causal: read forward only, so that the model can stream.", flags="--causal/--bidirectional"
     )
     convolutions: tuple[int, ...] = option(
-        (16, 32), "Channels before the recurrent layers; each halves the frequencies.", minimum=1, metavar="WIDTHS"
+        (16, 32), "Channels of the convolutions, each of which halves the frequencies.", minimum=1, metavar="WIDTHS"
     )
     bands: int = option(40, "Number of mel bands.", minimum=1)
     window_seconds: float = option(0.025, "Length of a frame.", above=0, metavar="SECONDS")
     hop_seconds: float = option(0.01, "Time from one frame to the next.", above=0, metavar="SECONDS")
-    speed: float = option(0.15, "Training: largest change of speed, a fraction.", minimum=0)
+    speed: float = option(0.15, "Training: maximum change of speed, as a fraction.", minimum=0)
     shift_seconds: float = option(
         0.1, "Training: maximum silence added before and after.", minimum=0, metavar="SECONDS"
     )
-    gain: float = option(10.0, "Training: largest change of loudness, in dB.", minimum=0)
+    gain: float = option(10.0, "Training: maximum change of loudness, in dB.", minimum=0)
     noise: float = option(-5.0, "Training: loudest noise, in dB relative to the clip.")
-    tempo: float = option(0.2, "Training: largest change of tempo at constant pitch, a fraction.", minimum=0)
-    warp: float = option(0.1, "Training: largest change of vocal tract length, a fraction.", minimum=0)
+    tempo: float = option(0.2, "Training: maximum change of tempo at constant pitch, as a fraction.", minimum=0)
+    warp: float = option(0.1, "Training: maximum change of vocal tract length, as a fraction.", minimum=0)
     channel: float = option(0.3, "Training: strength of microphone variation, 0 to 1.", minimum=0)
-    mask_seconds: float = option(0.1, "Training: longest part hidden.", minimum=0, metavar="SECONDS")
-    mask_bands: int = option(6, "Training: most mel bands hidden.", minimum=0)
+    mask_seconds: float = option(0.1, "Training: maximum length of the masked part.", minimum=0, metavar="SECONDS")
+    mask_bands: int = option(6, "Training: maximum number of mel bands masked.", minimum=0)
 
     def front_end_arguments(self) -> dict[str, Any]:
         """What `rnnapps.audio.FrontEnd` takes of these options."""
@@ -50,7 +50,7 @@ class AudioTrainingOptions(TrainingOptions):
     )
     start_from: str | None = option(
         None,
-        "For few recordings: start from what the model of another run has learned to hear.",
+        "For few recordings: start from the model of another run.",
         metavar="RUN",
         missing="nothing",
     )

@@ -24,7 +24,7 @@ def config_option() -> click.Option:
         is_eager=True,
         expose_value=False,
         callback=_read,
-        help="TOML file with options of this command; the command line wins.",
+        help="TOML file with options of this command; options on the command line take precedence.",
     )
 
 

@@ -20,7 +20,7 @@ def export_command(task: Task) -> click.Command:
     quantize = click.Option(
         ["--quantize"],
         type=click.Choice(["dynamic"]),
-        help="Write a LiteRT file as well, with weights of eight bits, and say what that costs in accuracy.",
+        help="Also write a LiteRT file with eight-bit weights, and report what that costs in accuracy.",
     )
 
     def export(run: Path, output: Path, model_version: int | None, quantize: str | None = None, **values: Any) -> None:
@@ -37,7 +37,7 @@ def export_command(task: Task) -> click.Command:
                 required=True,
                 help="Folder of the model; the export goes into OUTPUT/VERSION.",
             ),
-            click.Option(["--model-version"], type=COUNT, help="Number of the version.  [default: the next free one]"),
+            click.Option(["--model-version"], type=COUNT, help="Version number.  [default: the next free one]"),
             *click_options(task.decoding, without=("shown", "requested")),
             *([quantize] if task.litert_input else []),
         ],

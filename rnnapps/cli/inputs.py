@@ -29,7 +29,7 @@ def input_texts(arguments: Sequence[str]) -> Iterator[str]:
         try:
             text = content.decode()
         except UnicodeDecodeError:
-            say(f"warning: line {number} of standard input is not UTF-8; \ufffd stands for what is not", err=True)
+            say(f"warning: line {number} of standard input is not UTF-8; \ufffd replaces invalid bytes", err=True)
             text = content.decode(errors="replace")
         yield text
 

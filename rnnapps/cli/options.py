@@ -58,7 +58,7 @@ PATH = click.Path(path_type=Path)
 def batch_size_option(default: int) -> click.Option:
     """`--batch-size` of commands that answer."""
     return click.Option(
-        ["--batch-size"], type=COUNT, default=default, show_default=True, help="Inputs answered at once."
+        ["--batch-size"], type=COUNT, default=default, show_default=True, help="Number of inputs answered at once."
     )
 
 

@@ -59,22 +59,22 @@ def predict_command(task: Task) -> click.Command:
         if input is not None and output is None:
             raise UserError("--input and --output go together: name both, or give inputs as arguments")
         for option in given(click.get_current_context(), [*columns, "quoting"] if input is None else []):
-            raise UserError(f"{spelled(option)} is for the file of --input; leave it out")
+            raise UserError(f"{spelled(option)} needs --input; leave it out, or name a file")
         if task.suffixes and strict and input is not None:
             raise UserError(
-                "--strict is for inputs on the command line: bad rows of --input are listed beside --output"
+                "--strict is for inputs on the command line; bad rows of --input are listed in a file next to --output"
             )
         if overwrite and output is None:
-            raise UserError("--overwrite is for the file of --output; leave it out")
+            raise UserError("--overwrite needs --output; leave it out, or name a file")
         asked = who_is_asked(arguments, server, model, model_version, timeout)
         inputs = arguments if server else arguments[1:]
         if input is not None and inputs:
-            raise UserError(f"--input {input} takes the place of inputs: leave out {inputs[0]!r}")
+            raise UserError(f"--input {input} replaces inputs on the command line: leave out {inputs[0]!r}")
         if output is not None and as_json:
-            raise UserError("--json is for answers on the screen; the suffix of --output says its format")
+            raise UserError("--json is for answers on the screen; the suffix of --output sets its format")
         if output is not None and values.get("format", "text") != "text":
             raise UserError(
-                f"--format {values['format']} is for answers on the screen; the suffix of --output says its format"
+                f"--format {values['format']} is for answers on the screen; the suffix of --output sets its format"
             )
         decoding = decoding_of(task, asked, values, input)
         try:
@@ -98,7 +98,7 @@ def predict_command(task: Task) -> click.Command:
             *click_options(task.decoding),
             *([click.Option(["--strict"], is_flag=True, help=stop)] if task.suffixes else []),
             batch_size_option(task.batch_size),
-            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON: one object a line."),
+            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON: one object per line."),
         ],
         help=(
             f"Answer each {name}" + (", each line of standard input" if name == "TEXT" else "") + ", or each row of"
@@ -109,14 +109,14 @@ def predict_command(task: Task) -> click.Command:
 
 def _file_options(task: Task) -> list[click.Option]:
     return [
-        click.Option(["--input"], type=PATH, metavar="FILE", help="Answer a whole file of any size into --output."),
+        click.Option(["--input"], type=PATH, metavar="FILE", help="Answer a file of any size; needs --output."),
         click.Option(
             ["--output"],
             type=PATH,
             metavar="FILE",
-            help="Write answers here: .csv, .tsv or .jsonl. With --input, a killed job continues where it was.",
+            help="Write answers here: .csv, .tsv or .jsonl. With --input, a killed job resumes where it stopped.",
         ),
-        click.Option(["--overwrite"], is_flag=True, help="With --output: replace it."),
+        click.Option(["--overwrite"], is_flag=True, help="With --output: replace an existing file."),
         *(
             click.Option(
                 [f"--{column}-column"], default=column, show_default=True, help=f"With --input: column of the {column}."
@@ -128,7 +128,7 @@ def _file_options(task: Task) -> list[click.Option]:
             type=click.Choice(["standard", "none"]),
             default="standard",
             show_default=True,
-            help="With --input: whether quotes in .csv and .tsv quote, or are characters like any other.",
+            help="With --input: whether quotes in .csv and .tsv enclose fields, or are ordinary characters.",
         ),
     ]
 

@@ -51,7 +51,7 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
     form = output_format(output, task.columns, task.outputs)
     own_table = task.delimiter == ","  # what is printed is a table with a header of its own
     if output.exists() and not overwrite:
-        raise UserError(f"--output {output}: exists already; choose another one, or --overwrite")
+        raise UserError(f"--output {output}: already exists; choose another file, or add --overwrite")
     try:
         with replacing(output) as partial, open(partial, "wb") as file:
 

@@ -22,7 +22,7 @@ class RecurrentOptions:
     recurrent_dropout: float = option(0.0, "Dropout on the state between steps.", minimum=0, below=1)
     l2: float = option(0.0, "L2 penalty on the weights of the recurrent layers.", minimum=0)
     truncate: int | None = option(
-        None, "Stop the gradient every so many steps (truncated backpropagation).", minimum=1, missing="never"
+        None, "Truncated backpropagation: number of steps after which the gradient stops.", minimum=1, missing="never"
     )
 
     def layer_arguments(self) -> dict[str, Any]:

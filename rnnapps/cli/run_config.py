@@ -79,10 +79,10 @@ def read_config(run: Path, task: Task) -> RunConfig:
         raise UserError(f"{path}: cannot be read ({error}); train a new run") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format", 1) if isinstance(content, dict) else type(content).__name__
-        raise UserError(f"{path}: format {FORMAT} is expected, got {found}; train a new run with this version")
+        raise UserError(f"{path}: expected format {FORMAT}, got {found}; train a new run with this version")
     if content.get("task") != task.name:
         other = content.get("task")
-        raise UserError(f"{path}: a run of {other!r}, not of {task.name!r}; use rnn-{other}")
+        raise UserError(f"{path}: this is a run of {other!r}, not of {task.name!r}; use rnn-{other}")
     groups = {"source": task.source, "model": task.model, "training": type(task.training)}
     for name in groups:
         if not isinstance(content.get(name), dict):

@@ -71,7 +71,7 @@ def search_space(file: Path | None, config: RunConfig, given: Collection[str] = 
     default = {name: values for name, values in DEFAULT_SPACE.items() if name not in given}
     space = default if file is None else read_toml(file, "--space")
     if not space:
-        raise UserError(f"{where}: names no option to vary")
+        raise UserError(f"{where}: there is no option to vary")
     return tuple(_dimension(name.replace("-", "_"), values, config, where) for name, values in space.items())
 
 
@@ -94,13 +94,13 @@ def with_values(config: RunConfig, values: Mapping[str, Any], where: str) -> Run
 def _dimension(name: str, values: Any, config: RunConfig, where: str) -> Dimension:
     owner = next((group for group in (config.model, config.training) if hasattr(group, name)), None)
     if hasattr(config.source, name):
-        raise UserError(f"{where}: {name} says which data are used, which is the same for all trials; leave it out")
+        raise UserError(f"{where}: {name} selects the data, which are the same for all trials; leave it out")
     if owner is None:
         raise UserError(f"{where}: unknown option {name!r}; train --help lists those of the model and of training")
     (field,) = (field for field in dataclasses.fields(owner) if field.name == name)
     one, several, _ = options.kind(type(owner), field)
     if several:
-        raise UserError(f"{where}: {name} takes a list itself and cannot vary; give it as an option")
+        raise UserError(f"{where}: {name} takes a list and so cannot vary; give it as an option")
     if isinstance(values, Sequence) and not isinstance(values, str) and values:
         for value in values:
             with_values(config, {name: value}, where)

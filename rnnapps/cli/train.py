@@ -50,7 +50,7 @@ def train_command(task: Task) -> click.Command:
                 type=PATH,
                 default=Path("runs", task.name),
                 show_default=True,
-                help="Folder for everything that the run leaves.",
+                help="Folder for everything that the run writes.",
             ),
             click.Option(
                 ["--resume"],
@@ -65,7 +65,7 @@ def train_command(task: Task) -> click.Command:
             config_option(),
             *click_options(task.training),
         ],
-        help="Train a model, evaluate it on the test split, and leave everything in --run-dir.",
+        help="Train a model, evaluate it on the test split, and write everything to --run-dir.",
     )
 
 
@@ -91,7 +91,7 @@ def train_run(
     strategy = training.strategy(config.training.strategy)
     chief, replicas = training.is_chief(strategy), strategy.num_replicas_in_sync
     if replicas > 1 and config.training.gradient_flow:
-        raise UserError("--gradient-flow measures on one device: leave it out, or train with --strategy none")
+        raise UserError("--gradient-flow needs a single device: leave it out, or train with --strategy none")
     if chief:
         training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     if resumed is not None:
@@ -103,7 +103,7 @@ def train_run(
     if replicas > 1:
         say(f"{replicas} replicas share a batch of {config.training.batch_size}")
     elif config.training.strategy not in ("auto", "none"):
-        say("there is one device only: --strategy changes nothing")
+        say("there is only one device: --strategy has no effect")
     with training.lost_workers_named(strategy, run_dir), strategy.scope():
         training.check_same_everywhere(strategy, config.as_json(task))
         model, _, history = fit_model(task, config, splits, run_dir, resume=resume, overwrite=overwrite)

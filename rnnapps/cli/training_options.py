@@ -10,7 +10,7 @@ class TrainingOptions:
     """Optimisation, stopping and checkpoints; see `rnnapps.training`."""
 
     epochs: int = option(10, "Maximum number of epochs; early stopping may end sooner.", minimum=1)
-    batch_size: int = option(32, "Examples in a training step, of all devices together.", minimum=1)
+    batch_size: int = option(32, "Examples per training step, over all devices.", minimum=1)
     learning_rate: float | None = option(
         None, "Learning rate of Adam; 1e-3 to 1e-2 is usual.", above=0, missing="0.001"
     )
@@ -22,7 +22,7 @@ class TrainingOptions:
     clip_norm: float = option(5.0, "Bound on the global norm of the gradient.", above=0)
     averaging: float = option(
         0.0,
-        "Decay of a moving average of the weights, which is used in place of them; 0: no average.",
+        "Decay of a moving average of the weights, which is evaluated and saved; 0: no average.",
         minimum=0,
         below=1,
     )
@@ -30,12 +30,12 @@ class TrainingOptions:
         3, "Epochs without a better result on the validation split before training stops.", minimum=1
     )
     checkpoint_every: int = option(
-        200, "Steps between checkpoints; a kill costs at most so many.", minimum=1, metavar="STEPS"
+        200, "Steps between checkpoints; a killed run loses at most this many.", minimum=1, metavar="STEPS"
     )
     gradient_flow: bool = option(False, "Measure and draw the gradient of every time step after each epoch.")
     strategy: str = option(
         "auto",
-        "Devices to train on: one, all GPUs of this machine, or the machines in TF_CONFIG; auto: those that there are.",
+        "Devices to train on: one, all GPUs of this machine, or the machines in TF_CONFIG; auto: all available.",
         choices=("auto", "none", "mirrored", "multi-worker"),
     )
 

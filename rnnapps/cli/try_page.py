@@ -57,7 +57,7 @@ def try_command(task: Task) -> click.Command:
             click.Option(["--browser"], is_flag=True, help="Open the page in the browser."),
         ],
         help=(
-            "Serve a page that tries the model in a browser, until Ctrl-C. RUN is a run folder or an export; --server"
+            "Serve a page for trying the model in a browser, until Ctrl-C. RUN is a run folder or an export; --server"
             " takes its place."
         ),
     )

@@ -82,11 +82,11 @@ def tune_command(task: Task) -> click.Command:
                 type=PATH,
                 default=Path("studies", task.name),
                 show_default=True,
-                help="Folder for everything that the search leaves; its name is that of the study.",
+                help="Folder for everything that the search writes; its name is also the study's name.",
             ),
-            click.Option(["--resume"], is_flag=True, help="Go on with a study, or work on it beside other processes."),
+            click.Option(["--resume"], is_flag=True, help="Continue a study, or join other processes that work on it."),
             click.Option(
-                ["--trials"], type=COUNT, default=20, show_default=True, help="Trials of all processes together."
+                ["--trials"], type=COUNT, default=20, show_default=True, help="Number of trials, over all processes."
             ),
             click.Option(["--budget"], type=_Duration(), metavar="TIME", help="Stop after this time, such as 30m."),
             click.Option(
@@ -104,12 +104,12 @@ def tune_command(task: Task) -> click.Command:
                 type=click.Choice(["hyperband", "median", "none"]),
                 default="hyperband",
                 show_default=True,
-                help="Which trials are stopped early by their validation curve.",
+                help="Which trials to stop early, judged by their validation curves.",
             ),
             click.Option(
                 ["--storage"],
                 metavar="URL",
-                help="Database that processes and machines share.  [default: sqlite, in the folder of the study]",
+                help="Database shared by processes and machines.  [default: sqlite, in the folder of the study]",
             ),
             config_option(),
             *click_options(task.source),
@@ -146,7 +146,7 @@ def _study(
     chosen, pruning = samplers[sampler](), pruners[pruner]()
     own = folder / "study.db"
     if resume and storage is None and not own.exists():
-        raise UserError(f"{folder} holds no study to resume: check the path, or start one without --resume")
+        raise UserError(f"{folder} contains no study to resume: check the path, or start one without --resume")
     try:
         if storage is None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -158,9 +158,9 @@ def _study(
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"--storage {storage or own}: cannot be used: {reason}") from None
     if known and not resume:
-        raise UserError(f"{folder} already holds a study: go on with --resume, or choose another --study")
+        raise UserError(f"{folder} already contains a study: continue it with --resume, or choose another --study")
     if resume and not known:
-        raise UserError(f"--storage {storage or own}: holds no study {folder.name!r} to resume: check --study")
+        raise UserError(f"--storage {storage or own}: there is no study {folder.name!r} to resume; check --study")
     folder.mkdir(parents=True, exist_ok=True)
     about = json.dumps([config.as_json(task), dimensions, sampler], sort_keys=True, default=str)
     study = optuna.create_study(
@@ -191,9 +191,9 @@ def _search(
         return len(study.get_trials(deepcopy=False, states=states))
 
     if done() >= trials:
-        raise UserError(f"{folder}: has {done()} trials already; give more than that with --trials, got {trials}")
+        raise UserError(f"{folder}: already has {done()} trials; --trials must be more than that, got {trials}")
     if config.training.strategy == "multi-worker":
-        raise UserError("a trial trains in one process: start tune on several machines with one --storage instead")
+        raise UserError("a trial trains in one process: start tune on several machines with the same --storage instead")
     strategy = training.strategy("mirrored" if config.training.strategy == "mirrored" else "none")
     app = task.code()
     splits = app.load(config.source, ["train", "validation"])
@@ -223,8 +223,8 @@ def _search(
                 trained = fit_model(task, chosen, splits, run_dir, watch=watch)
         except Stopped:
             study.enqueue_trial(trial.params)
-            again = f"go on with the same command and --resume --study {folder}"
-            raise Stopped(f"trial {trial.number} was interrupted and is to run again; {again}") from None
+            again = f"continue with the same command and --resume --study {folder}"
+            raise Stopped(f"trial {trial.number} was interrupted and will run again; {again}") from None
         remove_folder(trained.history.run.checkpoints)  # a trial is not resumed
         trial.set_user_attr("monitor", trained.objective.monitor)
         trial.set_user_attr("value", trained.history.best_value)
@@ -263,7 +263,7 @@ def _watch(trial: optuna.Trial, deadline: float | None) -> Callable[[Objective],
                 last = epoch + 1 == self.params["epochs"]
                 late = deadline is not None and time.monotonic() > deadline
                 if not last and late:
-                    say(f"the time of --budget is over; trial {trial.number} ends after epoch {epoch + 1}")
+                    say(f"the --budget is used up; trial {trial.number} ends after epoch {epoch + 1}")
                 if not last and (late or trial.should_prune()):
                     self.model.stop_training = True
 
@@ -316,7 +316,7 @@ def _leave(study: optuna.Study, folder: Path, task: Task, config: RunConfig) -> 
     write_csv(folder / "trials.csv", rows)
     best = _best(study)
     if not best:
-        say(f"no trial was trained to its end; trials: {folder / 'trials.csv'}", err=True)
+        say(f"no trial finished training; trials: {folder / 'trials.csv'}", err=True)
         return
     for trial in best[:_SHOWN]:
         figure = f"{trial.user_attrs['monitor']} {trial.user_attrs['value']:.4f}"

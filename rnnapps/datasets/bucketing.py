@@ -77,8 +77,8 @@ def bucket(
 
     Sequences are padded with zeros (strings with "") at the end, along their first axis, to the smallest boundary that
     holds the whole batch, and cut where they are longer than the last boundary. When an example has several sequences,
-    the longest counts and all are padded alike. What is left over of one bucket fills up the next, so that at most one
-    batch is not full.
+    the longest counts and all are padded alike. What is left over from one bucket fills up the next, so that at most
+    one batch is not full.
 
     All examples are held in memory, without padding.
 
@@ -110,18 +110,18 @@ def bucket(
         columns = _columns(examples)
         ragged = [column.row_lengths().numpy() for column in columns if isinstance(column, tf.RaggedTensor)]
     if not ragged:
-        raise ValueError("no component of the examples is a sequence: an array along whose first axis lengths differ")
+        raise ValueError("no component of the examples is a sequence, an array whose first axis varies in length")
     lengths = np.max(ragged, axis=0)
     if isinstance(boundaries, int):
         boundaries = boundaries_for(lengths, boundaries, max_length=max_length)
     elif max_length is not None:
         raise ValueError(
-            "max_length needs a number of boundaries; with given boundaries, the last is the longest length"
+            "max_length needs boundaries to be a number; otherwise the last boundary is the maximum length"
         )
     if len(boundaries) == 0 or boundaries[0] < 1 or np.any(np.diff(np.asarray(boundaries)) <= 0):
         raise ValueError(f"boundaries must be positive and ascending, got {boundaries}")
     if drop_remainder and len(lengths) < batch_size:
-        raise ValueError(f"{len(lengths)} examples fill no batch of {batch_size}; drop_remainder would leave nothing")
+        raise ValueError(f"{len(lengths)} examples do not fill a batch of {batch_size}; drop_remainder leaves nothing")
     return BucketedBatches(columns, lengths, boundaries, batch_size, seed, pad_to_boundary, drop_remainder)
 
 

@@ -1,8 +1,8 @@
-"""Decoded frames of one's own videos, kept in files that are mapped into memory: more clips than memory holds.
+"""Decoded frames of your own videos, kept in files that are mapped into memory: more clips than memory holds.
 
 A clip has a file of its own, named after a hash of the video (path, size and time of change) and of how it was read.
 So the frames of a video are decoded once, whatever splits, runs and epochs read them. A file holds the number of frames
-and then their bytes. It is no `.npy` file: NumPy parses the header of one as Python, which fails at times in two
+and then their bytes. It is not a `.npy` file: NumPy parses the header of one as Python, which fails at times in two
 threads at once (`SystemError: AST constructor recursion depth mismatch`, CPython issue 106905; Python 3.11.7 has it).
 """
 

@@ -1,4 +1,4 @@
-"""Clips of one's own video.
+"""Clips of your own video.
 
 The layouts: a folder with one folder for each class, which holds video files or folders of pictures; a folder that
 holds such folders as `train`, `validation` and `test`; or a manifest, a table with the columns `path` (relative to the
@@ -26,7 +26,7 @@ _REJECTED = ("file or row", "files or rows")
 
 
 def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[str, Clips]:
-    """Reads one's own clips, and divides them. Only the splits wanted are decoded, and no video twice.
+    """Reads your own clips, and divides them. Only the splits wanted are decoded, and no video twice.
 
     Args:
         path: A folder or a manifest.
@@ -41,7 +41,7 @@ def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[s
     if rejected and source.strict:
         raise DataError(str(rejected[0]))
     if not listed:
-        why = f"the first problem: {rejected[0]}" if rejected else "one folder per class with videos is expected"
+        why = f"the first problem: {rejected[0]}" if rejected else "expected one folder of videos per class"
         raise DataError(f"{path}: no videos ({'; '.join([why, *listing.notes])})")
     captions = listing.task == "captions"
     classes = () if captions else natural_order({clip.target for clip in listed})
@@ -107,7 +107,7 @@ def _cut_note(split: str, cut: int, source: VideoSource) -> list[str]:
     seconds = source.max_frames / source.fps
     return [
         f"{split}: {cut:,} {'clip has' if cut == 1 else 'clips have'} --max-frames {source.max_frames} frames"
-        f" ({seconds:.1f} s); what is longer was cut"
+        f" ({seconds:.1f} s); longer ones were cut"
     ]
 
 

@@ -69,7 +69,8 @@ def list_clip_folder(folder: Path, task: str | None) -> ClipListing:
             if path is not None
         ]
     if ignored:
-        listing.notes.append(f"ignored {ignored:,} {'file that is' if ignored == 1 else 'files that are'} no video")
+        what = "file that is not a video" if ignored == 1 else "files that are not videos"
+        listing.notes.append(f"ignored {ignored:,} {what}")
     return listing
 
 
@@ -95,7 +96,7 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
         DataError: The table cannot be read, or lacks a column.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path}: a manifest of videos ends in {', '.join(SUFFIXES)}; one video alone is no data set")
+        raise DataError(f"{path}: a manifest of videos ends in {', '.join(SUFFIXES)}; a single video is not a data set")
     columns = open_rows(path, "path").columns
     task = task or ("captions" if "caption" in columns and "label" not in columns else "actions")
     column = "caption" if task == "captions" else "label"
@@ -110,7 +111,7 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
             named = split_of(row.values)
             first = lines.setdefault((os.path.normpath(name), "" if column == "label" else target), row.line)
             if first != row.line:
-                raise ValueError(f"{name} is listed in line {first} already")
+                raise ValueError(f"{name} is already listed in line {first}")
         except ValueError as error:
             listing.rejected.append(Rejected(row.line, str(error), path))
         else:

@@ -27,5 +27,5 @@ def checked_clip(samples: np.ndarray, sample_rate: int, path: Path) -> np.ndarra
         shortest = _SHORTEST_SECONDS * 1000
         raise UserError(f"{path}: needs at least {shortest:.0f} ms, got {len(samples) / sample_rate * 1000:.3g} ms")
     if np.ptp(samples) < 2 / 2**15:
-        raise UserError(f"{path}: there is no sound in it")
+        raise UserError(f"{path}: the recording is silent")
     return int16(samples)

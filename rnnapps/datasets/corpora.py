@@ -109,7 +109,7 @@ def chosen(parts: dict[str, Corpus], splits: Sequence[str] | None, source: Corpu
             whole, read=rest.read, bytes=begin, identity=f"{whole.identity} to {begin}", split="train"
         )
     if "test" not in parts:
-        note = "there is no test text: the figures on the test split are those on the validation text"
+        note = "there is no test text, so the test split is the validation text"
         parts["test"] = dataclasses.replace(parts["validation"], split="test", notes=(note,))
     if source.megabytes is not None:
         sizes = {"train": 1e6, "validation": 1e5, "test": 1e5}
@@ -177,7 +177,7 @@ def _of_files(paths: Sequence[Path], name: str, split: str) -> Corpus:
     files = [file for path in paths for file in _files(path)]
     sizes = [_size(file) for file in files]
     if not sum(sizes):
-        raise DataError(f"{', '.join(map(str, paths))}: no text in there; name a file or folder with some")
+        raise DataError(f"{', '.join(map(str, paths))}: no text found; name a file or folder that contains text")
     digest = hashlib.sha256()
     for file, size in zip(files, sizes, strict=True):
         digest.update(f"{file.resolve()}\0{size}\0{file.stat().st_mtime_ns}\0".encode(errors="surrogateescape"))

@@ -20,7 +20,7 @@ class LabelledTexts:
         labels: The class of each, int64 (examples,), an index into `classes`.
         classes: The names of the classes in the order of their numbers.
         name: The data set as it was asked for.
-        split: "train", "validation", "test", or "all" for the whole of one's own data.
+        split: "train", "validation", "test", or "all" for the whole of your own data.
         rejected: The rows that were skipped, in the order of the file.
         notes: Remarks on the data that `summary` repeats.
     """
@@ -57,7 +57,7 @@ class Pairs:
         sources: Sentences in UTF-8, without spaces at the ends.
         targets: The translation of each.
         name: The data set as it was asked for.
-        split: "train", "validation", "test", or "all" for the whole of one's own data.
+        split: "train", "validation", "test", or "all" for the whole of your own data.
         rejected: The pairs that were left out, in the order of the file.
         languages: The codes of the source and the target language; None where the data do not say.
         notes: Remarks on the data that `summary` repeats.
@@ -86,7 +86,7 @@ class Recordings:
         paths: Where each comes from: a file, or its number in the split.
         sample_rate: In Hz.
         name: The data set as it was asked for.
-        split: "train", "validation", "test", or "all" for the whole of one's own data.
+        split: "train", "validation", "test", or "all" for the whole of your own data.
         rejected: The files and rows that were skipped.
         noise: Background noise that came with the data, to be mixed into training examples, int16 (samples,) each. It
             belongs to the train split; other splits have none.
@@ -130,7 +130,7 @@ class Transcripts:
         paths: Where each comes from: a file, with times where it is a part of one; or its number in the split.
         sample_rate: In Hz.
         name: The data set as it was asked for.
-        split: "train", "validation", "test", or "all" for the whole of one's own data.
+        split: "train", "validation", "test", or "all" for the whole of your own data.
         rejected: The files and rows that were skipped.
         notes: Remarks on the data that `summary` repeats.
     """
@@ -167,5 +167,5 @@ def renumbered(name: str, labels: np.ndarray, own: Sequence[str], classes: Seque
         DataError: There is a label that the model does not know.
     """
     if unknown := sorted(set(own) - set(classes)):
-        raise DataError(f"{name}: label {unknown[0]!r} is none of the model's classes ({', '.join(classes)})")
+        raise DataError(f"{name}: label {unknown[0]!r} is not one of the model's classes ({', '.join(classes)})")
     return np.array([classes.index(label) for label in own], np.int64)[labels]

@@ -1,4 +1,4 @@
-"""The step of a time series: so many seconds, business days or months; told by times, and counted from a start."""
+"""The step of a time series: a number of seconds, business days or months; inferred from times."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def parsed(text: str) -> Frequency:
     """A frequency as people write it: "h", "15min", "D", "W", "MS", "B", or as `str` of one gives it.
 
     Raises:
-        DataError: It is none.
+        DataError: It is not a frequency.
 
     Example:
         >>> parsed("15min"), parsed("QS").name

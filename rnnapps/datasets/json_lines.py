@@ -34,7 +34,7 @@ def not_lines(head: str) -> str:
 
     Example:
         >>> not_lines('[{"text": "good"}, {"text": "bad"}]')
-        'the file is a JSON array; write one object a line (jq -c ".[]" does so)'
+        'the file is a JSON array; write one object per line (jq -c ".[]" does so)'
     """
     head = head.lstrip()
     first, _, rest = head.partition("\n")
@@ -43,14 +43,14 @@ def not_lines(head: str) -> str:
     except (ValueError, RecursionError):
         alone = None
     if head.startswith("[") and (alone is None or not rest.strip()):
-        return 'the file is a JSON array; write one object a line (jq -c ".[]" does so)'
+        return 'the file is a JSON array; write one object per line (jq -c ".[]" does so)'
     if head.startswith("{") and alone is None:
         try:
             _, end = json.JSONDecoder().raw_decode(head)
         except (ValueError, RecursionError):
             return ""
         if end > len(first):
-            return 'a JSON object takes several lines; write one object a line (jq -c "." does so)'
+            return 'a JSON object takes several lines; write one object per line (jq -c "." does so)'
     return ""
 
 

@@ -1,8 +1,8 @@
-"""Labelled texts of one's own.
+"""Labelled texts of your own.
 
 The layouts: a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json` file (see `rnnapps.datasets.rows`); a folder with one
 folder for each class and `.txt` files in it; or a folder that holds either of these for each split under the names
-`train`, `validation` and `test`. A column named `split` is honoured. An empty text is a text; a row with an empty label
+`train`, `validation` and `test`. A column named `split` is honoured. An empty text is valid; a row with an empty label
 is bad. Labels may be words or numbers; classes are numbered in natural order, numbers by value.
 """
 
@@ -49,7 +49,7 @@ class _Read:
 
 
 def read_texts(path: Path, source: TextSource, splits: Sequence[str]) -> dict[str, LabelledTexts]:
-    """Reads one's own labelled texts, and divides them.
+    """Reads your own labelled texts, and divides them.
 
     Args:
         path: The file or folder.

@@ -70,7 +70,7 @@ def label_of(row: Mapping[str, Any], column: str) -> str:
 def check_several_classes(
     path: Path, classes: Sequence[str], what: str, rejected: Iterable[Rejected], of: tuple[str, str]
 ) -> None:
-    """Refuses examples to train on that are all of one class.
+    """Refuses training examples that all have the same class.
 
     Args:
         path: The data.
@@ -84,7 +84,7 @@ def check_several_classes(
     """
     if len(classes) < 2:
         raise DataError(
-            f"{path}: every {what} is of one class, {classes[0]!r}; a classifier needs two{first_of(rejected, *of)}"
+            f"{path}: every {what} has the class {classes[0]!r}; a classifier needs two{first_of(rejected, *of)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The one door to data: a source in, splits of lists and arrays out, and the lines that say what was loaded."""
+"""The entry point to data: a source in, splits of lists and arrays out, and lines that say what was loaded."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     Args:
         source: Where the data are: a `TextSource`, a `PairSource`, a `RecordingSource`, a `TranscriptSource`, a
             `CorpusSource`, a `SeriesSource`, a `MusicSource` or a `VideoSource`.
-        splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of one's own data as one
-            split. None: all splits that the data have, which are these three except where one's own sentence pairs
+        splits: The splits wanted, of "train", "validation" and "test". `["all"]` is the whole of your own data as one
+            split. None: all splits that the data have, which are these three except where your own sentence pairs
             have a validation part and no test part, or where TFDS keeps the labels of the test split back.
 
     Returns:
@@ -92,7 +92,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
         if unknown := [split for split in splits or () if split not in known]:
             raise DataError(f"{dataset}: a split must be one of {', '.join(known)}, got {unknown[0]!r}")
     if splits is not None and "all" in splits and len(splits) > 1:
-        raise DataError(f"the split 'all' holds every other one; ask for it alone, got {', '.join(splits)}")
+        raise DataError(f"the split 'all' contains all others; ask for it alone, got {', '.join(splits)}")
     if own:
         return _own(source, dataset, splits)
     return _named(source, dataset or "", splits)
@@ -148,7 +148,7 @@ def _about(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
     return " pairs" + (f"; {split.languages[0]} to {split.languages[1]}" if split.languages else "")
 
 
-# Readers are imported when they are needed: TFDS takes seconds, and is not needed for one's own data.
+# Readers are imported when they are needed: TFDS takes seconds, and is not needed for your own data.
 
 
 def _own(source: Source, dataset: str | None, splits: Sequence[str] | None) -> Splits:
@@ -205,7 +205,7 @@ def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits
         from rnnapps.datasets.tfds_series import read_tfds_series
 
         if source.test is not None:
-            raise DataError(f"--test does not go with --dataset {dataset}, which has no values after its own")
+            raise DataError(f"--test is for series of your own; leave it out with --dataset {dataset}")
         return divided(read_tfds_series(source), source, SPLITS if splits is None else splits)
     if isinstance(source, MusicSource):
         from rnnapps.datasets.tfds_music import read_tfds_music
@@ -223,13 +223,13 @@ def _named(source: Source, dataset: str, splits: Sequence[str] | None) -> Splits
 
     for option, value in (("--split-by", source.split_by), ("--test-files", source.test_files)):
         if value is not None:
-            raise DataError(f"{option} is for recordings of your own; {dataset} says itself what is in which split")
+            raise DataError(f"{option} is for recordings of your own; {dataset} has splits of its own")
     return read_tfds_recordings(source, splits)
 
 
 def _check_files(source: PairSource, dataset: str | None) -> None:
     if dataset is not None and (files := files_of(source)):
-        raise DataError(f"--{next(iter(files))} does not go with --dataset {dataset}: give one or the other")
+        raise DataError(f"--{next(iter(files))} cannot be combined with --dataset {dataset}: give one or the other")
 
 
 def _check_name(dataset: str) -> None:

@@ -30,7 +30,7 @@ LOWEST, HIGHEST = 21, 108  # MIDI pitches of a piano
 
 
 def read_pieces(path: Path, source: MusicSource, splits: Sequence[str]) -> dict[str, Pieces]:
-    """Reads one's own music.
+    """Reads your own music.
 
     Args:
         path: A folder or a file.
@@ -45,7 +45,7 @@ def read_pieces(path: Path, source: MusicSource, splits: Sequence[str]) -> dict[
     pieces, named = [piece for piece, _ in found], [split for _, split in found]
     if not pieces:
         kinds = ", ".join((*SUFFIXES, ".json"))
-        raise DataError(f"{path}: holds no music ({kinds}){first_of(rejected, 'file', 'files')}")
+        raise DataError(f"{path}: no music files ({kinds}){first_of(rejected, 'file', 'files')}")
     if list(splits) == ["all"]:
         return {"all": Pieces(tuple(pieces), source.step, source.dataset, "all", tuple(rejected))}
     missing = {"validation", "test"} - set(named)
@@ -82,7 +82,7 @@ def read_file(path: Path) -> list[Piece]:
         raise DataError(f"{path}: music21 cannot read it: {reason}") from None
     pieces = [piece for piece in pieces if len(piece.notes)]
     if not pieces:
-        raise DataError(f"{path}: there are no notes in it")
+        raise DataError(f"{path}: contains no notes")
     return pieces
 
 
@@ -152,7 +152,7 @@ def _from_json(path: Path) -> Iterator[tuple[Piece, str]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not JSON: {str(error).splitlines()[0]}") from None
+        raise DataError(f"{path}: not JSON: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: must be an object of splits (train, valid, test), got {type(content).__name__}")
     for key, pieces in content.items():

@@ -1,4 +1,4 @@
-"""Sentence pairs of one's own: two files of lines, or a TSV with a pair on each line.
+"""Sentence pairs of your own: two files of lines, or a TSV with a pair on each line.
 
 The layouts: a file of sentences and a file with the translation of each line; a `.tsv` file with source and target
 separated by a tab (no header, no quoting, further columns ignored); or a folder with such files for the splits,
@@ -43,7 +43,7 @@ class GoodPairs(NamedTuple):
 
 
 def read_pairs(source: PairSource, path: Path | None, splits: Sequence[str] | None) -> dict[str, Pairs]:
-    """Reads one's own pairs, and divides them.
+    """Reads your own pairs, and divides them.
 
     Args:
         source: Where the files of lines are, and how to divide them.
@@ -151,7 +151,7 @@ def _parts_of_tables(path: Path) -> dict[str, Files]:
             raise DataError(f"{path}: there is no train.tsv in this folder")
         return parts
     if path.suffix.lower() != ".tsv":
-        raise DataError(f"{path}: pairs are read from a .tsv file; two files of lines go by --source and --target")
+        raise DataError(f"{path}: pairs are read from a .tsv file; give two files of lines with --source and --target")
     return {"train": (path,)}
 
 

@@ -58,9 +58,9 @@ class Listing:
 def list_folder(folder: Path) -> Listing:
     """The recordings in a folder with one folder for each class, or with such folders for each split.
 
-    Files whose names do not end as those of recordings do are ignored. A folder `_background_noise_` is no class. Files
-    called `validation_list.txt` and `testing_list.txt` name the recordings of these splits, as in the archive of Speech
-    Commands.
+    Files whose names do not end as those of recordings do are ignored. A folder `_background_noise_` is not a class.
+    Files called `validation_list.txt` and `testing_list.txt` name the recordings of these splits, as in the archive of
+    Speech Commands.
 
     Raises:
         DataError: The folder cannot be read.
@@ -96,7 +96,7 @@ def list_manifest(path: Path) -> Listing:
     """
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(
-            f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; one recording alone is no data set"
+            f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; a single recording is not a data set"
         )
     listing = Listing()
     lines: dict[str, int] = {}
@@ -108,7 +108,7 @@ def list_manifest(path: Path) -> Listing:
             named = split_of(row.values)
             first = lines.setdefault(os.path.normpath(name), row.line)
             if first != row.line:
-                raise ValueError(f"{name} is listed in line {first} already")
+                raise ValueError(f"{name} is already listed in line {first}")
         except ValueError as error:
             listing.rejected.append(Rejected(row.line, str(error), path))
         else:
@@ -157,7 +157,7 @@ def _follow_lists(folder: Path, listing: Listing) -> None:
         ]
         names = [name.removeprefix("./") for name in names if name]
         if missing := len(set(names) - known):
-            listing.notes.append(f"{path.name}: {missing:,} of {len(set(names)):,} recordings are not there")
+            listing.notes.append(f"{path.name}: {missing:,} of {len(set(names)):,} recordings are missing")
         splits |= dict.fromkeys(known.intersection(names), split)
     if splits:
         listing.recordings = [

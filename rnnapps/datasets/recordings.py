@@ -1,4 +1,4 @@
-"""Labelled recordings of one's own.
+"""Labelled recordings of your own.
 
 The layouts: a folder with one folder for each class; a folder that holds such folders as `train`, `validation` and
 `test`; the archive of Speech Commands as it unpacks; or a manifest, a table with the columns `path` (relative to the
@@ -30,7 +30,7 @@ _REJECTED = ("file or row", "files or rows")
 
 
 def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) -> dict[str, Recordings]:
-    """Reads one's own recordings, and divides them. Only the splits wanted are decoded.
+    """Reads your own recordings, and divides them. Only the splits wanted are decoded.
 
     Args:
         path: A folder or a manifest.
@@ -46,7 +46,7 @@ def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) 
     if rejected and source.strict:
         raise DataError(str(rejected[0]))
     if not listed:
-        why = f"the first problem: {rejected[0]}" if rejected else "one folder per class with recordings is expected"
+        why = f"the first problem: {rejected[0]}" if rejected else "expected one folder of recordings per class"
         raise DataError(f"{path}: no recordings ({'; '.join([why, *listing.notes])})")
     classes = natural_order({recording.label for recording in listed})
     check_several_classes(path, classes, "recording", rejected, _REJECTED)
@@ -126,7 +126,7 @@ def _parts(
         splits = ["test" if pattern.search(recording.name) else recording.split for recording in listed]
         if "test" not in splits:
             raise DataError(
-                f"--test-files {source.test_files!r} is found in no path below {path}, such as {listed[0].name!r}"
+                f"--test-files {source.test_files!r} matches no path below {path}, such as {listed[0].name!r}"
             )
     parts, train, missing = named_parts(path, splits)
     speakers = _speakers(path, listed, source)
@@ -135,8 +135,8 @@ def _parts(
         if speakers and source.split_by is not None:
             groups = sorted(set(speakers.of))
             raise DataError(
-                f"{path}: {len(groups)} groups ({', '.join(groups[:5])}) cannot make train, {' and '.join(missing)}"
-                " splits; widen --split-by, or leave it out"
+                f"{path}: {len(groups)} groups ({', '.join(groups[:5])}) cannot be divided into train,"
+                f" {' and '.join(missing)} splits; change --split-by, or leave it out"
             )
         contents = [listed[index].name.encode(errors="surrogateescape") for index in train.tolist()]
         parts[train] = hold_out(contents, labels[train], missing, source.seed)
@@ -151,7 +151,7 @@ def _speakers(path: Path, listed: Sequence[Listed], source: RecordingSource) -> 
         for recording in listed:
             found = pattern.search(recording.name)
             if found is None:
-                raise DataError(f"--split-by {source.split_by!r} is not found in {recording.name!r} (below {path})")
+                raise DataError(f"--split-by {source.split_by!r} does not match {recording.name!r} (below {path})")
             groups.append((found[1] if pattern.groups else found[0]) or "")
         return Speakers(groups, f"--split-by {source.split_by!r}")
     if any(recording.speaker for recording in listed):

@@ -128,7 +128,7 @@ def _opened(
             raise DataError(f"{name or path}: {problem}")
         rows = rows._replace(columns=_keys(file, rows))
     elif len(wanted) > 1:
-        raise DataError(f"{name or path}: a file with several columns ends in {', '.join(SUFFIXES)}")
+        raise DataError(f"{name or path}: a file with several columns must end in {', '.join(SUFFIXES)}")
     for column in wanted:
         if column not in rows.columns:
             raise DataError(f"{name or path}: {_missing(column, rows, option)}")

@@ -28,8 +28,8 @@ class Grid:
     Attributes:
         frequency: The step; None for values without times.
         starts: The first time of each series, datetime64[s].
-        columns: Of each series the values and the columns beside them, float32 `(time,)`, by name.
-        static: Of each series its categories.
+        columns: The values of each series and the columns beside them, float32 `(time,)`, by name.
+        static: The categories of each series.
         known, past: Names of the columns beside the values.
         rejected: Rows that were left out.
         notes: What was done to the rows.
@@ -81,7 +81,7 @@ def on_a_grid(
     Args:
         groups: Rows by series, with the columns `time` (times, or whole numbers), `value`, `row` and those beside the
             value.
-        frequency: The step; None: told by the times.
+        frequency: The step; None: inferred from the times.
         path: The file, for messages.
         source: Names the columns beside the values.
         usual: The step where nothing else tells one.
@@ -111,11 +111,11 @@ def on_a_grid(
         told = inferred(list(times.values()))
         frequency = frequency or told or usual
         if frequency is None:
-            raise DataError(f"{path}: one time for each series tells no frequency; name it with --frequency")
+            raise DataError(f"{path}: one time per series does not show the frequency; name it with --frequency")
     elif frequency is not None:
-        raise DataError(f"{path}: {source.time_column!r} holds no times, which steps of 1 {frequency.name} need")
+        raise DataError(f"{path}: {source.time_column!r} has no times, but steps of 1 {frequency.name} need them")
     if unsorted:
-        notes.append(f"the rows of {unsorted:,} series were not in the order of time; they were sorted")
+        notes.append(f"the rows of {unsorted:,} series were not in order of time and were sorted")
     grid = Grid(frequency, [], [], [], source.known, source.past, rejected, notes)
     gaps = 0
     for name, group in groups.items():
@@ -134,7 +134,8 @@ def on_a_grid(
         grid.columns.append(columns)
         grid.static.append(tuple(str(group[column].iloc[0]) for column in source.static))
     if gaps:
-        notes.append(f"{gaps:,} {'step has' if gaps == 1 else 'steps have'} no row and so a missing value")
+        what = "step has no row; its value is" if gaps == 1 else "steps have no row; their values are"
+        notes.append(f"{gaps:,} {what} missing")
     return grid
 
 

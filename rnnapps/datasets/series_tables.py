@@ -153,7 +153,7 @@ def _layout(frame: pd.DataFrame, path: Path, source: SeriesSource) -> str:
         raise DataError(f"{path}: {hint}")
     raise DataError(
         f"{path}: {_missing(frame, *wanted)}; name columns with --time-column and"
-        " --value-column, or say how the series lie with --layout"
+        " --value-column, or give the layout with --layout"
     )
 
 
@@ -212,7 +212,7 @@ def _times(column: pd.Series) -> tuple[pd.Series, list[str]]:
         column = numbers.astype("Int64").astype(str)
     times = times_of(column, utc=False)
     if times.dt.tz is not None:
-        return times.dt.tz_convert("UTC").dt.tz_localize(None), ["times with a time zone are counted in UTC"]
+        return times.dt.tz_convert("UTC").dt.tz_localize(None), ["times with a time zone were converted to UTC"]
     return times, []
 
 
@@ -226,7 +226,7 @@ def _of_rows(frame: pd.DataFrame, path: Path) -> _Rows:
         for row, column in bad
     ]
     if repeated := next(iter(names[names.duplicated()]), None):
-        raise DataError(f"{path}: two rows hold the series {repeated!r}; rename one")
+        raise DataError(f"{path}: two rows name the series {repeated!r}; rename one")
     groups = {}
     for row, name in enumerate(names):
         present = np.flatnonzero(np.isfinite(values[row]))
@@ -283,14 +283,14 @@ def _continued(series: list[OneSeries], source: SeriesSource, grid: Grid) -> Ite
     found = {name: _series(name, after, index) for index, name in enumerate(rows.groups)}
     for one in series:
         if one.id not in found:
-            raise DataError(f"--test {path}: has no series {one.id!r}, which {source.dataset} has")
+            raise DataError(f"--test {path}: the series {one.id!r} of {source.dataset} is missing")
         other = found[one.id]
         if grid.frequency is not None:
             expected = grid.frequency.after(one.start, np.asarray(len(one)))
             if other.start != expected:
                 raise DataError(
-                    f"--test {path}: the series {one.id!r} must go on at {expected}, where it ends in {source.dataset},"
-                    f" got {other.start}"
+                    f"--test {path}: the series {one.id!r} must continue at {expected}, where it ends in"
+                    f" {source.dataset}, got {other.start}"
                 )
         yield dataclasses.replace(
             one,

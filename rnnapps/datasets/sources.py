@@ -68,7 +68,7 @@ class PairSource:
 
     dataset: str | None = option(None, _DATASET, metavar="NAME|PATH", data=True)
     source: Path | None = option(
-        None, "File of sentences, one a line, in place of --dataset.", metavar="FILE", data=True
+        None, "File of sentences, one per line, instead of --dataset.", metavar="FILE", data=True
     )
     target: Path | None = option(None, "File of their translations, line by line.", metavar="FILE", located=True)
     validation_source: Path | None = option(
@@ -122,12 +122,12 @@ class RecordingSource:
         None,
         "Regular expression: recordings with the same match (or group 1) in their path go to the same split.",
         metavar="PATTERN",
-        missing="the speaker, where file names or a manifest tell it",
+        missing="the speaker, where file names or a manifest give it",
         located=True,
     )
     test_files: str | None = option(
         None,
-        "Regular expression: recordings whose path contains a match are the test split.",
+        "Regular expression: recordings whose path contains a match form the test split.",
         metavar="PATTERN",
         located=True,
     )
@@ -177,7 +177,7 @@ class CorpusSource:
             file or folder that exists, or several with commas between them, see `rnnapps.datasets.corpora`; a TFDS name
             such as `tiny_shakespeare` or `wiki40b/en`.
         validation: A file or folder to validate on. None: the last tenth of the text, unless the data say.
-        test: A file or folder to test on. None: what validates, unless the data say.
+        test: A file or folder to test on. None: the validation text, unless the data say.
         megabytes: How much of the training text to use, from its beginning, and a tenth as much of the text to validate
             and of that to test on; None for all.
         data_dir, seed: As in `TextSource`.
@@ -194,7 +194,7 @@ class CorpusSource:
         None, "Text to validate on.", metavar="PATH", missing="the last tenth of the text", located=True
     )
     test: Path | None = option(
-        None, "Text to test on.", metavar="PATH", missing="that of the data set, or what validates", located=True
+        None, "Text to test on.", metavar="PATH", missing="that of the data set, or the validation text", located=True
     )
     megabytes: float | None = option(
         None,
@@ -217,16 +217,16 @@ class SeriesSource:
             `rnnapps.datasets.series_tables` for the layouts.
         test: A file of the same layout with the values that follow those of `dataset`, to test on.
         layout: How the file holds the series: "long" has a row for each value, "rows" a series in each row, "columns" a
-            series in each column. "auto" tells by the columns.
+            series in each column. "auto" decides by the columns.
         series_column, time_column, value_column: The columns of a long table.
         known: Columns of a long table with numbers that are known ahead, such as a price or a holiday.
-        past: Columns with numbers that are known no earlier than the value.
+        past: Columns with numbers that are known only when the value is.
         static: Columns with a category of the series, such as a region.
-        frequency: The step, as pandas writes it: "h", "15min", "D", "W", "MS", "B". None: told by the times.
+        frequency: The step, as pandas writes it: "h", "15min", "D", "W", "MS", "B". None: inferred from the times.
         season: Steps in a season; None: the usual one of the frequency.
         horizon: Steps to forecast; None: the usual number of the frequency.
-        windows: How many horizons at the end of each series are tested on; as many before them validate. None: a tenth
-            of the series each.
+        windows: How many horizons at the end of each series are for testing, and as many before them for validation.
+            None: a tenth of the series each.
         data_dir, seed, strict: As in `TextSource`.
     """
 
@@ -251,13 +251,13 @@ class SeriesSource:
         (), "Long tables: columns of numbers known ahead, such as prices.", metavar="COLUMNS", fixed=True
     )
     past: tuple[str, ...] = option(
-        (), "Long tables: columns of numbers known as late as the value.", metavar="COLUMNS", fixed=True
+        (), "Long tables: columns of numbers known only when the value is.", metavar="COLUMNS", fixed=True
     )
     static: tuple[str, ...] = option(
         (), "Long tables: columns of a category of the series, such as a region.", metavar="COLUMNS", fixed=True
     )
     frequency: str | None = option(
-        None, "Step of the series: h, 15min, D, W, MS, B, and so on.", missing="told by the times", fixed=True
+        None, "Step of the series: h, 15min, D, W, MS, B, and so on.", missing="inferred from the times", fixed=True
     )
     season: int | None = option(
         None, "Steps in a season.", minimum=1, missing="24 of hours, 7 of days, 12 of months, ...", fixed=True
@@ -267,7 +267,7 @@ class SeriesSource:
     )
     windows: int | None = option(
         None,
-        "Horizons at the end of each series to test on; as many before them validate.",
+        "Number of horizons at the end of each series to test on, and as many before them to validate on.",
         minimum=1,
         missing="a tenth of the series",
     )
@@ -308,11 +308,11 @@ class VideoSource:
     Attributes:
         dataset: A named set (`moving_digits`), or a folder or manifest of your own, see `rnnapps.datasets.clip_files`
             for the layouts.
-        task: What is learnt of a clip: its class ("actions") or its sentence ("captions"). None: the class, unless the
+        task: What to learn from a clip: its class ("actions") or its sentence ("captions"). None: the class, unless the
             data have sentences only.
-        fps: Frames a second that are read of a video.
+        fps: Frames per second that are read from a video.
         size: Height and width in pixels that frames are scaled to.
-        max_frames: Most frames of a clip; of a longer video the first ones are read.
+        max_frames: Maximum frames per clip; of a longer video, the first are read.
         data_dir, seed, strict: As in `TextSource`.
     """
 
@@ -324,13 +324,13 @@ class VideoSource:
         missing="actions where the data have labels, otherwise captions",
         fixed=True,
     )
-    fps: float = option(8.0, "Frames a second to read of a video.", above=0, maximum=240, metavar="FPS", fixed=True)
+    fps: float = option(8.0, "Frames per second to read from a video.", above=0, maximum=240, metavar="FPS", fixed=True)
     size: int = option(
         32, "Height and width to scale frames to; 64 to 112 for real video.", minimum=8, maximum=512, metavar="PIXELS",
         fixed=True,
     )  # fmt: skip
     max_frames: int = option(
-        256, "Maximum frames of a clip; of a longer video the first are read.", minimum=1, metavar="FRAMES", fixed=True
+        256, "Maximum frames per clip; of a longer video, the first are read.", minimum=1, metavar="FRAMES", fixed=True
     )
     data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
     seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)

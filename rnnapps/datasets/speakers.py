@@ -1,4 +1,4 @@
-"""Who speaks in a recording, as far as file names tell, and splits that no speaker is in two of.
+"""Who speaks in a recording, as far as file names show, and splits that share no speaker.
 
 A model that is tested on voices that it was trained on looks better than it is. Names are read conservatively: a rule
 must fit every recording, and the speakers that it finds must each have recordings of several classes.
@@ -88,7 +88,7 @@ def hold_out_speakers(
         seed: Decides which speakers are held out.
 
     Returns:
-        Whether there were speakers enough.
+        Whether there were enough speakers.
     """
     train = np.flatnonzero(parts == SPLITS.index("train"))
     members: dict[str, list[int]] = defaultdict(list)
@@ -127,7 +127,7 @@ def few_remark(number: int, start: str) -> str:
     """A line for those whose speakers are few, otherwise "": `start` names what `--start-from` then takes."""
     if number > _FEW:
         return ""
-    return f"{number} speakers are few to learn voices from: --start-from {start} helps with new speakers"
+    return f"{number} speakers are few to learn from: --start-from {start} helps with new speakers"
 
 
 def torn_warning(of: Sequence[str], parts: np.ndarray, why: str = "") -> str:

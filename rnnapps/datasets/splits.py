@@ -52,7 +52,7 @@ def split_of(row: Mapping[str, object]) -> str | None:
 
 
 def named_parts(path: Path, named: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """The splits as the data name them; what names none is to train on.
+    """The splits as the data name them; examples that name none are to train on.
 
     Args:
         path: The data, for the error.

@@ -37,7 +37,7 @@ class Record(NamedTuple):
 
 
 def records(file: BinaryIO, place: Place, layout: Layout, delimiter: str, quoting: str) -> Iterator[Record]:
-    """The records of a table from a place on; blank lines are none.
+    """The records of a table from a place on; blank lines are skipped.
 
     A record whose quotes do not fit is bad, and reading continues on its second line. So a quote that is never closed
     costs one line.

@@ -140,14 +140,14 @@ def _not_found(name: str, error: Exception, kind: Kind) -> str:
         configurations = list(tfds.builder_cls(base).builder_configs)
         if configuration and configuration not in configurations:
             close = difflib.get_close_matches(configuration, configurations, n=5, cutoff=0.0)
-            return f"{base} has no configuration {configuration!r}, but {', '.join(close) or 'none at all'}"
+            return f"{base} has no configuration {configuration!r}; similar ones: {', '.join(close) or 'none'}"
         reason = _first_line(error).rpartition('": ')[2]  # without what TFDS says of its own call
         return f"{name}: {reason}"
     close = difflib.get_close_matches(base, [*known, *names(kind)], n=3, cutoff=0.6)
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
     return (
         f"{name!r} is not a file or folder, and no data set by that name is known.{meant}"
-        f" Named sets: {', '.join(names(kind))}; any {KINDS[kind]} set of TFDS can be named, too."
+        f" Named sets: {', '.join(names(kind))}; any TFDS {KINDS[kind]} data set works, too."
     )
 
 

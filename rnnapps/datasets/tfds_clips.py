@@ -55,9 +55,9 @@ def read_tfds_clips(source: VideoSource, splits: Sequence[str]) -> dict[str, Cli
 def _check(builder: tfds.core.DatasetBuilder, source: VideoSource) -> None:
     name, features = source.dataset, dict(builder.info.features or {})
     if not set(features) >= _FEATURES:
-        raise DataError(f"{name}: has the features {', '.join(sorted(features))}; write its videos to files")
+        raise DataError(f"{name}: has the features {', '.join(sorted(features))}; save its videos as files instead")
     size = features["frames"].shape[1]
     if source.size != size:
-        raise DataError(f"{name}: its frames have --size {size}, got {source.size}")
+        raise DataError(f"{name}: its frames need --size {size}, got {source.size}")
     if source.fps != _FPS:
         raise DataError(f"{name}: its frames have no times, so --fps must be {_FPS:g}, got {source.fps:g}")

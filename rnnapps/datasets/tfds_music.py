@@ -35,4 +35,4 @@ def read_tfds_music(source: MusicSource, splits: Sequence[str]) -> dict[str, Pie
 def _check(builder: tfds.core.DatasetBuilder, name: str) -> None:
     features = set(builder.info.features or {})
     if not features >= _FEATURES:
-        raise DataError(f"{name}: has the features {', '.join(sorted(features))}; write its music to MIDI files")
+        raise DataError(f"{name}: has the features {', '.join(sorted(features))}; save its music as MIDI files instead")

@@ -41,4 +41,4 @@ def read_tfds_series(source: SeriesSource) -> TimeSeries:
 def _check(builder: tfds.core.DatasetBuilder, name: str) -> None:
     features = set(builder.info.features or {})
     if not features >= _FEATURES:
-        raise DataError(f"{name}: has the features {', '.join(sorted(features))}; write its series to a table")
+        raise DataError(f"{name}: has the features {', '.join(sorted(features))}; save its series as a table instead")

@@ -44,7 +44,7 @@ def read_tfds_texts(source: TextSource, splits: Sequence[str] | None) -> dict[st
         texts, labels = _decoded(builder, part, text, label)
         if len(labels) and labels[0] < 0:  # how TFDS marks a split whose labels are held back
             if splits is not None or part == "train":
-                raise DataError(f"{name}: the labels of the {part} split are not public; take another split")
+                raise DataError(f"{name}: the labels of the {part} split are not public; use another split")
             notes.append(f"the labels of the {part} split are not public, so it is not used")
             continue
         held_out = hold_out(texts, labels, missing, source.seed) if part == "train" and missing else None

@@ -22,7 +22,7 @@ class OneSeries:
         values: Float32 `(time,)`; not-a-number where a value is missing.
         start: The time of the first value, datetime64[s]; not-a-time for values without times.
         known: Covariates that are known ahead, float32 `(time + ahead, columns)`.
-        past: Covariates that are known as the values are, float32 `(time, columns)`.
+        past: Covariates that are known only when the values are, float32 `(time, columns)`.
         static: A category for each static column.
         begin: The first step that the split forecasts.
         end: The step after the last one that it forecasts.

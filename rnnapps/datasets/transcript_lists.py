@@ -102,7 +102,7 @@ def _split_of_manifest(file: Path) -> str | None:
 def _add_manifest(path: Path, listing: Listing, split: str | None) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(
-            f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; one recording alone is no data set"
+            f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; a single recording is not a data set"
         )
     rows = open_rows(path, "text")
     column = path_column(rows.columns)
@@ -134,7 +134,7 @@ def part_of(row: Mapping[str, Any]) -> tuple[float, float | None]:
     """From when to when a row's text is in its recording, in seconds; None for the end of the recording.
 
     Raises:
-        ValueError: A time is no number of seconds, or the end is not after the start.
+        ValueError: A time is not a number of seconds, or the end is not after the start.
     """
     start = seconds(row, "start" if row.get("start") not in (None, "") else "offset") or 0.0
     end = seconds(row, "end")

@@ -1,4 +1,4 @@
-"""Recordings of one's own with their texts; `rnnapps.datasets.transcript_lists` says in which layouts.
+"""Recordings of your own with their texts; `rnnapps.datasets.transcript_lists` says in which layouts.
 
 A validation or test split that the data do not name is held out from the rest: a tenth, fixed by the seed; in whole
 speakers where these are known, otherwise so that equal texts are in one split.
@@ -29,7 +29,7 @@ def normalisation_of(source: TranscriptSource) -> Normalisation:
 
 
 def read_transcripts(path: Path, source: TranscriptSource, splits: Sequence[str]) -> dict[str, Transcripts]:
-    """Reads one's own recordings with their texts, and divides them. Only the splits wanted are decoded.
+    """Reads your own recordings with their texts, and divides them. Only the splits wanted are decoded.
 
     Args:
         path: A manifest or a folder.
@@ -111,7 +111,7 @@ def cut_out(samples: np.ndarray, utterance: Utterance, sample_rate: int) -> np.n
     """
     seconds = len(samples) / sample_rate
     if utterance.start >= seconds:
-        raise UserError(f"{utterance.path}: 'start' is {utterance.start:g} s, but it is {seconds:.2f} s long")
+        raise UserError(f"{utterance.path}: 'start' is {utterance.start:g} s, but the file is {seconds:.2f} s long")
     end = len(samples) if utterance.end is None else round(utterance.end * sample_rate)
     part = samples[round(utterance.start * sample_rate) : end]
     return checked_clip(part, sample_rate, utterance.path)
@@ -131,7 +131,7 @@ def _parts(
         contents = [texts[place] for place in train.tolist()]
         parts[train] = hold_out(contents, labels[train], missing, source.seed)
     if not known:
-        return parts, ["speakers are not known, so a speaker may be in several splits"] if missing else []
+        return parts, ["speakers are unknown, so a speaker may be in several splits"] if missing else []
     number = len(set(speakers))
     remarks = [f"{number:,} speakers"]
     if warning := torn_warning(speakers, parts):

@@ -27,7 +27,7 @@ class Clips:
         size: Height and width of a frame in pixels.
         fps: Frames a second.
         name: The data set as it was asked for.
-        split: "train", "validation", "test", or "all" for the whole of one's own data.
+        split: "train", "validation", "test", or "all" for the whole of your own data.
         rejected: The files and rows that were skipped.
         notes: Remarks on the data that `summary` repeats.
     """

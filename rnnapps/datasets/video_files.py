@@ -36,7 +36,7 @@ def read_clip(path: Path, fps: float, size: int, max_frames: int) -> np.ndarray:
     if path.is_dir():
         pictures = pictures_of(path)[:max_frames]
         if not pictures:
-            raise UserError(f"{path}: there is no picture in the folder ({', '.join(PICTURES)})")
+            raise UserError(f"{path}: no pictures in this folder ({', '.join(PICTURES)})")
         return np.concatenate([_decoded(picture, fps, size, 1) for picture in pictures])
     return _decoded(path, fps, size, max_frames)
 
@@ -57,7 +57,7 @@ def _decoded(path: Path, fps: float, size: int, max_frames: int) -> np.ndarray:
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise UserError(f"{path}: there is no video in it")
+                raise UserError(f"{path}: contains no video")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for frame in _sampled(container.decode(stream), stream, fps):
@@ -73,7 +73,7 @@ def _decoded(path: Path, fps: float, size: int, max_frames: int) -> np.ndarray:
         place = f" after {len(frames)} frames" if frames else ""
         raise UserError(f"{path}: not a video that FFmpeg can read{place}: {_reason(error)}") from None
     if not frames:
-        raise UserError(f"{path}: there are no frames in it")
+        raise UserError(f"{path}: contains no frames")
     return np.stack(frames)
 
 

@@ -95,7 +95,7 @@ def beam_search(
     if beam_width < 1:
         raise ValueError(f"`beam_width` must be at least 1, got {beam_width}")
     if not 1 <= n_best <= beam_width:
-        raise ValueError(f"`n_best` must be between 1 and `beam_width`, {beam_width}, got {n_best}")
+        raise ValueError(f"`n_best` must be from 1 to `beam_width` ({beam_width}), got {n_best}")
     if not alpha >= 0:
         raise ValueError(f"`alpha` must be at least 0, got {alpha}")
     batch = batch_size(states, constants)

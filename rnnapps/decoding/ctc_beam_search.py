@@ -85,7 +85,7 @@ def ctc_beam_search(
         recurrent DNNs", arXiv:1408.2873, algorithm 1.
     """
     if not 1 <= n_best <= beam_width:
-        raise ValueError(f"`n_best` must be from 1 to `beam_width`, {beam_width}, got {n_best}")
+        raise ValueError(f"`n_best` must be from 1 to `beam_width` ({beam_width}), got {n_best}")
     log_probs, steps = tf.cast(log_probs, tf.float32), tf.cast(steps, tf.int32)
     batch, time = tf.shape(log_probs)[0], tf.shape(log_probs)[1]
     tokens = log_probs.shape[-1] - 1

@@ -33,7 +33,7 @@ class Attention(keras.layers.Layer):
         self.supports_masking = True
 
     def keys(self, memory: Tensor) -> Tensor:
-        """`(batch, source, units)` keys of a memory `(batch, source, features)`, to compute once a source."""
+        """`(batch, source, units)` keys of a memory `(batch, source, features)`, to compute once per source."""
         raise NotImplementedError
 
     def score(self, queries: Tensor, keys: Tensor) -> Tensor:

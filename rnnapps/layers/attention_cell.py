@@ -21,7 +21,7 @@ from rnnapps.layers.time_order import deserialized, serialized
 class AttentionCell(keras.layers.Layer, DropoutRNNCell):
     """Puts attention over a memory, and input feeding, around a cell.
 
-    With x_t the inputs, h_t the output of the cell, c_t what attention reads from the memory m and [ ; ] side by side:
+    With x_t the inputs, h_t the output of the cell, c_t what attention reads from the memory m and [ ; ] concatenation:
 
         h_t = cell([x_t; h̃_{t-1}], h_{t-1})      [x_t] alone without `input_feeding`
         c_t = attention(h_t, m)
@@ -33,7 +33,7 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
         h_t = cell([x_t; c_t; h̃_{t-1}], h_{t-1})      [x_t; c_t] without `input_feeding`
 
     The defaults are the decoder of Luong et al.; `attend_first=True, input_feeding=False` is that of Bahdanau et al.
-    Without either, attention may as well follow the recurrent layer, which is then free to run faster.
+    With neither, attention can follow the recurrent layer instead, which can then run faster.
 
     The last three states are the memory, its keys and its mask, which every step passes on. Make the states with
     `get_initial_state`, in a Functional model or in the `call` of a layer or model of your own, and give the recurrent
@@ -189,10 +189,10 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
         keys: Tensor | None = None,
         training: bool = False,
     ) -> tuple[Tensor, list[Tensor]]:
-        """One step with the memory beside the states, for searches whose hypotheses share a memory.
+        """One step with the memory apart from the states, for searches whose hypotheses share a memory.
 
         Args:
-            inputs: `(batch, features)`, or `(batch, width, features)` for some hypotheses of each sentence.
+            inputs: `(batch, features)`, or `(batch, width, features)` for several hypotheses of each sentence.
             states: The states without the last three, each `(batch, ..., size)` with the axes of the inputs.
             memory: As for the attention.
             mask: As for the attention.

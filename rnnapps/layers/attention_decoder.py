@@ -23,7 +23,7 @@ ATTENTIONS: dict[str, Callable[..., keras.layers.Layer]] = {
 class AttentionDecoder(keras.Model):
     """Base class of models whose output is a sequence of tokens.
 
-    With tokens y_1 ... y_T, E their embedding, m the memory and s what sums it up:
+    With tokens y_1 ... y_T, E their embedding, m the memory and s its summary:
 
         h_t = first(E y_{t-1}, h_{t-1}),  h_0 = tanh(W_0 s)
         c_t = attention(h_t, m)
@@ -55,7 +55,7 @@ class AttentionDecoder(keras.Model):
         """Makes the layers of the decoder.
 
         Args:
-            embedding: Of the tokens; its table is also that of the softmax.
+            embedding: The embedding of the tokens; the softmax uses its table too.
             units: Width of the decoder's layers, and of the attention.
             layers: Number of recurrent layers.
             attention: "multiplicative", divided by the square root of its width; "additive"; or "none", with c_t = h_0.

@@ -18,7 +18,7 @@ MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 
 @keras.saving.register_keras_serializable("rnnapps")
 class Bidirectional(keras.layers.Layer):
-    """Runs a recurrent layer forwards and a second one backwards, and merges what the two say about each step.
+    """Runs a recurrent layer forwards and a second one backwards, and merges their outputs.
 
     A drop-in replacement for `keras.layers.Bidirectional`, with the same weights in the same order (forward layer
     first).
@@ -44,9 +44,9 @@ class Bidirectional(keras.layers.Layer):
 
     Returns:
         The merged output, or two outputs with `merge_mode=None`: `(batch, time, size)` with `return_sequences`,
-        both directions in the order of the inputs, otherwise `(batch, size)`, the last output that each direction
-        came to. With `return_state` followed by the states of the forward layer and those of the backward layer. Called
-        chunk by chunk, each direction goes on from the states it is given.
+        both directions in the order of the inputs, otherwise `(batch, size)`, the last output of each
+        direction. With `return_state` followed by the states of the forward layer and those of the backward layer.
+        Called chunk by chunk, each direction goes on from the states it is given.
 
     Raises:
         ValueError: If the layers are not recurrent, differ in what they return, or read in the same direction, if

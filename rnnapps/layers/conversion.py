@@ -1,4 +1,4 @@
-"""Takes trained layers and models over from Keras, and back to Keras."""
+"""Converts trained layers and models from Keras, and back to Keras."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OURS_ONLY = ("output_units", "truncate", "checkpoint_every", "gradient_clip", "e
 
 
 def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Replaces Keras's recurrent layers by those of this package, with the same arguments, names and weights.
+    """Replaces Keras's recurrent layers with those of this package, with the same arguments, names and weights.
 
     Args:
         layer: A `keras.layers.SimpleRNN`, `GRU`, `LSTM`, `RNN` or `Bidirectional`, or a layer or model that holds some:
@@ -44,8 +44,8 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
             layer or model of your own whose `get_config` holds its layers.
 
     Returns:
-        A new layer or model in which every such layer is replaced; it is built and has the weights if the one given is
-        and has. A model is not compiled. A warning names the layers that could not be replaced because a class makes
+        A new layer or model in which every such layer is replaced; it is built and has the weights if the one given
+        is built. A model is not compiled. A warning names the layers that could not be replaced because a class creates
         them in its own code.
 
     Raises:
@@ -63,7 +63,7 @@ def from_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def to_keras(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Replaces the recurrent layers of this package by Keras's, with the same arguments, names and weights.
+    """Replaces the recurrent layers of this package with Keras's, with the same arguments, names and weights.
 
     `truncate`, `checkpoint_every` and `gradient_clip`, which concern only the gradient, are left out, as is `engine`.
 
@@ -115,7 +115,7 @@ def _converted(layer: keras.layers.Layer, classes: dict[type, type], package: st
     left = _names(converted, classes)
     if left:
         warnings.warn(
-            f"not replaced, because a class makes them in its own code: {left}; make them of {package} there",
+            f"not replaced, because a class creates them in its own code: {left}; use {package} there",
             stacklevel=3,
         )
     if layer.built:
@@ -173,16 +173,16 @@ def _names(layer: keras.layers.Layer, classes: dict[type, type]) -> str:
 
 def _nothing_to_replace(layer: keras.layers.Layer, classes: dict[type, type], package: str) -> str:
     can = (
-        f"what can be replaced is {', '.join(sorted({cls.__name__ for cls in classes}))}, alone or in Functional and "
-        "Sequential models, wrappers and layers whose get_config holds them"
+        f"{', '.join(sorted({cls.__name__ for cls in classes}))} can be replaced, alone or in Functional and "
+        "Sequential models, wrappers and layers whose get_config contains them"
     )
     inside = _names(layer, classes)
     if not inside:
         return f"{package} has no counterpart: {can}; got {type(layer).__name__} {layer.name!r}"
     return (
-        f"the class {type(layer).__name__} makes {inside} in its own code, so nothing outside can replace them: use "
-        f"{package} in that code and copy the weights with set_weights, or convert those layers one by one; {can}; got "
-        f"{type(layer).__name__} {layer.name!r}"
+        f"the class {type(layer).__name__} creates {inside} in its own code, so they cannot be replaced from outside: "
+        f"use {package} in that code and copy the weights with set_weights, or convert those layers one by one; {can}; "
+        f"got {type(layer).__name__} {layer.name!r}"
     )
 
 

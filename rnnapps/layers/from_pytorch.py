@@ -1,4 +1,4 @@
-"""Takes trained layers over from PyTorch."""
+"""Converts trained layers from PyTorch."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ class GRU(Recurrent):
 
     Args:
         units: Size of the state and of the output.
-        activation: In place of tanh; a name, a function or None for identity.
-        recurrent_activation: In place of the sigmoid of the gates.
+        activation: Used in place of tanh; a name, a function or None for identity.
+        recurrent_activation: Used in place of the sigmoid of the gates.
         use_bias: Whether there are biases.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights are initialised.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
         activity_regularizer: Penalty on the output, or None.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.

@@ -37,10 +37,10 @@ class GRUCell(RecurrentCell):
 
     Args:
         units: Size of the state.
-        activation: In place of tanh.
-        recurrent_activation: In place of σ.
+        activation: Used in place of tanh.
+        recurrent_activation: Used in place of σ.
         use_bias: Whether there are biases.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights are initialised.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.
         dropout: Share of the inputs that is dropped in training, with one mask per sequence.

@@ -21,10 +21,10 @@ class LSTM(Recurrent):
 
     Args:
         units: Size of the hidden state, of the cell state and of the output.
-        activation: In place of tanh; a name, a function or None for identity.
-        recurrent_activation: In place of the sigmoid of the gates.
+        activation: Used in place of tanh; a name, a function or None for identity.
+        recurrent_activation: Used in place of the sigmoid of the gates.
         use_bias: Whether there are biases.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights are initialised.
         unit_forget_bias: Whether the forget gate's bias starts at 1, so that an untrained layer remembers.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
         activity_regularizer: Penalty on the output, or None.

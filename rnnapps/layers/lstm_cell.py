@@ -36,10 +36,10 @@ class LSTMCell(RecurrentCell):
 
     Args:
         units: Size of either state.
-        activation: In place of tanh.
-        recurrent_activation: In place of σ.
+        activation: Used in place of tanh.
+        recurrent_activation: Used in place of σ.
         use_bias: Whether there are biases.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights are initialised.
         unit_forget_bias: Whether b_f starts at 1, so that an untrained cell remembers (Jozefowicz et al. 2015).
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.

@@ -29,8 +29,8 @@ class Recurrent(keras.layers.RNN):
     It takes and returns what `keras.layers.RNN` does, with these differences:
 
     - A sequence of no steps, `(batch, 0, features)`, leaves the states as they were.
-    - A mask that came with the sequences (from `keras.layers.Embedding(mask_zero=True)`, say) counts also when
-      `initial_state` is given; Keras loses it then.
+    - A mask that came with the sequences (from `keras.layers.Embedding(mask_zero=True)`, say) also counts when
+      `initial_state` is given; Keras drops it then.
     - Initial states and masks of batch 1 are repeated for every sequence, in graphs too.
     - `keep_time_order` and the three arguments on the gradient below.
 
@@ -45,7 +45,7 @@ class Recurrent(keras.layers.RNN):
         zero_output_for_mask: Whether the outputs of masked steps are zeros; otherwise they repeat the output before.
         truncate: Truncated backpropagation through time: the gradient does not cross the border between one
             segment of this many steps and the next. None for the whole sequence.
-        checkpoint_every: Keep the states of every so many steps only and compute the others once more in the
+        checkpoint_every: A number k: keep only the states of every k-th step and recompute the others in the
             backward pass: less memory, more time, the same gradients. None to keep them all.
         gradient_clip: Bound on each element of the gradient that flows into a step's hidden state, against
             exploding gradients. None for no bound. All three need the fused loop.
@@ -70,7 +70,7 @@ class Recurrent(keras.layers.RNN):
     Raises:
         ValueError: If `truncate`, `checkpoint_every` or `gradient_clip` is not positive, or is given for a
             configuration that only Keras's loop can run, if neither of the first two divides the other, if `unroll`
-            is on and the length of the sequences is unknown, or if the initial states have not the number and the
+            is on and the length of the sequences is unknown, or if the initial states do not have the number and
             shapes that the cell needs.
 
     Example:

@@ -31,7 +31,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         units: Size of every state and of the output, a positive integer.
         activation: What turns a pre-activation into new content; a name, a function or None for identity.
         use_bias: Whether a bias is added to the gates.
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights are initialised.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.
         dropout: Share of the inputs that is dropped in training, in [0, 1). There is one mask per sequence, the same

@@ -23,9 +23,9 @@ class SimpleRNN(Recurrent):
 
     Args:
         units: Size of the hidden state.
-        activation: In place of tanh; a name, a function or None for identity.
+        activation: Used in place of tanh; a name, a function or None for identity.
         use_bias: Whether there is b (and b_y).
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights are initialised.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
         activity_regularizer: Penalty on the output, or None.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.

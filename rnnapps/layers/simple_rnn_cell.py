@@ -31,9 +31,9 @@ class SimpleRNNCell(RecurrentCell):
 
     Args:
         units: Size of the hidden state.
-        activation: In place of tanh.
+        activation: Used in place of tanh.
         use_bias: Whether there is b (and b_y).
-        kernel_initializer, recurrent_initializer, bias_initializer: How the weights start.
+        kernel_initializer, recurrent_initializer, bias_initializer: How the weights are initialised.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: Penalties on the weights, or None.
         kernel_constraint, recurrent_constraint, bias_constraint: Projections of the weights after each update, or None.
         dropout: Share of the inputs that is dropped in training, with one mask per sequence.

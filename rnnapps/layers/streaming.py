@@ -17,7 +17,7 @@ def stream_states(stack: Stacked, batch_size: int | tf.Tensor) -> States:
         ValueError: A layer reads in both directions.
     """
     if any(isinstance(layer, Bidirectional) for layer in stack.layers):
-        raise ValueError("a bidirectional model hears the end first and cannot stream; train one with causal=True")
+        raise ValueError("a bidirectional model reads the end first and cannot stream; train one with causal=True")
     return _named(stack, stack.get_initial_state(batch_size))
 
 

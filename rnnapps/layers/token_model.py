@@ -15,13 +15,13 @@ Tensors = Sequence[tf.Tensor]
 
 
 class TokenModel(keras.Model):
-    """Reads tokens and says after each one how probable each next one is. A subclass says what a token is.
+    """Reads tokens and predicts the next one after each. A subclass says what a token is.
 
         x_t = E w_t                                   the embedding of the token
         h_t = the recurrent layers' output, s_t their states
         p(w_{t+1} | w_1 ... w_t) = softmax(E P h_t + b)   with tied embeddings, else softmax(V h_t + b)
 
-    P takes the outputs to the width of the embeddings; where both are equally wide there is none.
+    P projects the outputs to the width of the embeddings; there is none where both have the same width.
 
     Args:
         size: Number of tokens.

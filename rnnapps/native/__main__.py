@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("info", help="show which engine is in use and why (the default)")
     again = commands.add_parser("build", help="build the engine now")
-    again.add_argument("--again", action="store_true", help="also if a build exists or failed before")
+    again.add_argument("--again", action="store_true", help="build even if a build exists or failed before")
     commands.add_parser("clear", help="delete all builds in the cache folder")
     command = parser.parse_args(arguments)
 
@@ -54,7 +54,7 @@ def _info() -> str:
     except cache.UnusableCache as error:
         folder = f"none: {error}"
     if native.wanted() == "graph":
-        state = "graph: RNNAPPS_ENGINE says so"
+        state = "graph: set by RNNAPPS_ENGINE"
     elif build.built():
         # Loading is the only proof; a library with the right checksum can be loaded without risk.
         state = f"native: {build.built()}" if native.library() else f"graph: {native.missing()}"

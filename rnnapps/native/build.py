@@ -104,7 +104,7 @@ def build(
         ):
             if not again and (library := _known(folder)):
                 return library
-            announce("rnnapps: building the native engine, about 10 s, once")
+            announce("rnnapps: building the native engine (once, about 10 s)")
             empty(folder)
             _compile(folder)
     except UnusableCache as error:
@@ -150,7 +150,7 @@ def _known(folder: Path) -> Path | None:
 
 def _failed(log: Path) -> BuildError:
     lines = log.read_text("utf-8", errors="replace").splitlines()[1:]
-    error = next((line for line in lines if "error" in line), lines[0] if lines else "the compiler says nothing")
+    error = next((line for line in lines if "error" in line), lines[0] if lines else "the compiler printed nothing")
     return BuildError(
         f"the native engine does not compile here ({error.strip()[:300]}), see {log}; "
         "`python -m rnnapps.native build --again` tries once more"

@@ -49,7 +49,7 @@ def cache_folder() -> Path:
         return Path(shared) / "rnnapps"
     home = os.environ.get("HOME") or _home_of_user()
     if not os.path.isabs(home):
-        raise UnusableCache(f"no home folder is known, got HOME={home!r}; set {VARIABLE} to a folder of your own")
+        raise UnusableCache(f"the home folder is unknown, got HOME={home!r}; set {VARIABLE} to a folder of your own")
     return Path(home) / ".cache" / "rnnapps"
 
 

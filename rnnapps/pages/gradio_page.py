@@ -114,7 +114,7 @@ def _answering(part: Part, names: list[str], folder: Path) -> Callable[..., list
                     message = message.replace(value, Path(value).name)
         except Exception:
             logging.getLogger(__name__).exception("the page could not answer")
-            message = "The model could not answer this; the terminal that shows the page's address says why."
+            message = "The model could not answer this; the reason is in the terminal that shows the page's address."
         sentence = markup.notice(message[:1].upper() + message[1:])
         return [sentence, *(_value(field, None, folder) for field in part.outputs)]
 

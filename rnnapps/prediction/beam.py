@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--export", required=True, help="an export's folder, or that of a version")
     parser.add_argument("--input", required=True, help="files to read: .jsonl, .csv, .tsv, or lines of text")
-    parser.add_argument("--output", required=True, help="how the names of the files of answers begin")
+    parser.add_argument("--output", required=True, help="prefix of the names of the output files")
     parser.add_argument(
         "--column",
         action="append",
@@ -148,12 +148,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         nargs="?",
         const="series,time,value",
         metavar="SERIES,TIME,VALUE",
-        help="tables with a row for each value of a time series, those of a series together; names of the columns"
+        help="tables with one row per value of a time series, the rows of a series together; names of the columns"
         " (default: series,time,value)",
     )
-    parser.add_argument("--files", action="store_true", help="strings are the paths of files: send their content")
+    parser.add_argument("--files", action="store_true", help="strings are file paths: send the contents of the files")
     parser.add_argument("--signature", default="serving_default", help="the signature to run")
-    parser.add_argument("--batch-size", type=int, default=64, help="most rows answered at once (default: 64)")
+    parser.add_argument("--batch-size", type=int, default=64, help="rows answered at once, at most (default: 64)")
     options, for_beam = parser.parse_known_args(arguments)
     try:
         if options.batch_size < 1:

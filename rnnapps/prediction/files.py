@@ -82,9 +82,9 @@ def predict_file(
     for path in (output, *paths(output)):
         if path.exists() and path.samefile(rows.path):
             what = "is" if path == output else f"writes {path.name}, which is"
-            raise UserError(f"--output {output}: {what} the --input too; choose another one")
+            raise UserError(f"--output {output}: {what} also the --input; choose another file")
     if output.exists() and not overwrite:
-        raise UserError(f"--output {output}: exists already; choose another one, or --overwrite")
+        raise UserError(f"--output {output}: already exists; choose another file, or add --overwrite")
     line_format = output_format(output, rows.columns, outputs)
     try:
         with _sigterm_interrupts():
@@ -154,7 +154,7 @@ def _stopped(
     """Leaves what a later call needs to continue, or nothing; returns the error to raise, which says so."""
     if done.rows:
         save_progress(files, this_job, done, answers, refused)
-        remedy = f"the same command continues after line {done.place.line - 1} of {rows.path}"
+        remedy = f"run the same command to continue after line {done.place.line - 1} of {rows.path}"
     else:  # another command may start in its place
         for file, path in ((answers, files.partial), (refused, files.rejects)):
             file.close()

@@ -50,7 +50,9 @@ class Format(NamedTuple):
         extra = [name for name in row if name not in self.columns]
         if self.delimiter is not None and extra:
             return f"{extra[0]!r} is not a key of the first row; write .jsonl to keep it"
-        return next((f"{name!r} starts as the names of answers do; rename it" for name in row if _taken(name)), "")
+        if taken := next(filter(_taken, row), None):
+            return f"{taken!r} starts with {PREFIX!r}, which is reserved for answers; rename it"
+        return ""
 
 
 def output_format(output: Path, columns: Sequence[str], outputs: Sequence[str]) -> Format:
@@ -71,7 +73,7 @@ def output_format(output: Path, columns: Sequence[str], outputs: Sequence[str]) 
     if suffix not in SUFFIXES:
         raise UserError(f"--output {output}: must end in {', '.join(SUFFIXES)}, got {output.suffix or 'no suffix'}")
     if taken := next(filter(_taken, columns), None):
-        raise UserError(f"--input: the column {taken!r} starts as the names of answers do ({PREFIX!r}); rename it")
+        raise UserError(f"--input: the column {taken!r} starts with {PREFIX!r}, reserved for answers; rename it")
     return Format(tuple(columns), tuple(outputs), DELIMITERS.get(suffix))
 
 

@@ -19,11 +19,11 @@ def check_nbest(wanted: int | None, held: int) -> None:
         >>> check_nbest(8, held=5)
         Traceback (most recent call last):
         ...
-        rnnapps.errors.UserError: --nbest 8: the export gives at most 5; export again with --nbest 8, or ask the run
+        rnnapps.errors.UserError: --nbest 8: the export gives at most 5; export again with --nbest 8, or use the run
     """
     if wanted is not None and wanted > held:
         raise UserError(
-            f"--nbest {wanted}: the export gives at most {held}; export again with --nbest {wanted}, or ask the run"
+            f"--nbest {wanted}: the export gives at most {held}; export again with --nbest {wanted}, or use the run"
         )
 
 
@@ -40,7 +40,7 @@ def check_top(top: int, asked: str, input: Path | None) -> None:
     """
     check_one("--top", top, input)
     if asked == "server" and top > 1:
-        raise UserError(f"--top {top}: a server names the best class only; ask the run or the export")
+        raise UserError(f"--top {top}: a server gives only the best class; use the run or the export")
 
 
 def check_one(option: str, wanted: int | None, input: Path | None) -> None:
@@ -55,4 +55,4 @@ def check_one(option: str, wanted: int | None, input: Path | None) -> None:
         UserError: Several are wanted of a file.
     """
     if input is not None and wanted is not None and wanted > 1:
-        raise UserError(f"{option} {wanted} is for inputs on the command line: a file gets one answer a row")
+        raise UserError(f"{option} {wanted} is for inputs on the command line: a file gets one answer per row")

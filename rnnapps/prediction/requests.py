@@ -157,6 +157,6 @@ def _by_row(outputs: Arrays, count: int) -> list[dict[str, Any]]:
     for name, output in outputs.items():
         array = np.asarray(output)
         if array.ndim and len(array) != count:
-            raise UserError(f"the model's output {name!r} must have {count} rows as its inputs have, got {len(array)}")
+            raise UserError(f"the model's output {name!r} must have {count} rows, as its inputs have, got {len(array)}")
         columns[name] = array.tolist() if array.ndim else [array.item()] * count
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

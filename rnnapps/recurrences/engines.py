@@ -22,13 +22,13 @@ _INSTEAD = (
 )
 _NEVER_SAVED = {
     "cudnn": f"this function runs on the cuDNN engine of rnnapps, whose operations need a GPU: {_INSTEAD}",
-    "native": f"this function runs on the native engine of rnnapps, whose operations no file can hold: {_INSTEAD}",
+    "native": f"this function runs on the native engine of rnnapps, whose operations cannot be saved: {_INSTEAD}",
 }
 
 
 @contextlib.contextmanager
 def use_engine(engine: str) -> Iterator[None]:
-    """Within the block "auto" means this engine.
+    """Makes "auto" mean this engine within the block.
 
     An export is traced under `use_engine("graph")`: what it contains then runs wherever TensorFlow does.
 
@@ -49,8 +49,8 @@ def use_engine(engine: str) -> Iterator[None]:
 def engine_in_use(dtype: str, no_cudnn: str | None = None) -> tuple[str, str]:
     """The engine that "auto" means here for a computation in `dtype`, "cudnn", "graph" or "native", and the reason.
 
-    The native engine is built when this is first asked. Under XLA the graph engine runs whatever this says, and also
-    in a function that is traced to be saved.
+    The native engine is built when this is first called. Under XLA, and in a function that is traced to be saved, the
+    graph engine runs whatever this says.
 
     Args:
         dtype: Of the computation, as "float32".
@@ -73,7 +73,7 @@ def why_not_cudnn(dtype: str, no_cudnn: str | None) -> str | None:
     if not _on_gpu():
         return "there is no GPU for cuDNN"
     if no_cudnn is not None:
-        return f"cuDNN does not serve {no_cudnn}"
+        return f"cuDNN does not support {no_cudnn}"
     # GPUs of other makers, and builds of TensorFlow for them, have no such kernel.
     if not all(internals.has_gpu_kernel(operation, dtype) for operation in cudnn.OPERATIONS):
         return f"TensorFlow has no cuDNN kernel for {dtype}"
@@ -97,7 +97,7 @@ def choose(engine: str, dtype: tf.DType, no_cudnn: str | None) -> ModuleType:
     if engine == "graph":
         return graph
     if internals.in_xla():
-        name, why = "graph", "XLA compiles this function, and knows neither cuDNN nor custom ops"
+        name, why = "graph", "XLA compiles this function, and supports neither cuDNN nor custom ops"
     elif internals.in_save_context():
         name, why = "graph", "a SavedModel holds a plain graph"
     elif not tf.executing_eagerly() and not internals.in_function():
@@ -117,10 +117,10 @@ def _fastest(dtype: str, no_cudnn: str | None) -> tuple[str, str]:
     """What "auto" means here, "cudnn", "graph", "native" or "xla" (the graph engine compiled), and the reason."""
     asked, source = _asked()
     if asked == "graph":
-        return "graph", f"{source} says so"
+        return "graph", f"set by {source}"
     if _on_gpu():
         if asked == "native":
-            return "xla", "there is a GPU, the native engine is for CPUs"
+            return "xla", "there is a GPU, and the native engine is for CPUs"
         obstacle = why_not_cudnn(dtype, no_cudnn)
         if obstacle is None:
             return "cudnn", "on a GPU, as in Keras; masks with holes take the graph engine"

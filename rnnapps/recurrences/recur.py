@@ -49,7 +49,7 @@ def recur(
             gradient.
         go_backwards: Whether to read from the last step to the first.
         truncate: Number of steps after which gradients stop on their way back (truncated BPTT). None: they never do.
-        checkpoint_every: Keep only the states of every so many steps and compute the rest once more in the backward
+        checkpoint_every: A number k: keep only the states of every k-th step and recompute the rest in the backward
             pass: less memory for about a third more time. None: keep all.
         gradient_clip: Bound on every element of ∂L/∂h_t, at every step on its way back. None: no bound.
         engine: "cudnn", "graph", "native", or "auto" for the fastest that can run here.

@@ -1,6 +1,6 @@
-"""SavedModels for TensorFlow Serving: written completely or not at all, checked without Keras and rnnapps, and asked.
+"""SavedModels for TensorFlow Serving: written completely or not at all, checked without Keras and rnnapps, and queried.
 
-TensorFlow is imported with the names that need it, so that clients and the check start at once.
+TensorFlow is imported only with the names that need it, so clients and the check start quickly.
 """
 
 from importlib import import_module

@@ -23,7 +23,7 @@ class Findings(NamedTuple):
     """The result of a check.
 
     Attributes:
-        rows: One finding a line of the table.
+        rows: One finding per line of the table.
     """
 
     rows: tuple[Finding, ...]
@@ -39,7 +39,7 @@ class Findings(NamedTuple):
         return tuple(row for row in self.rows if row.passed is False)
 
     def table(self) -> str:
-        """One line a finding: what was checked; ok, FAILED or -; the details."""
+        """One line per finding: what was checked; ok, FAILED or -; the details."""
         width = max(len(row.check) for row in self.rows)
         result = {True: "ok", False: "FAILED", None: "-"}
         return "\n".join(

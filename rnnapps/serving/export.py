@@ -51,7 +51,7 @@ def save(
     batch_sizes: Sequence[int] = (1, 2, 4, 8, 16, 32, 64),
     add: Callable[[Path], None] | None = None,
 ) -> Saved:
-    """Writes `OUTPUT/<version>/`, a SavedModel with the given signatures, and what a server needs beside it.
+    """Writes `OUTPUT/<version>/`, a SavedModel with the given signatures, and the files that a server needs with it.
 
     The folder is written and checked under a temporary name in OUTPUT and then renamed, so a server that watches OUTPUT
     never sees an incomplete or a refused model. An export that is stopped by Ctrl-C or SIGTERM leaves nothing. The
@@ -78,7 +78,7 @@ def save(
 
     Raises:
         ExportError: If the version exists, OUTPUT cannot be written or the check fails.
-        ValueError: If a request does not fit its signature, or a signature uses what `resources` do not hold.
+        ValueError: If a request does not fit its signature, or a signature uses what is not in `resources`.
     """
     model = server_files.model_name(output)
     with _sigterm_as_exit(), _temporary_folder(output, version) as folder:
@@ -120,7 +120,7 @@ def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
         output.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(output)
         if version is not None and (output / str(version)).exists():
-            raise ExportError(f"{output / str(version)}: exists already; choose another --model-version")
+            raise ExportError(f"{output / str(version)}: already exists; choose another --model-version")
         folder = Path(tempfile.mkdtemp(prefix=_WRITING, dir=output))
         yield folder
     except OSError as error:
@@ -170,8 +170,8 @@ def _write_saved_model(folder: Path, resources: Sequence[Any], endpoints: Mappin
         if "untracked" not in str(error):
             raise
         raise ValueError(
-            "a signature uses a variable or a table that `resources` do not hold; the state of a stateful layer cannot"
-            " be one, since all clients of a server would share it: pass states in and out"
+            "a signature uses a variable or a table that is not in `resources`; the state of a stateful layer cannot be"
+            " there, since all clients of a server would share it: pass states in and out"
         ) from error
     compact(folder)
 
@@ -204,6 +204,6 @@ def _rename(folder: Path, output: Path, version: int | None, finish: Callable[[i
             return output / str(number)
         except OSError as error:
             if version and (output / str(number)).exists():
-                raise ExportError(f"{output / str(number)}: exists already; choose another --model-version") from None
+                raise ExportError(f"{output / str(number)}: already exists; choose another --model-version") from None
             if version or not (output / str(number)).exists():
                 raise error

@@ -21,7 +21,7 @@ MEASURED = 500  # most examples of the test split that accuracies are measured o
 
 
 def convert(function: Callable[[tf.Tensor], tf.Tensor], spec: tf.TensorSpec, file: Path) -> None:
-    """Writes a function as a LiteRT file with weights quantized to eight bits, and activations while it runs.
+    """Writes a function as a LiteRT file with weights quantized to eight bits, and activations quantized as it runs.
 
     Args:
         function: Takes one tensor of numbers and returns one.

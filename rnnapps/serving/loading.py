@@ -1,4 +1,4 @@
-"""Exports asked in this process."""
+"""Exports that run in this process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load(
     """
     folder = latest(export)
     model = _loaded(folder)
-    where = f"{folder}: another kind of model"
+    where = f"{folder}: wrong kind of model"
     if signature not in model.signatures:
         raise ExportError(f"{where}: no signature {signature!r}; it has {_listed(model.signatures)}")
     function = model.signatures[signature]

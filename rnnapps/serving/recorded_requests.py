@@ -50,13 +50,13 @@ def record(endpoints: Mapping[str, Endpoint], requests: Mapping[str, Sequence[Re
     recordings = []
     for signature, given in requests.items():
         if signature not in endpoints:
-            raise ValueError(f"requests name a signature among {', '.join(endpoints)}, got {signature!r}")
+            raise ValueError(f"requests must name one of the signatures {', '.join(endpoints)}, got {signature!r}")
         function, specs = endpoints[signature]
         ask = tf.function(function, input_signature=list(specs), autograph=False)
         for request in given:
             inputs = [_tensor(signature, spec, request) for spec in specs]
             if unknown := sorted(set(request) - {spec.name for spec in specs}):
-                raise ValueError(f"a request to {signature} has an input that it does not take, got {unknown[0]!r}")
+                raise ValueError(f"a request to {signature} has an unknown input, {unknown[0]!r}")
             named = {spec.name: value.numpy() for spec, value in zip(specs, inputs, strict=True)}
             outputs = {name: value.numpy() for name, value in ask(*inputs).items()}
             recordings.append(Recording(signature, named, outputs))

@@ -57,7 +57,7 @@ def latest(export: Path) -> Path:
     for folder in reversed(numbered.values()):
         if (folder / GRAPH).is_file():
             return folder
-        _log.warning("warning: %s: skipped, it has no %s; delete it, a server would try to load it", folder, GRAPH)
+        _log.warning("warning: %s: skipped, it has no %s; delete it, or a server will try to load it", folder, GRAPH)
     if numbered:
         raise ExportError(f"{export}: no version has a {GRAPH}: damaged, or not an export; export the run again")
     raise ExportError(f"{export}: no SavedModel here; name the folder that export wrote")

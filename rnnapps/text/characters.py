@@ -18,7 +18,7 @@ class Characters:
         size: How many there are.
 
     Raises:
-        ValueError: A piece is not one character, or there twice.
+        ValueError: A piece is not one character, or occurs twice.
 
     Example:
         >>> alphabet = Characters(" abe")

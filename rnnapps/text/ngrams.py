@@ -36,7 +36,7 @@ class HashedNgrams(keras.layers.Layer):
         Float `(batch, classes)`.
 
     Raises:
-        ValueError: `order` is below 1.
+        ValueError: `order` is not from 1 to 8.
 
     Reference:
         Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.

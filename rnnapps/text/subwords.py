@@ -133,7 +133,7 @@ class Subwords:
         model: What `train_subwords` returned.
 
     Attributes:
-        model: The same.
+        model: The given `model`.
         size: Number of ids of the vocabulary: `PAD`, `UNKNOWN`, `START`, `END`, 256 bytes, and the pieces.
 
     Raises:

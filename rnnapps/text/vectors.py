@@ -1,4 +1,4 @@
-"""Word vectors that others have trained: word2vec, GloVe and fastText files."""
+"""Pretrained word vectors: word2vec, GloVe and fastText files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class WordVectors(NamedTuple):
 
 
 def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
-    """Reads the vectors of some words: as they are written, else capitalised or in capitals.
+    """Reads the vectors of some words; a word that has none is looked up capitalised, then in capitals.
 
     Args:
         file: word2vec (text or binary), GloVe (text), fastText (`.vec` as text, or a model `.bin`, which also makes
@@ -37,7 +37,7 @@ def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
         words: The words.
 
     Raises:
-        UserError: The file is missing or none of these, or gensim is not installed.
+        UserError: The file is missing or in none of these formats, or gensim is not installed.
     """
     found = _keyed_vectors(file)
     vectors = np.zeros((len(words), found.vector_size), np.float32)
@@ -52,7 +52,7 @@ def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
                 vectors[number] = found[word]
                 known[number] = bool(vectors[number].any())
     if not np.isfinite(vectors).all():
-        raise UserError(f"{file}: has vectors with numbers that are not finite; take another file")
+        raise UserError(f"{file}: some vectors have numbers that are not finite; use another file")
     return WordVectors(vectors, known)
 
 

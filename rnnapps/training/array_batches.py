@@ -36,7 +36,7 @@ class ArrayBatches:
         self._arrays = tf.nest.map_structure(lambda array: tf.convert_to_tensor(_converted(array)), given)
         lengths = {int(array.shape[0]) for array in tf.nest.flatten(self._arrays)}
         if len(lengths) != 1:
-            raise ValueError(f"the arrays of {name} must be of one length, got {sorted(lengths)}")
+            raise ValueError(f"the arrays of {name} must have the same length, got {sorted(lengths)}")
         (self._examples,) = lengths
         self._batch_size, self._shuffle = batch_size, shuffle
         self.steps = math.ceil(self._examples / batch_size)

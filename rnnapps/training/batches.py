@@ -63,13 +63,13 @@ def as_batches(data: Data, name: str, *, batch_size: int | None = None, shuffle:
     if isinstance(data, tuple):
         return ArrayBatches(data, name, 32 if batch_size is None else batch_size, shuffle)
     if batch_size is not None:
-        raise ValueError(f"batch_size is for arrays, but {name} has batches already; leave it out, got {batch_size}")
+        raise ValueError(f"batch_size is for arrays, but {name} is batched already; leave it out, got {batch_size}")
     if isinstance(data, keras.utils.PyDataset):
         return PyDatasetBatches(data, name, shuffle)
     if isinstance(data, tf.data.Dataset):
         steps = int(data.cardinality())
         if steps == tf.data.INFINITE_CARDINALITY:
-            raise ValueError(f"{name} never ends: drop its repeat(), fit() repeats it; or cut it with take(steps)")
+            raise ValueError(f"{name} is infinite: remove repeat(), as fit() repeats it, or use take(steps)")
         if steps == tf.data.UNKNOWN_CARDINALITY:
             raise ValueError(
                 f"{name} does not know its number of batches: "

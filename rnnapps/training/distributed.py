@@ -72,7 +72,7 @@ def check_same_everywhere(strategy: tf.distribute.Strategy, config: Mapping[str,
     """Refuses processes that were started with different options: their steps would not fit together.
 
     Raises:
-        RunError: They were.
+        RunError: The options differ.
     """
     digest = zlib.crc32(json.dumps(config, sort_keys=True, default=str).encode()) % 2**16  # float32 holds it exactly
     if abs(agreed(strategy, {"digest": digest})["digest"] - digest) > 0.5 / strategy.num_replicas_in_sync:

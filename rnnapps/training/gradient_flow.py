@@ -38,7 +38,7 @@ def gradient_flow(model: keras.Model, batch: Any, *, training: bool = True) -> d
         batch and units, after the layer's `gradient_clip`, in the order of the inputs (so the gradient enters a layer
         that reads forwards at the last step). The keys are the names of the layers in the order of the model, inside
         `Bidirectional` and `Stacked` with the names of the layers around them ("bidirectional/forward_lstm"). A layer
-        that is called more than once has one entry a call ("lstm", "lstm (call 2)"). Layers on Keras's loop (see
+        that is called more than once has one entry per call ("lstm", "lstm (call 2)"). Layers on Keras's loop (see
         `layer.engine`) cannot be measured and are left out.
 
     Raises:
@@ -177,7 +177,7 @@ def plot_gradient_flow(
     backwards: Collection[str] = (),
     before: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Draws the norms of ∂L/∂h_t over the steps on a log scale, one line a layer, and writes a PNG.
+    """Draws the norms of ∂L/∂h_t over the steps on a log scale, one line per layer, and writes a PNG.
 
     Args:
         flow: What `gradient_flow` returned.

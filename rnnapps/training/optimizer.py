@@ -21,7 +21,7 @@ OPTIMIZERS = tuple(_OPTIMIZERS)
 
 
 class LayerRate(NamedTuple):
-    """How quickly some weights learn, beside those that are not named.
+    """How quickly some weights learn, relative to those that are not named.
 
     Attributes:
         weights: The weights.
@@ -79,7 +79,7 @@ def optimizer(
         schedule, total_steps, warmup_steps: See `learning_rate_schedule`.
         clip_norm: Gradients are scaled down together when the norm of all of them exceeds this. Backpropagation through
             time makes rare, huge gradients; 5 cuts those and leaves the ordinary ones alone. None: no clipping.
-        weight_decay: Share of each weight taken off per step, times the learning rate. None: the optimizer's own
+        weight_decay: Share of each weight removed per step, times the learning rate. None: the optimizer's own
             default.
         weight_averaging: Momentum of an exponential moving average of the weights, for example 0.999: the average is
             what `fit` validates and saves, while training goes on with the raw weights. None: no averaging.

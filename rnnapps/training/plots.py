@@ -37,7 +37,7 @@ _NO_CURVE = ("epoch", "step", "seconds")
 
 
 def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best_epoch: int | None = None) -> None:
-    """Draws a panel for each metric over the epochs, training beside validation, and writes a PNG.
+    """Draws a panel for each metric over the epochs, training and validation together, and writes a PNG.
 
     Args:
         rows: The rows of `History` or `history.csv`; `loss` comes first, the learning rate last (if it changed).
@@ -121,12 +121,12 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
         axes.set_xlabel("predicted")
         axes.set_ylabel("true (examples)")
         right = np.trace(counts) / max(counts.sum(), 1)
-        axes.set_title(f"{right:.1%} of {counts.sum():,} right", loc="left")
+        axes.set_title(f"{right:.1%} of {counts.sum():,} correct", loc="left")
         save(figure, path)
 
 
 def plot_attention(panels: Sequence[tuple[np.ndarray, Sequence[str], Sequence[str]]], path: pathlib.Path) -> None:
-    """Draws where an attention looked, a panel a sentence below each other, and writes a PNG.
+    """Draws attention weights, one panel per sentence, and writes a PNG.
 
     Args:
         panels: For each sentence the weights (target, source), each row's sum 1; the tokens of the source; and those of

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a bar on a terminal, one plain line an epoch everywhere else."""
+"""What a person sees while a model trains: a bar on a terminal, one plain line per epoch everywhere else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Progress:
 
 
 class PlainProgress(Progress):
-    """One line an epoch, without control characters: for log files and pipes."""
+    """One line per epoch, without control characters: for log files and pipes."""
 
     def epoch_end(self, row: Row, epochs: int, best: bool) -> None:
         self.say("  ".join(epoch_parts(row, epochs, best)))

@@ -17,7 +17,7 @@ except ImportError:  # Windows: runs are not locked there
 
 @contextlib.contextmanager
 def run_lock(run: RunFolder) -> Iterator[None]:
-    """Holds a run against other processes; its folder must exist.
+    """Locks a run against other processes; its folder must exist.
 
     Raises:
         RunError: Another process holds it; the message says which.

@@ -17,26 +17,26 @@ from rnnapps.training.run_lock import check_not_locked, run_lock
 
 
 def check_run_dir(path: str | pathlib.Path, *, resume: bool = False, overwrite: bool = False) -> None:
-    """Says at once what would otherwise show after the data have been read: that a run cannot start here.
+    """Checks that a run can start here, before the data are read.
 
     Args:
-        path: The run folder to be.
-        resume: Whether a run is to go on there, or to begin.
-        overwrite: Whether a run that is there may be removed first.
+        path: The run folder.
+        resume: Whether a run is to be resumed there, or to be started.
+        overwrite: Whether a run that is already there may be removed first.
 
     Raises:
-        RunError: A run is there already (or, to resume, is not), another process is training it, or the folder cannot
+        RunError: There is a run already (or none to resume), another process is training it, or the folder cannot
             be made or written to.
     """
     run = RunFolder(pathlib.Path(path))
     if resume and not run.is_run():
-        raise RunError(f"{run.path} holds no run to resume: check the path, or start one without --resume")
+        raise RunError(f"{run.path} contains no run to resume: check the path, or start one without --resume")
     check_not_locked(run)
     holds_run = any(part.exists() for part in (run.config_file, run.model_file, run.checkpoints))
     if not (resume or overwrite) and holds_run:
         raise RunError(
-            f"{run.path} already holds a run: choose another --run-dir, "
-            f"go on with --resume {shlex.quote(str(run.path))}, or replace it with --overwrite"
+            f"{run.path} already contains a run: choose another --run-dir, "
+            f"continue it with --resume {shlex.quote(str(run.path))}, or replace it with --overwrite"
         )
     existing = next(folder for folder in (run.path.absolute(), *run.path.absolute().parents) if os.path.lexists(folder))
     if not existing.is_dir():
@@ -47,7 +47,7 @@ def check_run_dir(path: str | pathlib.Path, *, resume: bool = False, overwrite: 
 
 @contextlib.contextmanager
 def new_run(path: str | pathlib.Path, config: Mapping[str, Any]) -> Iterator[RunFolder]:
-    """Makes the folder of a new run, writes its `config.json`, and holds it until the block ends.
+    """Makes the folder of a new run, writes its `config.json`, and locks it until the block ends.
 
     Raises:
         RunError: As `check_run_dir`.
@@ -69,11 +69,11 @@ def new_run(path: str | pathlib.Path, config: Mapping[str, Any]) -> Iterator[Run
 def resumed_run(
     path: str | pathlib.Path, config: Mapping[str, Any], changeable: Collection[str] = ()
 ) -> Iterator[RunFolder]:
-    """Opens the folder of a run that is to go on, and holds it until the block ends.
+    """Opens the folder of a run to resume, and locks it until the block ends.
 
     Args:
         path: The folder.
-        config: The options of now. They must be those that the run was started with, those in `changeable` excepted;
+        config: The current options. They must be those that the run was started with, except those in `changeable`;
             these are written to `config.json`.
         changeable: Names of options that change no result.
 
@@ -89,7 +89,7 @@ def resumed_run(
             option, old, new = change
             raise RunError(
                 f"cannot resume {run.path} with another {option!r}: it was started with {old!r}, got {new!r}; "
-                "give the first value, or start a new run in another --run-dir"
+                "give the original value, or start a new run in another --run-dir"
             )
         _make_folders(run)
         if now != before:
@@ -107,15 +107,15 @@ def open_run(path: str | pathlib.Path) -> RunFolder:
         The run, which has a model.
 
     Raises:
-        RunError: There is no such folder, it is no run, or the run has no model yet.
+        RunError: There is no such folder, it is not a run, or the run has no model yet.
     """
     run = RunFolder(pathlib.Path(path))
     if not run.path.is_dir():
-        raise RunError(f"{run.path}: no such run folder; train with --run-dir makes one")
+        raise RunError(f"{run.path}: no such run folder; train with --run-dir creates one")
     if not run.is_run():
         raise RunError(f"{run.path} is not a run folder: it has no config.json; give the folder that `train` wrote")
     if not run.model_file.exists():
-        raise RunError(f"{run.path} has no model.keras yet: it stopped in its first epoch; go on with --resume")
+        raise RunError(f"{run.path} has no model.keras yet: it stopped in its first epoch; continue it with --resume")
     return run
 
 

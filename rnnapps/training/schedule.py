@@ -23,7 +23,7 @@ def learning_rate_schedule(
             lowers it.
         learning_rate: The highest value.
         total_steps: Steps of the whole training, warm-up included. Needed for `"cosine"`.
-        warmup_steps: Recurrent networks that start at a high learning rate gain from a few hundred. Only for
+        warmup_steps: Recurrent networks that start at a high learning rate benefit from a few hundred. Only for
             `"cosine"`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One number that makes two runs equal."""
+"""One number that makes two runs identical."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def strategy(name: str = "auto") -> tf.distribute.Strategy:
         The strategy; use its `scope()`.
 
     Raises:
-        UserError: An unknown name, or `TF_CONFIG` is missing or not one that a worker can start from.
+        UserError: An unknown name, or `TF_CONFIG` is missing or invalid for a worker.
 
     Example:
         >>> with strategy("none").scope():
@@ -80,7 +80,7 @@ def lost_workers_named(strategy: tf.distribute.Strategy, run_dir: pathlib.Path) 
         if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             raise
         raise WorkerLost(
-            f"another worker is gone or cannot be reached; start all of them again with --resume {run_dir}"
+            f"another worker is gone or cannot be reached; start all workers again with --resume {run_dir}"
         ) from error
 
 

@@ -64,24 +64,24 @@ def fit(
             batches of a `PyDataset`, are shuffled in every epoch, in an order that only depends on the epoch's number.
         validation: The same, of any length, read in the same order each time; None to train without.
         run_dir: The run folder. It must not hold a run, unless `resume`. It is locked while training goes on.
-        epochs: Train for at most so many. A resumed run may be given another number.
+        epochs: Maximum number of epochs. A resumed run may be given another number.
         batch_size: Examples in a batch of arrays; 32 by default.
         config: The options that the run depends on, as JSON can hold them, also in groups (dictionaries); written to
             `config.json`. A run can only be resumed with the same ones.
-        changeable: Names of options in `config` that do not change the result and may be others when a run is resumed,
+        changeable: Names of options in `config` that do not change the result and may differ when a run is resumed,
             such as `"checkpoint_every"`. Their new values are written to `config.json`.
         resume: Go on from the newest checkpoint in `run_dir`. The model and the data must have been made as for the
             first call. Weights, optimizer, learning rate, averages, random generators of layers, position in the data,
             metrics, the state of early stopping and that of callbacks with `get_state` and `set_state` are as they
             were, so the run ends as if it had not stopped. (Not restored: the generators of `tf.random` and other
             callbacks. A run that a callback has stopped goes on.)
-        checkpoint_every_steps: A killed run loses at most so many batches. A resumed run keeps to the number that it is
-            given, not to that of the first call.
-        patience: Stop after so many epochs without a better monitored value. None: never.
+        checkpoint_every_steps: A killed run loses at most this many batches. A resumed run uses the number that it is
+            given, not that of the first call.
+        patience: Stop after this many epochs without a better monitored value. None: never.
         monitor: The value that decides which epoch is best: `loss`, a metric's name, or either with `val_` before it.
         mode: Whether the least or the greatest value is best.
-        figures: More to find out after each validation, with the weights that were validated: functions by name, such
-            as `{"val_bleu": ...}`. Their values go where those of the metrics go, and may be monitored.
+        figures: More metrics to compute after each validation, with the weights that were validated: functions by name,
+            such as `{"val_bleu": ...}`. Their values go where those of the metrics go, and may be monitored.
         reduce_on_plateau: Lower the learning rate while nothing improves. The optimizer must have a constant one.
         callbacks: Keras callbacks. They see raw weights, also where the optimizer averages; a callback with
             `on_train_batch_end` costs time in every step.
@@ -91,7 +91,7 @@ def fit(
         The `History` of the whole run, also of the part before a resumption.
 
     Raises:
-        RunError: The folder holds a run already, holds none to resume, was started with another configuration, is
+        RunError: The folder already contains a run, contains none to resume, was started with another configuration, is
             being trained by another process, or cannot be written; or there are no batches.
         WorkerLost: Under a multi-worker strategy another worker is gone.
         Diverged: The training loss became infinite or not a number.

@@ -182,7 +182,7 @@ class TrainingRun:
                 logs = self.train_on_next(iterator)
             except (StopIteration, tf.errors.OutOfRangeError):
                 raise ValueError(
-                    f"epoch({state.epoch}) of the training data gave {state.step} batches; its `steps` says {steps}"
+                    f"epoch({state.epoch}) of the training data gave {state.step} batches, but its `steps` is {steps}"
                 ) from None
             done = min(model.steps_per_execution, steps - state.step)
             state.step += done
@@ -241,7 +241,7 @@ class TrainingRun:
             kept = "no epoch has been validated yet, the latest weights are"
         raise Interrupted(
             f"stopped in epoch {state.epoch + 1} at step {state.step} of {self.train.steps}: {kept} in "
-            f"{self.run.model_file}; go on with --resume {shlex.quote(str(self.run.path))}",
+            f"{self.run.model_file}; continue with --resume {shlex.quote(str(self.run.path))}",
             self.run.path,
             self.stop.received or signal.SIGINT,
         )

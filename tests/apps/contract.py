@@ -270,7 +270,7 @@ class Contract:
     def test_a_run_is_replaced_only_when_told_to_and_not_before_the_data_are_read(self, trained, data, tmp_path):
         folder = self.copied(trained, tmp_path)
         error = self.refused("train", *data, "--run-dir", folder)
-        assert "already holds a run" in error and "--overwrite" in error
+        assert "already contains a run" in error and "--overwrite" in error
         wrong = [data[0], tmp_path / "typo.csv", *data[2:]]
         self.refused("train", *wrong, "--run-dir", folder, "--overwrite")
         assert (folder / "model.keras").read_bytes() == (trained[0] / "model.keras").read_bytes()

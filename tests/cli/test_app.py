@@ -158,7 +158,7 @@ def test_texts_that_are_not_utf_8_are_read_all_the_same():
     assert run("echo", "caf\udce9").output == "'caf\ufffd'\n"
     result = run("echo", input=b"as it is: \xef\xbf\xbd\ncaf\xe9\n")
     assert result.stdout == "'as it is: \ufffd'\n'caf\ufffd'\n"
-    assert result.stderr == "warning: line 2 of standard input is not UTF-8; \ufffd stands for what is not\n"
+    assert result.stderr == "warning: line 2 of standard input is not UTF-8; \ufffd replaces invalid bytes\n"
 
 
 def test_text_of_a_model_cannot_control_the_terminal(capsys):

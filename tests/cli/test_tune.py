@@ -60,8 +60,8 @@ def test_a_study_finds_options_that_train_takes_and_goes_on(data, tmp_path):
     }
     config = ["--config", study / "best.toml", "--run-dir", tmp_path / "run", "--epochs", 1]
     invoke(main, "train", *config)
-    assert "already holds a study" in invoke(main, *options(data, study), code=2).stderr
-    assert "has 2 trials already" in invoke(main, *options(data, study, "--resume", "--trials", 2), code=2).stderr
+    assert "already contains a study" in invoke(main, *options(data, study), code=2).stderr
+    assert "already has 2 trials" in invoke(main, *options(data, study, "--resume", "--trials", 2), code=2).stderr
     other = options(data, study, "--resume", "--l2", 0.1)
     assert "was started with other options" in invoke(main, *other, code=2).stderr
     invoke(main, *options(data, study, "--resume", "--trials", 3))
@@ -144,14 +144,14 @@ def test_a_trial_that_was_given_to_another_process_ends_in_one_line(data, tmp_pa
 @pytest.mark.parametrize(
     ("space", "said"),
     [
-        ("", "names no option to vary"),
+        ("", "there is no option to vary"),
         ("unitz = [1]", "unknown option 'unitz'"),
         ("units = [0]", "units must be at least 1, got 0"),
         ("units = 5", "units must be a list of values, or {low = ..., high = ...}, got 5"),
         ("dropout = {low = 0.5, high = 0.2}", "dropout must have low < high, got 0.5 and 0.2"),
         ("learning_rate = {low = 0.1, high = 0.2, base = 2}", "must be a list of values"),
         ("cell = {low = 1, high = 2}", "cell is not a number"),
-        ("dataset = ['a', 'b']", "dataset says which data are used"),
+        ("dataset = ['a', 'b']", "dataset selects the data"),
         ("units = [", "space.toml: "),
     ],
 )

@@ -164,7 +164,7 @@ def test_keras_trains_on_the_batches():
         (([[1, 2]], np.arange(1)), {"boundaries": [3, 3]}, "ascending"),
         (([[1, 2]], np.arange(1)), {"boundaries": []}, "ascending"),
         (([[1, 2]], np.arange(1)), {"boundaries": [3], "max_length": 2}, "max_length"),
-        (([[1, 2]], np.arange(1)), {"drop_remainder": True}, "fill no batch"),
+        (([[1, 2]], np.arange(1)), {"drop_remainder": True}, "do not fill a batch"),
         (([[1, 2]], np.arange(2)), {}, "equal lengths"),
         (([], np.arange(0)), {}, "must not be empty"),
         ((np.arange(3), np.arange(3)), {}, "no component"),

@@ -119,9 +119,9 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
         "cut.mp4": "not a video that FFmpeg can read",
         "empty.mp4": "not a video that FFmpeg can read",
         "text.avi": "not a video that FFmpeg can read",
-        "folder": "there is no picture in the folder",
-        "sound.mkv": "there is no video in it",
-        "none.avi": "there are no frames in it|not a video",
+        "folder": "no pictures in this folder",
+        "sound.mkv": "contains no video",
+        "none.avi": "contains no frames|not a video",
         "typo.mp4": "no such file or folder",
     }
     for name, complaint in complaints.items():
@@ -143,7 +143,7 @@ def test_a_folder_for_each_class_is_divided_and_bad_files_are_named(tmp_path):
     for clip, label in zip(train.frames, train.labels, strict=True):
         assert isinstance(clip, np.memmap) and (clip.mean() > 100) == label
     lines = "\n".join(summary(splits.values()))
-    assert "broken.mp4: not a video" in lines and "ignored 1 file that is no video" in lines
+    assert "broken.mp4: not a video" in lines and "ignored 1 file that is not a video" in lines
     assert "8x8 at 8 a second; classes dark, light" in lines
     with pytest.raises(DataError, match=r"broken\.mp4: not a video"):
         load(tmp_path, strict=True)
@@ -211,7 +211,7 @@ def test_a_manifest_says_by_its_columns_what_is_learnt(tmp_path):
     manifest = write_manifest(tmp_path / "both.csv", rows)
     labelled = load(manifest)
     assert labelled.task == "actions" and labelled.classes == ("cat", "dog") and len(labelled) == 2
-    assert "a.mkv is listed in line 2 already" in str(labelled.rejected[0])
+    assert "a.mkv is already listed in line 2" in str(labelled.rejected[0])
     captioned = load(manifest, task="captions")
     assert captioned.captions == [b"A dog runs.", b"An animal runs."] and captioned.labels is None
     assert "empty 'caption'" in str(captioned.rejected[0])
@@ -222,7 +222,7 @@ def test_a_manifest_says_by_its_columns_what_is_learnt(tmp_path):
     nothing = write_manifest(tmp_path / "nothing.csv", [{"path": "a.mkv"}])
     with pytest.raises(DataError, match=r"nothing\.csv.*label"):
         load(nothing)
-    with pytest.raises(DataError, match="one video alone is no data set"):
+    with pytest.raises(DataError, match="a single video is not a data set"):
         load(tmp_path / "a.mkv")
 
 
@@ -231,4 +231,4 @@ def test_long_videos_are_cut_and_the_summary_says_so(tmp_path):
     write_film(tmp_path / "b" / "2.mkv", grey(7))
     found = load(tmp_path, max_frames=20)
     assert found.lengths.tolist() == [20, 1]
-    assert "all: 1 clip has --max-frames 20 frames (2.5 s); what is longer was cut" in list(summary([found]))
+    assert "all: 1 clip has --max-frames 20 frames (2.5 s); longer ones were cut" in list(summary([found]))

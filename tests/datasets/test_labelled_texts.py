@@ -240,7 +240,7 @@ def test_a_class_that_only_the_test_has_is_named(tmp_path):
         ("empty.csv", b"", "empty"),
         ("header.csv", b"text,label\n", "empty"),
         ("columns.csv", b"a,b\n", "no column 'text'"),
-        ("one.csv", b"text,label\n" + b"x,a\n" * 10, "one class, 'a'|of one class"),
+        ("one.csv", b"text,label\n" + b"x,a\n" * 10, "has the class 'a'"),
         ("rejected.csv", b"text,label\nx\ny\n", "all 2 rows are bad, the first: .*rejected.csv:2"),
         ("utf16.csv", "text,label\nx,a\n".encode("utf-16"), "UTF-16"),
         ("sheet.xlsx", b"PK", "end in .csv, .tsv"),
@@ -307,7 +307,7 @@ def test_one_class_says_what_was_rejected(tmp_path):
     with pytest.raises(DataError) as error:
         load(path, "train")
     assert str(error.value) == (
-        f"{path}: every example is of one class, 'a'; a classifier needs two (2 rows were rejected, the first:"
+        f"{path}: every example has the class 'a'; a classifier needs two (2 rows were rejected, the first:"
         f" {path}:4: 1 fields where the header has 2)"
     )
 
@@ -354,5 +354,5 @@ def test_classes_of_a_model_give_their_numbers(tmp_path):
     (path := tmp_path / "a.csv").write_text("text,label\nx,b\ny,c\n")
     dataset = load(path, "all").with_classes(["c", "a", "b"])
     assert (dataset.labels.tolist(), dataset.classes) == ([2, 0], ("c", "a", "b"))
-    with pytest.raises(DataError, match=r"label 'b' is none of the model's classes \(c, a\)"):
+    with pytest.raises(DataError, match=r"label 'b' is not one of the model's classes \(c, a\)"):
         load(path, "all").with_classes(("c", "a"))

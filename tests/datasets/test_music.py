@@ -88,18 +88,18 @@ def test_bad_files_are_named_and_skipped_or_stop_the_run(tmp_path):
     (tmp_path / "silent.abc").write_text("X:1\nM:4/4\nL:1/4\nK:C\nz4|]\n")
     found = load(tmp_path)
     assert len(found) == 2 and {bad.path.name for bad in found.rejected} == {"bad.mid", "silent.abc"}
-    assert any("silent.abc: there are no notes" in line for line in summary([found]))
+    assert any("silent.abc: contains no notes" in line for line in summary([found]))
     with pytest.raises(DataError, match=r"bad\.mid: music21 cannot read it"):
         load(tmp_path, strict=True)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: holds no music \(\.mid"):
+    with pytest.raises(DataError, match=r"empty: no music files \(\.mid"):
         load(tmp_path / "empty")
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "is not JSON"),
+        ("{", "not JSON"),
         ("[1]", "must be an object of splits"),
         ('{"trian": []}', "got 'trian'"),
         ('{"train": [[60]]}', "piece 1 of 'train': must be a list of time steps"),

@@ -108,12 +108,15 @@ def test_a_compound_and_an_ideographic_text_are_no_absurd_pairs(corpus):
         ({}, "name a set with --dataset, or two files of lines with --source and --target"),
         ({"source": "a"}, "--source a needs --target FILE"),
         ({"validation_target": "a"}, "--validation-target a needs --validation-source FILE"),
-        ({"dataset": "expressions", "target": "b"}, "--target does not go with --dataset expressions"),
+        ({"dataset": "expressions", "target": "b"}, "--target cannot be combined with --dataset expressions"),
         ({"source": "/no/such", "target": "b"}, "/no/such: cannot be read: No such file"),
         ({"dataset": "pairs.tsv"}, "no such file or folder: 'pairs.tsv'"),
         ({"dataset": ""}, "no such file or folder"),
         ({"dataset": "ted_hrlr_translate/pt_to_fr"}, "ted_hrlr_translate has no configuration 'pt_to_fr'"),
-        ({"dataset": "expression"}, "no data set by that name is known.*Named sets: expressions.*any translation set"),
+        (
+            {"dataset": "expression"},
+            "no data set by that name is known.*Named sets: expressions.*any TFDS translation data set",
+        ),
         (
             {"dataset": "expressions", "split": "all"},
             "expressions: a split must be one of train, validation, test, got 'all'",

@@ -101,7 +101,7 @@ def test_a_manifest_names_paths_labels_splits_and_speakers(folder):
     assert len(reasons) == 4
     assert "data.csv:38: 'split' is 'somewhere'" in reasons[0]
     assert "data.csv:39: empty 'path'" in reasons[1]
-    assert "data.csv:41: ./low/low_ann_0.wav is listed in line" in reasons[2]
+    assert "data.csv:41: ./low/low_ann_0.wav is already listed in line" in reasons[2]
     assert "nowhere.wav: cannot be read: No such file" in reasons[3]
 
 
@@ -109,7 +109,7 @@ BAD = {
     "empty.wav": (b"", "the file is empty"),
     "text.wav": (b"no sound\n" * 99, "not a recording in a known format"),
     "one.wav": (np.array([0.5]), "needs at least 50 ms, got 0.125 ms"),
-    "silent.wav": (np.zeros(RATE), "no sound in it"),
+    "silent.wav": (np.zeros(RATE), "the recording is silent"),
 }
 
 
@@ -150,9 +150,9 @@ def test_other_formats_rates_and_channels_are_brought_to_one(folder):
     ("arguments", "complaint"),
     [
         ({"split_by": "[", "split": "train"}, "must be a regular expression"),
-        ({"split_by": "xyz", "split": "train"}, "--split-by 'xyz' is not found in 'high/high_ann_0.wav'"),
-        ({"split_by": "wav", "split": "train"}, "1 groups .* cannot make train, test and validation"),
-        ({"test_files": "xyz", "split": "test"}, "--test-files 'xyz' is found in no path"),
+        ({"split_by": "xyz", "split": "train"}, "--split-by 'xyz' does not match 'high/high_ann_0.wav'"),
+        ({"split_by": "wav", "split": "train"}, "1 groups .* cannot be divided into train, test and validation"),
+        ({"test_files": "xyz", "split": "test"}, "--test-files 'xyz' matches no path"),
         ({"test_files": "wav", "split": "train"}, "nothing is left to train on"),
     ],
 )
@@ -165,9 +165,9 @@ def test_data_that_are_none_are_named(folder, tmp_path):
     with pytest.raises(DataError, match="no such file or folder"):
         load(tmp_path / "nowhere")
     (tmp_path / "hollow").mkdir()
-    with pytest.raises(DataError, match=r"no recordings .one folder per class"):
+    with pytest.raises(DataError, match=r"no recordings .expected one folder of recordings per class"):
         load(tmp_path / "hollow")
-    with pytest.raises(DataError, match="of one class, 'low'"):
+    with pytest.raises(DataError, match="has the class 'low'"):
         (tmp_path / "hollow" / "low").mkdir()
         (folder / "low" / "low_ann_0.wav").rename(tmp_path / "hollow" / "low" / "a.wav")
         load(tmp_path / "hollow")
@@ -175,7 +175,7 @@ def test_data_that_are_none_are_named(folder, tmp_path):
     wrong.write_text("file,class\na.wav,b\n")
     with pytest.raises(DataError, match=r"there is no column 'path'; the columns are 'file', 'class'"):
         load(wrong)
-    with pytest.raises(DataError, match="one recording alone is no data set"):
+    with pytest.raises(DataError, match="a single recording is not a data set"):
         load(folder / "high" / "high_ann_0.wav")
 
 
@@ -244,7 +244,7 @@ def test_one_class_says_what_was_rejected(folder):
         for file in (folder / kind).iterdir():
             file.write_bytes(b"")
     with pytest.raises(
-        DataError, match=r"one class, 'low'; a classifier needs two \(\d+ files or rows were rejected, the"
+        DataError, match=r"the class 'low'; a classifier needs two \(\d+ files or rows were rejected, the"
     ):
         load(folder, "train")
 
@@ -276,7 +276,7 @@ def test_the_archive_of_speech_commands_is_read_as_it_unpacks(archive):
     assert [len(split.noise) for split in splits.values()] == [2, 0, 0]
     assert splits["train"].noise[0].dtype == np.int16
     told = lines(archive)
-    assert "validation_list.txt: 1 of 5 recordings are not there" in told
+    assert "validation_list.txt: 1 of 5 recordings are missing" in told
     assert any(line.startswith("8 speakers by the file names") for line in told)
     assert not any(line.startswith("warning") for line in told)
     assert len(load(archive)) == 32

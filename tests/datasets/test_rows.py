@@ -232,7 +232,7 @@ def test_objects_without_a_column_are_rows_of_others_that_have_it():
         (
             "in.json",
             '[\n  {\n "text": "Good"},\n  {"text": "Bad"}\n]\n',
-            "the file is a JSON array; write one object a line",
+            "the file is a JSON array; write one object per line",
         ),
         ("in.jsonl", '[{"text": "Good"}, {"text": "Bad"}]', "the file is a JSON array"),
         ("in.json", '\n  [{"text": "Good"},\n{"text": "Bad"}]', "the file is a JSON array"),
@@ -304,7 +304,7 @@ def test_several_columns_may_be_asked_for(tmp_path):
     assert [row.values for row in opened.after(START)] == [{"a": "1", "b": "2", "c": "3"}]
     with pytest.raises(DataError, match="no column 'd'; the columns are 'a', 'b', 'c': name one with --d-column"):
         open_rows(path, ("a", "d"), {"a": "--a-column", "d": "--d-column"})
-    with pytest.raises(DataError, match=r"a file with several columns ends in \.csv"):
+    with pytest.raises(DataError, match=r"a file with several columns must end in \.csv"):
         open_rows(path.rename(tmp_path / "in.txt"), ("a", "b"))
 
 

@@ -62,7 +62,7 @@ def test_rows_are_sorted_gaps_are_missing_and_all_of_it_is_said(tmp_path):
     part = load(write(tmp_path, long_table([*rows, "a,2024-01-01 02:00,99", "a,2024-01-01 09:00,many", "a,soon,1"])))
     np.testing.assert_array_equal(part.series[0].values, [0, 1, 2, 3, np.nan, np.nan, 6, 7, 8, np.nan])
     said = "\n".join(summary([part]))
-    assert "not in the order of time; they were sorted" in said and "2 steps have no row and so a missing value" in said
+    assert "not in order of time and were sorted" in said and "2 steps have no row; their values are missing" in said
     assert ":9: a second value of 'a' at 2024-01-01 02:00:00; the first is kept" in said
     assert ":10: 'value' must be a number, got 'many'" in said and ":11: 'time' must be a time, got 'soon'" in said
     with pytest.raises(DataError, match="without --strict it is skipped"):
@@ -73,7 +73,7 @@ def test_times_with_a_zone_are_counted_in_utc(tmp_path):
     rows = [f"a,2024-03-31T0{hour}:00:00+0{zone}:00,{hour}" for hour, zone in ((0, 1), (1, 1), (3, 2), (4, 2))]
     part = load(write(tmp_path, long_table(rows)))
     assert str(part.series[0].start) == "2024-03-30T23:00:00" and len(part.series[0]) == 4
-    assert "counted in UTC" in part.notes[0]
+    assert "converted to UTC" in part.notes[0]
 
 
 def test_series_without_values_are_left_out_and_constant_and_negative_ones_stay(tmp_path):
@@ -110,7 +110,7 @@ def test_times_that_do_not_fit_are_one_line(tmp_path, rows, complaint):
         ("one,two\n1,2\n", "a.csv", "there is no column 'time'; the columns are 'one', 'two'"),
         ("series;time;value\na;2024-01-01;1\n", "a.csv", "the columns are separated by semicolons, not by commas"),
         ('[{"time": 1}]', "a.json", "the file is a JSON array"),
-        ("id,V1,V2\na,1,2\na,1,2\n", "a.csv", "two rows hold the series 'a'"),
+        ("id,V1,V2\na,1,2\na,1,2\n", "a.csv", "two rows name the series 'a'"),
     ],
 )
 def test_files_that_are_no_series_are_one_line(tmp_path, text, name, complaint):
@@ -136,7 +136,7 @@ def test_a_file_with_what_follows_is_the_test_split(tmp_path):
     assert [(one.begin, one.end) for part in parts.values() for one in part.series] == [(0, 10), (10, 12), (12, 14)]
     np.testing.assert_array_equal(parts["test"].series[0].values, np.arange(14))
     write(tmp_path, "id,V1,V2\nb,12,13\n", "test.csv")
-    with pytest.raises(DataError, match="has no series 'a'"):
+    with pytest.raises(DataError, match=r"the series 'a' of .* is missing"):
         load_splits(SeriesSource(dataset=str(train), test=test, horizon=2, windows=1))
 
 

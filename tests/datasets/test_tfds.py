@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_hold_the_data_is_named(tmp_path):
         ("imdb_review", "Did you mean imdb_reviews"),
         ("movie_review", "Did you mean movie_reviews.* Named sets: movie_reviews, movie_sentences"),
         ("zzzzzz", "no data set by that name is known. Named sets"),
-        ("glue/sst", "no configuration 'sst', but sst2"),
+        ("glue/sst", "no configuration 'sst'; similar ones: sst2"),
         ("imdb_reviews:99.0.0", "^imdb_reviews:99.0.0: Dataset imdb_reviews cannot be loaded at version"),
         ("a sentence, not a name", "no data set by that name"),
         ("reviews.csv", "no such file or folder: 'reviews.csv'"),

@@ -114,7 +114,7 @@ def test_bad_rows_are_named_counted_and_skipped_or_stop(tmp_path):
     assert found.texts == [b"fine"]
     reasons = {bad.line: bad.reason for bad in found.rejected}
     assert sorted(reasons) == [3, 4, 5, 6, 7, 8, 9]
-    for line, part in {3: "cannot be read", 4: "empty", 5: "'£'", 6: "50 ms", 7: "no sound", 8: "format"}.items():
+    for line, part in {3: "cannot be read", 4: "empty", 5: "'£'", 6: "50 ms", 7: "is silent", 8: "format"}.items():
         assert part in reasons[line]
     lines = list(summary([found]))
     assert "skipped 7 bad files or rows:" in lines

@@ -201,7 +201,7 @@ def test_says_what_is_wrong() -> None:
     model = RandomModel(1, 4, seed=0)
     for search, options, message in (
         (beam_search, {"beam_width": 0}, "`beam_width` must be at least 1, got 0"),
-        (beam_search, {"beam_width": 2, "n_best": 3}, "between 1 and `beam_width`, 2, got 3"),
+        (beam_search, {"beam_width": 2, "n_best": 3}, "from 1 to `beam_width` \\(2\\), got 3"),
         (beam_search, {"alpha": -1.0}, "`alpha` must be at least 0"),
         (sample, {"samples": 0}, "`samples` must be at least 1"),
         (sample, {"temperature": 0}, "use `greedy`"),

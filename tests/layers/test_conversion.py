@@ -192,10 +192,10 @@ def test_a_subclassed_model_is_refused_with_the_way_to_fix_it() -> None:
     model = Tagger()
     model(SEQUENCES)
     with pytest.raises(
-        TypeError, match=r"class Tagger makes LSTM 'encoder' in its own code.*rnnapps\.layers.*GRUCell, LSTM"
+        TypeError, match=r"class Tagger creates LSTM 'encoder' in its own code.*rnnapps\.layers.*GRUCell, LSTM"
     ):
         from_keras(model)
-    with pytest.raises(TypeError, match=r"class MakesItsOwn makes LSTM 'inner'"):
+    with pytest.raises(TypeError, match=r"class MakesItsOwn creates LSTM 'inner'"):
         from_keras(MakesItsOwn())
     with pytest.raises(TypeError, match=r"no counterpart.*Sequential"):
         from_keras(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))

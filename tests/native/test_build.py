@@ -24,7 +24,7 @@ def test_the_engine_is_built_once_and_found_again(machine, capsys):
     library = build.build()
     assert library.read_text() == "pretended\n"
     assert library == machine.build_folder() / "librnnapps.so"
-    assert capsys.readouterr().err == "rnnapps: building the native engine, about 10 s, once\n"
+    assert capsys.readouterr().err == "rnnapps: building the native engine (once, about 10 s)\n"
     compilations = machine.compilations()
     assert build.build() == library == build.built()
     assert machine.compilations() == compilations
@@ -53,7 +53,7 @@ def test_of_builds_at_the_same_time_one_compiles(machine):
         libraries = set(pool.map(lambda _: build.build(announce=lines.append), range(4)))
     assert len(libraries) == 1
     assert machine.compilations() == len(list(compiler.SOURCES.glob("*.cc"))) + 1
-    assert sum("building the native engine, about" in line for line in lines) == 1
+    assert sum("building the native engine (once" in line for line in lines) == 1
     assert sum("waiting for another process" in line for line in lines) == 3
 
 
@@ -216,7 +216,7 @@ def test_info_says_what_is_in_use(real_library, monkeypatch, capsys):
     monkeypatch.delenv("RNNAPPS_ENGINE", raising=False)
     assert info(capsys) == f"native: {real_library}"
     monkeypatch.setenv("RNNAPPS_ENGINE", "graph")
-    assert info(capsys) == "graph: RNNAPPS_ENGINE says so"
+    assert info(capsys) == "graph: set by RNNAPPS_ENGINE"
 
 
 def test_build_without_a_compiler_says_what_is_missing(machine, capsys):

@@ -106,7 +106,8 @@ def test_bad_json_lines_are_named(tmp_path):
     assert [row[0] for row in rejects[1:]] == bad
     reasons = {line: (reason, text) for line, reason, text in rejects[1:]}
     assert reasons["5"] == ("must be a text, got 3", "3")
-    assert reasons["10"] == ("'predicted_label' starts as the names of answers do; rename it", "d")
+    taken = "'predicted_label' starts with 'predicted_', which is reserved for answers; rename it"
+    assert reasons["10"] == (taken, "d")
     assert [row[0] for row in table(predict(source, tmp_path / "out.csv"))[1:]] == ["a", "b"]
     reasons = {line: reason for line, reason, _ in table(tmp_path / "out.csv.rejects.csv")}
     assert reasons["9"] == "'new' is not a key of the first row; write .jsonl to keep it"
@@ -207,7 +208,7 @@ def test_whatever_a_kill_leaves_behind_the_position_is_cut_off(tmp_path):
 
     for batches in (2, 3, 40):
         broken.left = batches
-        with pytest.raises(ServerError, match=r"refused.*; the same command continues after line"):
+        with pytest.raises(ServerError, match=r"refused.*; run the same command to continue after line"):
             predict(source, tmp_path / "out.csv", broken)
         for name in ("out.csv.partial", "out.csv.rejects.csv"):
             with open(tmp_path / name, "ab") as file:
@@ -227,7 +228,7 @@ def test_a_job_goes_on_only_if_it_is_the_same(tmp_path):
         return lengths(texts)
 
     done = []
-    with pytest.raises(ServerError, match="stopped; the same command continues after line"):
+    with pytest.raises(ServerError, match="stopped; run the same command to continue after line"):
         predict(source, tmp_path / "out.csv", stop)
     with pytest.raises(UserError, match=r"different job \(different source\); start from the beginning with"):
         predict(source, tmp_path / "out.csv", source="another")
@@ -241,7 +242,7 @@ def test_a_job_goes_on_only_if_it_is_the_same(tmp_path):
 def test_an_output_is_replaced_only_if_told_to_and_only_when_complete(tmp_path):
     source = write(tmp_path / "in.txt", "one\ntwo\n")
     output = write(tmp_path / "out.csv", "precious")
-    with pytest.raises(UserError, match=r"out\.csv: exists already; choose another one, or --overwrite"):
+    with pytest.raises(UserError, match=r"out\.csv: already exists; choose another file, or add --overwrite"):
         predict(source, output)
 
     def stop(texts):
@@ -287,7 +288,7 @@ def test_outputs_that_differ_in_their_suffix_have_rejects_of_their_own(tmp_path)
 
 def test_an_input_is_not_replaced_by_its_answers(tmp_path):
     source = write(tmp_path / "in.csv", "text\none\n")
-    with pytest.raises(UserError, match="is the --input too; choose another one"):
+    with pytest.raises(UserError, match="is also the --input; choose another file"):
         predict(source, source, overwrite=True)
     assert source.read_text() == "text\none\n"
 
@@ -314,7 +315,7 @@ def test_two_jobs_do_not_write_one_file(tmp_path):
             "no column 'text'; the columns are 'body', 'stars': name one with --text-column",
         ),
         ("in.csv", "text,text\na,1\n", "two columns of the header are called 'text'"),
-        ("in.csv", "text,predicted_label\n", "'predicted_label' starts as the names of answers do"),
+        ("in.csv", "text,predicted_label\n", "'predicted_label' starts with 'predicted_', reserved for answers"),
         ("in.csv", b"\xff\xfet\x00", "UTF-16"),
         ("in.csv", b"t\xff\n", "the header cannot be read: not UTF-8"),
         ("in.jsonl", "", "no column 'text'; the columns are none"),

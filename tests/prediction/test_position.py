@@ -45,7 +45,7 @@ def test_ctrl_c_says_how_to_continue_and_the_same_command_does(source, tmp_path,
     output = tmp_path / "out.csv"
     with pytest.raises(Stopped) as stop:
         predict(source, output, interrupted_after(2))
-    assert str(stop.value) == f"interrupted: the same command continues after line 7 of {source}"
+    assert str(stop.value) == f"interrupted: run the same command to continue after line 7 of {source}"
     predict(source, output)
     assert f"continuing after line 7 of {source}\n" in capsys.readouterr().err
     assert output.read_bytes() == predict(source, tmp_path / "whole.csv").read_bytes()
@@ -82,7 +82,7 @@ def test_a_signal_ends_the_command_with_one_line_and_130(source, tmp_path, name)
     command = [sys.executable, "-c", CHILD, str(source), str(tmp_path / "out.csv"), name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == f"interrupted: the same command continues after line 7 of {source}\n"
+    assert done.stderr == f"interrupted: run the same command to continue after line 7 of {source}\n"
 
 
 def test_sigterm_has_its_handler_again_after_the_job(source, tmp_path):

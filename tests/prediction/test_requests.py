@@ -78,7 +78,7 @@ def test_rows_of_different_shapes_are_asked_apart_and_answered_in_order():
 
 
 def test_an_output_with_another_number_of_rows_is_one_line():
-    with pytest.raises(UserError, match="'y' must have 2 rows as its inputs have, got 1"):
+    with pytest.raises(UserError, match="'y' must have 2 rows, as its inputs have, got 1"):
         ask_rows(lambda inputs: {"y": np.zeros(1)}, [{"x": 1}, {"x": 2}])
 
 
@@ -116,7 +116,7 @@ def test_rejected_rows_can_be_corrected_and_answered_from_the_file_that_lists_th
         ["3", f"'factor' {kind} nothing", "[1, 2]", ""],
     ]
     assert table(rejects)[3][0] == "4" and table(rejects)[3][2:] == ["", ""]
-    with pytest.raises(UserError, match=r"writes out\.jsonl\.rejects\.csv, which is the --input too"):
+    with pytest.raises(UserError, match=r"writes out\.jsonl\.rejects\.csv, which is also the --input"):
         predict(rejects, tmp_path / "out.jsonl", forecast, overwrite=True, **columns)
     rejects.write_text(rejects.read_text().replace('"{""a"": 1}"', "[1]").replace('"[1, 2]",', '"[1, 2]",3'))
     found = table(predict(rejects, tmp_path / "again.csv", forecast, **columns))

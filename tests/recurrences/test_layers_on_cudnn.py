@@ -153,7 +153,7 @@ def test_in_a_tf_data_pipeline_layers_run_as_on_a_cpu(calls):
 )
 def test_what_cudnn_does_not_serve_runs_on_the_graph_engine_under_xla(layer, reason, calls):
     layer = layer()
-    assert layer.engine == f"graph: under XLA: there is a GPU, and cuDNN does not serve {reason}"
+    assert layer.engine == f"graph: under XLA: there is a GPU, and cuDNN does not support {reason}"
     assert layer.supports_jit
     x = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 4)), tf.float32)
     outputs = layer(x)

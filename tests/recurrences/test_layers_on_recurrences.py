@@ -52,7 +52,7 @@ def test_masked_outputs_are_those_of_the_keras_loop(make, return_sequences, go_b
 
 
 def test_the_engine_says_which_loop_runs_and_why():
-    assert LSTM(2).engine == "graph: use_engine says so"
+    assert LSTM(2).engine == "graph: set by use_engine"
     assert LSTM(2, activation="relu").engine == "keras loop: activation is relu"
     assert GRU(2, "relu", "hard_sigmoid").engine == (
         "keras loop: activation is relu and recurrent_activation is hard_sigmoid"

@@ -59,7 +59,7 @@ def test_a_function_that_must_be_compiled_is_found(tmp_path):
     compiled = tf.function(tf.sin, jit_compile=True)
     failed = failures(exported(tmp_path / "1", compiled))
     assert list(failed) == ["no XLA required"]
-    assert "must be compiled by XLA, which the server leaves out: __inference_" in failed["no XLA required"]
+    assert "must be compiled by XLA, which the server lacks: __inference_" in failed["no XLA required"]
 
 
 def test_a_fixed_batch_is_found(tmp_path):
@@ -111,7 +111,7 @@ def test_a_damaged_warm_up_is_found(tmp_path):
         (prediction_log.to_bytes("m", "other", {"x": tensor}), "no signature or input 'other'"),
         (prediction_log.to_bytes("m", "serving_default", {"x": tensor}), ""),
         (b"\x32\xff", "cut off"),
-        (b"", "is no predict request"),
+        (b"", "is not a predict request"),
     ):
         with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as file:
             file.write(log)
@@ -131,13 +131,13 @@ def test_warm_up_requests_and_recordings_that_are_none_are_found(tmp_path):
 def test_missing_files_are_damage_in_an_export_of_ours_alone(tmp_path):
     folder = exported(tmp_path / "1", tf.sin)
     (folder / "assets.extra" / "metadata.json").unlink()
-    assert failures(folder) == {"files beside it": "missing: assets.extra/metadata.json"}
+    assert failures(folder) == {"accompanying files": "missing: assets.extra/metadata.json"}
     (folder / "assets.extra" / "metadata.json").write_text("{")
-    assert "metadata.json cannot be read" in failures(folder)["files beside it"]
+    assert "metadata.json cannot be read" in failures(folder)["accompanying files"]
     shutil.rmtree(folder / "assets.extra")
     assert failures(folder) == {}  # a SavedModel as anybody may have written it
     (folder / "README.md").write_text("`assets.extra/metadata.json` says by what")
-    assert "recorded_answers.json" in failures(folder)["files beside it"]
+    assert "recorded_answers.json" in failures(folder)["accompanying files"]
 
 
 def test_a_request_without_rows_is_counted_as_a_request(tmp_path):

@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_read_is_named(output):
 def test_metadata_of_another_shape_are_named(output, content):
     (output / "1" / METADATA).write_text(content)
     assert refusal(serving.metadata, output).startswith(f"{output / '1' / METADATA}: ")
-    assert METADATA in failures(output / "1")["files beside it"]
+    assert METADATA in failures(output / "1")["accompanying files"]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
@@ -171,7 +171,7 @@ def test_warm_up_requests_that_are_damaged_are_named(output, content):
 def test_a_model_of_another_kind_is_named(output):
     ask = serving.load(output)
     assert refusal(lambda: ask(audio=tf.constant([b""]))) == (
-        f"{output / '1'}: another kind of model: serving_default takes text, got audio"
+        f"{output / '1'}: wrong kind of model: serving_default takes text, got audio"
     )
     assert refusal(lambda: ask()).endswith("serving_default takes text, got none")
     with pytest.raises(serving.ExportError, match="has no output 'label'; it has mean, text"):

@@ -175,7 +175,7 @@ def test_versions_count_up_and_none_is_replaced(tmp_path, model, quick):  # noqa
     assert save(tmp_path, model, version=7).folder.name == "7"
     assert save(tmp_path, model).folder.name == "8"
     assert serving.latest(tmp_path).name == "8"
-    with pytest.raises(serving.ExportError, match="7: exists already"):
+    with pytest.raises(serving.ExportError, match="7: already exists"):
         save(tmp_path, model, version=7)
 
 
@@ -212,7 +212,7 @@ def test_what_the_resources_do_not_hold_is_said_in_one_line(tmp_path):
     layer = LSTM(2, stateful=True)
     layer(np.zeros((1, 3, 2), "float32"))
     endpoint = serving.Endpoint(lambda x: {"y": layer(x)}, [tf.TensorSpec([1, None, 2], tf.float32, name="x")])
-    with pytest.raises(ValueError, match="the state of a stateful layer cannot be one"):
+    with pytest.raises(ValueError, match="the state of a stateful layer cannot be there"):
         serving.save(tmp_path / "export", [layer], {"serving_default": endpoint})
     assert not (tmp_path / "export").exists()
 

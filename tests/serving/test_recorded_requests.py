@@ -80,7 +80,7 @@ def test_inputs_of_different_numbers_of_rows_are_refused(saved):
     ("request_", "message"),
     [
         ({"history": HISTORY}, "needs the input 'start', got history"),
-        ({**REQUEST, "stop": START}, "has an input that it does not take, got 'stop'"),
+        ({**REQUEST, "stop": START}, "has an unknown input, 'stop'"),
         ({**REQUEST, "history": HISTORY[0]}, r"'history' as float32\(None, None\), got the shape \(4,\)"),
         ({**REQUEST, "history": [["a"]]}, r"'history' as float32\(None, None\), got \[\['a'\]\]"),
         ({**REQUEST, "history": [[1.0], [1.0, 2.0]]}, r"'history' as float32\(None, None\), got "),
@@ -93,7 +93,7 @@ def test_a_request_that_does_not_fit_its_signature_is_named(request_, message):
 
 
 def test_a_request_to_no_signature_is_named():
-    with pytest.raises(ValueError, match="a signature among serving_default, got 'stream'"):
+    with pytest.raises(ValueError, match="one of the signatures serving_default, got 'stream'"):
         record(ENDPOINTS, {"stream": [REQUEST]})
 
 

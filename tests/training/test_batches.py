@@ -131,11 +131,11 @@ def test_a_resumed_run_sees_the_same_batches(tmp_path, kind):
 @pytest.mark.parametrize(
     ("data", "size", "reason"),
     [
-        ((np.ones(3), np.ones(4)), None, r"of train must be of one length, got \[3, 4\]"),
+        ((np.ones(3), np.ones(4)), None, r"of train must have the same length, got \[3, 4\]"),
         ((), None, "a tuple of 0"),
         ((1, 2, 3, 4), None, "a tuple of 4"),
         ((np.ones(3),), 0, "batch_size must be at least 1, got 0"),
-        (tf.data.Dataset.range(3).batch(2), 2, "train has batches already; leave it out, got 2"),
+        (tf.data.Dataset.range(3).batch(2), 2, "train is batched already; leave it out, got 2"),
         (keras.utils.PyDataset(), None, "give the PyDataset a __len__, got None"),
     ],
 )

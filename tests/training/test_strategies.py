@@ -56,7 +56,7 @@ def test_a_killed_worker_costs_steps_and_the_job_ends_as_that_of_one_process(tmp
     workers = start(3, run, "train", "train", "die")
     said = ended(workers)
     assert [worker.returncode for worker in workers] == [3, 3, -signal.SIGKILL]
-    assert all(f"another worker is gone or cannot be reached; start all of them again with --resume {run}" in text
+    assert all(f"another worker is gone or cannot be reached; start all workers again with --resume {run}" in text
                for text in said[:2])  # fmt: skip
     assert not (run / "metrics.json").exists()
 
@@ -90,7 +90,7 @@ WORKER = '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": %
         ("horovod", None, "strategy must be one of auto, none, mirrored, multi-worker, got 'horovod'"),
         ("multi-worker", None, "needs the environment variable TF_CONFIG"),
         ("multi-worker", "{", 'TF_CONFIG must be {"cluster"'),
-        ("auto", WORKER % 1, "the index of a worker must be below 1, their number, got 1"),
+        ("auto", WORKER % 1, "the index of a worker must be less than 1, got 1"),
         (
             "auto",
             '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',

@@ -128,7 +128,7 @@ class Raise(keras.callbacks.Callback):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_signal_saves_everything_and_says_how_to_resume(tmp_path, dense_model, number):
     before = signal.getsignal(number)
-    with pytest.raises(training.Interrupted, match=r"step 2 of 3.*go on with --resume") as interrupted:
+    with pytest.raises(training.Interrupted, match=r"step 2 of 3.*continue with --resume") as interrupted:
         training.fit(
             dense_model, doubled(range(12)), doubled([1]), run_dir=tmp_path / "run", epochs=5, progress=False,
             callbacks=[Raise(number)],
@@ -260,7 +260,7 @@ def test_tensorboard_finds_the_values_of_every_epoch(whole_run):
 class TestMistakes:
     def test_a_folder_that_holds_a_run(self, whole_run):
         history, _ = whole_run
-        with pytest.raises(training.RunError, match="already holds a run: choose another --run-dir"):
+        with pytest.raises(training.RunError, match="already contains a run: choose another --run-dir"):
             tiny_run.fit(tiny_run.model(), history.run.path)
 
     def test_nothing_to_resume(self, tmp_path):
@@ -282,7 +282,7 @@ class TestMistakes:
             training.fit(dense_model, unknown, doubled([1]), run_dir=tmp_path / "run", epochs=1)
 
     def test_endless_data(self, tmp_path, dense_model):
-        with pytest.raises(ValueError, match="never ends"):
+        with pytest.raises(ValueError, match="is infinite"):
             training.fit(dense_model, doubled([1]).repeat(), doubled([1]), run_dir=tmp_path / "run", epochs=1)
 
     def test_data_of_another_kind(self, tmp_path, dense_model):
@@ -296,7 +296,7 @@ class TestMistakes:
             def epoch(self, n):
                 return doubled([1, 2], batch_size=1)
 
-        with pytest.raises(ValueError, match="gave 2 batches; its `steps` says 3"):
+        with pytest.raises(ValueError, match="gave 2 batches, but its `steps` is 3"):
             training.fit(dense_model, Short(), doubled([1]), run_dir=tmp_path / "run", epochs=1, progress=False)
 
     def test_a_plateau_rule_beside_a_schedule(self, tmp_path, dense_model):

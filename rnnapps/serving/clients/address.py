@@ -73,9 +73,9 @@ def parse_address(url: str) -> Address:
         raise ServerError(f"--server {shown}: not an address such as grpc://localhost:8500 or http://localhost:8501")
     host, port = parts.hostname, parts.port
     if "@" in parts.path or (parts.username is None) != ("@" not in url):
-        raise ServerError(f"--server {shown}: write /, ?, # and @ of a password as %2F, %3F, %23 and %40")
+        raise ServerError(f"--server {shown}: write /, ?, # and @ in a password as %2F, %3F, %23 and %40")
     if parts.username is not None and parts.scheme.startswith("grpc"):
-        raise ServerError(f"--server {shown}: gRPC has no user and password; leave them out")
+        raise ServerError(f"--server {shown}: gRPC takes no user and password; leave them out")
     proxy, path, _ = parts.path.partition("/v1")
     plain = Address(parts.scheme, host or "", port, "" if parts.scheme.startswith("grpc") else proxy.rstrip("/"))
     if path or parts.query or parts.fragment or (plain.path != proxy.rstrip("/")):

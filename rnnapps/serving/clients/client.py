@@ -24,8 +24,8 @@ class Client(Protocol):
         """Asks the model.
 
         Args:
-            inputs: The signature's inputs by name: arrays, or nested lists of numbers, str or bytes. Numbers become the
-                signature's dtype where that loses no more than digits.
+            inputs: The signature's inputs by name: arrays, or nested lists of numbers, str or bytes. Numbers are cast
+                to the signature's dtype where that loses nothing but precision.
             signature: Which signature to ask.
 
         Returns:

@@ -20,11 +20,11 @@ class BadRequest(ServerError):
 
 
 class BadAnswer(ServerError):
-    """An answer that does not fit the model's signature: it is of another model, or not of a model server at all."""
+    """An answer that does not fit the model's signature: it comes from another model, or not from a model server."""
 
 
 def reason(message: str) -> str:
-    """The first line of what a server says, shortened, without anything that a terminal would obey.
+    """The first line of what a server says, shortened, without control characters.
 
     Args:
         message: The server's message.

@@ -159,7 +159,7 @@ class GrpcClient:
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
             if re.search(r"(CLIENT: Received|Decompressed) message larger than max", message):
                 return target.too_large()
-            return target.error(f"too much for the server: {reason(message)}; use a smaller --batch-size")
+            return target.error(f"too large for the server: {reason(message)}; use a smaller --batch-size")
         if code == grpc.StatusCode.UNIMPLEMENTED:
             return target.no_model_server(message)
         return target.failed(message, code.name)

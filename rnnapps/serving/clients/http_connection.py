@@ -1,4 +1,4 @@
-"""Requests over HTTP of which neither the answer's size nor its time is left to the server."""
+"""HTTP requests with a limit on the size of the answer and on the time it takes."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         names: set[str] = set()
         for name, _ in pairs:
             if name in names:
-                raise ValueError(f"{name!r} is twice in its JSON")
+                raise ValueError(f"{name!r} appears twice in its JSON")
             names.add(name)
     return found
 

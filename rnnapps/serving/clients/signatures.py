@@ -113,7 +113,7 @@ def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
         if other := {_type(number) for number in array.flat} - {"int", "float", "NoneType"}:
             raise TypeError(f"must be {dtype.name}, got {sorted(other)[0]}")
         if dtype.kind in "iu":
-            raise TypeError(f"must be {dtype.name}, got null or a number beyond it")
+            raise TypeError(f"must be {dtype.name}, got null or a number out of range")
         array = array.astype(np.float64)  # None becomes not-a-number
     integers = array.dtype.kind in "iu" and dtype.kind in "iu"
     if array.size and not integers and not np.can_cast(array.dtype, dtype, "same_kind"):
@@ -167,7 +167,7 @@ def check_outputs(outputs: Mapping[str, np.ndarray], specs: Mapping[str, TensorS
                 f"output {name!r}: the shape must be {_shown(spec.shape or ())}, got {_shown(array.shape)}"
             )
         if rows is not None and spec.shape and spec.shape[0] is None and len(array) != rows:
-            raise ValueError(f"output {name!r} must have {rows} rows as the request has, got {len(array)}")
+            raise ValueError(f"output {name!r} must have {rows} rows, as the request has, got {len(array)}")
     if extra := sorted(set(outputs) - set(specs)):
         raise ValueError(f"the output {extra[0]!r} is not in the signature")
 

@@ -111,9 +111,9 @@ class Target(NamedTuple):
         """
         if signature not in signatures:
             known = ", ".join(repr(name) for name in signatures if not name.startswith("__"))
-            raise self.error(f"no signature {signature!r}; it has {reason(known)}; is it another kind of model?")
+            raise self.error(f"no signature {signature!r}; it has {reason(known)}; is it the wrong kind of model?")
         if set(inputs) != set(signatures[signature]):
             wanted, given = (reason(", ".join(sorted(names)) or "none") for names in (signatures[signature], inputs))
             raise self.error(
-                f"another kind of model: it takes the inputs {wanted}, got {given}; name a model with --model"
+                f"wrong kind of model: it takes the inputs {wanted}, got {given}; name a model with --model"
             )

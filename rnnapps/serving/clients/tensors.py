@@ -83,7 +83,7 @@ def from_proto(proto: tensor_pb2.TensorProto) -> np.ndarray:
     try:  # a half is sent as the number that its bits make
         array = np.array(values, np.uint16).view(dtype) if dtype == np.float16 else np.array(values, dtype)
     except OverflowError:
-        raise ValueError(f"must be {dtype.name}, got a number beyond it") from None
+        raise ValueError(f"must be {dtype.name}, got a number out of range") from None
     if len(array) < size:  # the last value stands for all that follow
         array = np.concatenate([array, np.repeat(array[-1:], size - len(array))])
     return array.reshape(shape)

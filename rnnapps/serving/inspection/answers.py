@@ -111,7 +111,7 @@ def repeats(served: Served, name: str, recorded: list[tuple[Tensors, Tensors]]) 
                 list(_difference(f"call {call}", answer, first, SAME))
     except (_Differs, tf.errors.OpError, ValueError) as error:
         return Finding(f"repeated calls {name}", False, brief(error))
-    return Finding(f"repeated calls {name}", True, "second and tenth as the first")
+    return Finding(f"repeated calls {name}", True, "second and tenth call as the first")
 
 
 def warm_up(export: str, served: Served) -> Finding:

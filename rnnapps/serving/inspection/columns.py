@@ -80,7 +80,7 @@ def _numbers(leaves: list, dtype: np.dtype) -> np.ndarray:
         with np.errstate(over="raise"):
             return np.array(leaves, np.float64).astype(dtype) if dtype.kind not in "biu" else np.array(leaves, dtype)
     except (OverflowError, FloatingPointError):
-        raise ValueError(f"must be {dtype.name}, got a number beyond it") from None
+        raise ValueError(f"must be {dtype.name}, got a number out of range") from None
 
 
 def _types(kinds: Iterable[type]) -> str:

@@ -15,7 +15,7 @@ def files(export: str) -> Iterator[Finding]:
     """Whether the files are there and valid. None of them is needed in a SavedModel that `export` did not write."""
     missing = [name for name in (METADATA, RECORDED, WARMUP) if not os.path.isfile(os.path.join(export, name))]
     if len(missing) == 3 and not _has_our_readme(export):
-        yield Finding("files beside it", None, "not written by export: no metadata, recorded answers, warm-up")
+        yield Finding("accompanying files", None, "not written by export: no metadata, recorded answers, warm-up")
         return
     fault = f"missing: {', '.join(missing)}" if missing else ""
     if METADATA not in missing:
@@ -27,7 +27,7 @@ def files(export: str) -> Iterator[Finding]:
         else:
             if not isinstance(described, dict):
                 fault = fault or f"{METADATA} is damaged: expected a JSON object, got {type(described).__name__}"
-    yield Finding("files beside it", not fault, fault or "metadata, recorded answers, warm-up")
+    yield Finding("accompanying files", not fault, fault or "metadata, recorded answers, warm-up")
 
 
 def _has_our_readme(export: str) -> bool:

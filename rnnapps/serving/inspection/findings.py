@@ -24,7 +24,7 @@ def findings(export: str) -> Iterator[Finding]:
     try:
         meta = _looked_at("saved_model.pb", lambda: graph.serving_graph(export))
         yield from _looked_at("graph", lambda: list(graph.inspect(meta)))
-        yield from _looked_at("files beside it", lambda: list(files(export)))
+        yield from _looked_at("accompanying files", lambda: list(files(export)))
         start = time.perf_counter()
         served = _looked_at("loads", lambda: Served(export))
         yield Finding("loads", True, f"graph, variables and tables, in {time.perf_counter() - start:.1f} s")

@@ -47,7 +47,7 @@ def inspect(meta: meta_graph_pb2.MetaGraphDef) -> Iterator[Finding]:
     yield Finding("no Python function", not python, f"the graph calls Python: {', '.join(python)}" if python else "")
     xla = sorted(_must_compile(meta.graph_def))
     yield Finding(
-        "no XLA required", not xla, f"must be compiled by XLA, which the server leaves out: {xla[0]}" if xla else ""
+        "no XLA required", not xla, f"must be compiled by XLA, which the server lacks: {xla[0]}" if xla else ""
     )
     has_text_ops = load_text_ops()
     foreign = {operation for operation in operations if operation.startswith(_NOT_LINKED)}

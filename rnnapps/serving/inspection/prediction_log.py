@@ -55,7 +55,7 @@ def _varint(value: int) -> bytes:
 def _only(message: bytes, wanted: int) -> bytes:
     contents = [content for number, content in _fields(message) if number == wanted]
     if len(contents) != 1:
-        raise ValueError(f"a warm-up record is no predict request: expected one field {wanted}, got {len(contents)}")
+        raise ValueError(f"a warm-up record is not a predict request: expected one field {wanted}, got {len(contents)}")
     return contents[0]
 
 

@@ -78,7 +78,7 @@ class TestForecasting(Contract):
         self.run("predict", trained[0], "--output", objects)
         assert table.read_text() == expected
         assert objects.read_text() == self.run("predict", trained[0], "--json").stdout
-        assert "exists already" in self.refused("predict", trained[0], "--output", table)
+        assert "already exists" in self.refused("predict", trained[0], "--output", table)
         assert ".jsonl, .json, .ndjson, got .txt" in self.refused("predict", trained[0], "--output", "forecasts.txt")
 
     def test_predict_reads_numbers_and_names_what_is_missing(self, trained):
@@ -188,7 +188,7 @@ class TestForecasting(Contract):
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
-            (["--levels", "0.1,0.9"], "--levels must ascend, with 0.5 among them, got 0.1,0.9"),
+            (["--levels", "0.1,0.9"], "--levels must ascend and include 0.5, got 0.1,0.9"),
             (["--head", "normal", "--past", "rain"], "--past needs --head quantiles"),
             (["--paths", "5"], "--paths is for heads that sample; leave it out with --head quantiles, got 5"),
             (["--head", "normal", "--segment", "4"], "--segment is for --head quantiles"),

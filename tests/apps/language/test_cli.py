@@ -73,7 +73,7 @@ class TestLanguage(Contract):
         assert likely["bits"] == pytest.approx(sum(token["bits"] for token in likely["tokens"]), abs=1e-3)
         file = write_text(tmp_path / "some.txt", 3)
         output = self.run("score", trained[0], file, "--plot", tmp_path / "text.png").stdout
-        assert "bits a character" in output and (tmp_path / "text.png").stat().st_size > 1000
+        assert "bits per character" in output and (tmp_path / "text.png").stat().st_size > 1000
         assert ".png" in self.refused("score", trained[0], "x", "--plot", "text.pdf")
         assert "no tokens" in self.refused("score", trained[0], "")
 

@@ -48,7 +48,7 @@ class TestMusic(Contract):
         # A chord is followed by itself or by the next one, and the second time by the next one for sure.
         assert metrics["nats"] < 1.5 and metrics["accuracy"] > 0.7
         assert metrics["pieces"] == 5 and metrics["in_key_of_pieces"] == 1 and metrics["in_key"] > 0.9
-        assert "nats a time step" in trained[1]
+        assert "nats per time step" in trained[1]
 
     def test_predict_writes_as_many_bars_as_asked_and_repeats_a_seed(self, trained):
         def notes(*options):
@@ -92,7 +92,7 @@ class TestMusic(Contract):
         assert "no such file: 'typo.mid'" in self.refused("predict", trained[0], "typo.mid")
         assert "time steps such as" in self.refused("predict", trained[0], "C major")
         assert "time steps such as" in self.refused("predict", trained[0], "200")
-        assert "--soundfont is for --wav" in self.refused("predict", trained[0], "--soundfont", "piano.sf2")
+        assert "--soundfont needs --wav" in self.refused("predict", trained[0], "--soundfont", "piano.sf2")
         (tmp_path / "broken.mid").write_bytes(b"MThd not midi")
         assert "broken.mid" in self.refused("predict", trained[0], tmp_path / "broken.mid")
 
@@ -139,7 +139,7 @@ class TestMelody:
         assert figures["nats_per_note"] * figures["notes"] == pytest.approx(figures["nats"] * figures["tokens"])
         assert figures["tokens"] > 2 * figures["notes"]  # a pitch and a length each, and bar lines
         assert figures["full_bars"] == 1 and figures["in_key_of_pieces"] == 1 and figures["in_key"] > 0.8
-        assert "full bars     100.0%" in trained[1]
+        assert "full bars       100.0%" in trained[1]
         again = json.loads(invoke(main, "evaluate", trained[0], "--json").stdout)
         assert again == pytest.approx(figures, rel=1e-4)
 

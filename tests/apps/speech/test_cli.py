@@ -163,10 +163,10 @@ class TestSpeech(Contract):
         ("arguments", "complaint"),
         [
             (["--convolutions", "a"], "'a' is not"),
-            (["--causal", "--pooling", "max"], "--causal streams with --pooling attention"),
+            (["--causal", "--pooling", "max"], "--causal needs --pooling attention"),
             (["--dataset", "./nowhere"], "no such file or folder"),
             (["--split-by", "x"], "--split-by is for recordings of your own"),
-            (["--hop-seconds", "0.05"], "--hop-seconds 0.05"),
+            (["--hop-seconds", "0.05"], "--hop-seconds must be at least one sample"),
             (["--sample-rate", "8000", "--window-seconds", "0.0001"], "--hop-seconds"),
             (["--gain", "nan"], "nan"),
         ],

@@ -114,7 +114,7 @@ def test_a_manifest_or_a_folder_gets_the_same_answers_from_all(folder, server, t
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--top", 2, "a.wav"], "a server names the best class only"),
+        (["--top", 2, "a.wav"], "a server gives only the best class"),
         ([], "no input"),
         (["nowhere.wav"], "none of the 1 inputs could be answered"),
     ],

@@ -155,7 +155,7 @@ class TestTranscription(Contract):
         printed = self.run(*options).stdout
         assert "skipped 1 bad recording of the train split:" in printed
         assert f"{rows[4][0]}: the text is longer than the audio allows" in printed
-        assert f"{rows[9][0]}: character 'x' is in no training text" in printed
+        assert f"{rows[9][0]}: character 'x' is not in any training text" in printed
         history = (tmp_path / "run" / "history.csv").read_text()
         assert "nan" not in history
         error = self.refused(*options[:-2], "--epochs", "1", "--overwrite", "--strict")
@@ -183,7 +183,7 @@ class TestTranscription(Contract):
             (["--dataset", "./nowhere"], "no such file or folder"),
             (["--reduction", "3"], "--reduction must be"),
             (["--reduction", "8"], "at most 4 with 2 --convolutions"),
-            (["--hop-seconds", "0.05"], "--hop-seconds 0.05"),
+            (["--hop-seconds", "0.05"], "--hop-seconds must be at least one sample"),
             (["--join", "2", "--layers", "1"], "use at least --layers 2"),
         ],
     )

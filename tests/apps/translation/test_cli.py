@@ -68,7 +68,7 @@ class TestTranslation(Contract):
         scores = [candidate["score"] for candidate in line["nbest"]]
         assert len(scores) == 3 and scores == sorted(scores, reverse=True)
         assert self.run("predict", folder, "one two", "--nbest", "2").stdout.count("\t") == 4
-        assert "--nbest 6 needs at least as wide a --beam" in self.refused("predict", folder, "x", "--nbest", "6")
+        assert "--nbest 6 needs a --beam of at least 6" in self.refused("predict", folder, "x", "--nbest", "6")
 
     def test_predict_draws_the_attention(self, trained, tmp_path):
         self.run("predict", trained[0], "one two $ 3", "", "two", "--attention-plot", tmp_path / "attention.png")

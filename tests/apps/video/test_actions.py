@@ -76,15 +76,15 @@ class TestActions(Contract):
 
     def test_mistakes_in_predict_are_one_line(self, trained, exported, tmp_path):
         assert "no such file or folder" in self.refused("predict", trained[0], "typo.mp4", "--strict")
-        assert "neither a video nor a picture" in self.refused("predict", trained[0], tmp_path)
+        assert "no videos or pictures" in self.refused("predict", trained[0], tmp_path)
         assert "no input" in self.refused("predict", trained[0])
         beam = self.refused("predict", trained[0], self.inputs[0], "--beam", 2)
         assert "--beam 2: the model answers with actions; leave it out" in beam
         table = ["--input", tmp_path / "x.csv", "--output", tmp_path / "y.csv"]
         assert "--strict is for inputs on the command line" in self.refused("predict", trained[0], *table, "--strict")
-        assert "--fps goes with --server" in self.refused("predict", trained[0], "x.mp4", "--fps", 3)
+        assert "--fps is for --server" in self.refused("predict", trained[0], "x.mp4", "--fps", 3)
         assert "--plot must end in .png" in self.refused("predict", trained[0], "x.mp4", "--plot", "x.gif")
-        assert "--plot needs the run" in self.refused("predict", exported[0], "x.mp4", "--plot", "x.png")
+        assert "--plot needs a run folder" in self.refused("predict", exported[0], "x.mp4", "--plot", "x.png")
 
     def test_a_whole_table_of_videos_is_answered(self, trained, tmp_path):
         (tmp_path / "films.csv").write_text("path\n" + "\n".join(self.inputs) + "\n")

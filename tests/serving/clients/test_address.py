@@ -78,10 +78,10 @@ ODD = {
     "http://host:1?key=secret": "give the address only, http://host:1, and",
     "http://host:1#secret": "give the address only, http://host:1, and",
     "grpc://me:secret@host:1": "gRPC has no user and password; leave them out",
-    "http://me:80/secret@host:1": "write /, ?, # and @ of a password as %2F, %3F, %23 and %40",
-    "http://me:80?secret@host:1": "write /, ?, # and @ of a password as %2F, %3F, %23 and %40",
-    "http://me:80#secret@host:1": "write /, ?, # and @ of a password as %2F, %3F, %23 and %40",
-    "http://me@host:1/secret@other": "write /, ?, # and @ of a password as %2F, %3F, %23 and %40",
+    "http://me:80/secret@host:1": "write /, ?, # and @ in a password as %2F, %3F, %23 and %40",
+    "http://me:80?secret@host:1": "write /, ?, # and @ in a password as %2F, %3F, %23 and %40",
+    "http://me:80#secret@host:1": "write /, ?, # and @ in a password as %2F, %3F, %23 and %40",
+    "http://me@host:1/secret@other": "write /, ?, # and @ in a password as %2F, %3F, %23 and %40",
 }
 
 

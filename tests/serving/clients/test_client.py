@@ -112,7 +112,7 @@ def test_what_goes_wrong_is_one_line(url):
     assert "nosuch" in complaint({"text": ["a"]}, "nosuch")
     refused = complaint({"x": np.array([-1], np.float32)}, "positive")
     assert "the server refuses the request: x must be positive. Condition" in refused and "[" not in refused
-    wrong_model = "model 'echo': another kind of model: it takes the inputs text, got other; name a model with --model"
+    wrong_model = "model 'echo': wrong kind of model: it takes the inputs text, got other; name a model with --model"
     assert wrong_model in complaint({"other": ["a"]})
     steps = {"steps": np.array([200_000], np.int32)}
     assert "no answer within 0.05 s; give it more time with --timeout" in complaint(steps, "slow", timeout=0.05)
@@ -296,7 +296,7 @@ def test_broken_messages_do_not_stop_the_server(server):
 
 def test_a_server_with_a_limit_says_so(model_folder):
     with serve({"echo": model_folder}, largest_request=4 * 2**20) as addresses:
-        with pytest.raises(ServerError, match=r"too much for the server: .*use a smaller --batch-size"):
+        with pytest.raises(ServerError, match=r"too large for the server: .*use a smaller --batch-size"):
             ask(addresses.grpc, {"text": ["x" * 100] * 100_000})
         assert ask(addresses.grpc, {"text": ["next"]})["label"].tolist() == [b"next"]
 

@@ -131,7 +131,7 @@ def test_the_line_says_what_was_expected_and_what_came(server):
         return complaint(server)
 
     assert "output 'count' must be int32, got numbers from 1 to 2147483648" in said(count=[2**31, 1])
-    assert "output 'score' must have 2 rows as the request has, got 1" in said(score=[0.5])
+    assert "output 'score' must have 2 rows, as the request has, got 1" in said(score=[0.5])
     assert "output 'probabilities': the shape must be (any, 2), got (2, 1)" in said(probabilities=[[1], [2]])
     assert "output 'score' must be float32, got a string" in said(score=["0.5", 1])
 
