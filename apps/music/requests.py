@@ -109,6 +109,8 @@ def check(decoding: Generation, asked: str, input: Path | None) -> None:
             raise UserError(f"--{name} must end in {suffixes[0]}, got {path}")
         if asked != "run" or input is not None:
             raise UserError(f"--{name} needs a run folder and answers on the screen; name a run, and leave out --input")
+    if changed(decoding, "tempo") and (decoding.midi, decoding.abc, decoding.wav) == (None, None, None):
+        raise UserError("--tempo needs --midi, --abc or --wav; add one, such as --midi tune.mid")
     if decoding.soundfont is not None:
         if decoding.wav is None:
             raise UserError("--soundfont needs --wav; add it, such as --wav tune.wav")

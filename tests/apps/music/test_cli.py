@@ -93,6 +93,7 @@ class TestMusic(Contract):
         assert "time steps such as" in self.refused("predict", trained[0], "C major")
         assert "time steps such as" in self.refused("predict", trained[0], "200")
         assert "--soundfont needs --wav" in self.refused("predict", trained[0], "--soundfont", "piano.sf2")
+        assert "--tempo needs --midi, --abc or --wav" in self.refused("predict", trained[0], "--tempo", "60")
         (tmp_path / "broken.mid").write_bytes(b"MThd not midi")
         assert "broken.mid" in self.refused("predict", trained[0], tmp_path / "broken.mid")
 
