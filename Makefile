@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# `make test-fast COVERAGE=--cov` also says how much of the library the fast tests run; it makes them a third slower.
+# `make test-fast COVERAGE=--cov` also measures how much of the library the fast tests cover; it makes them a third slower.
 COVERAGE ?=
 RUN ?= runs/sentiment
 EXPORT ?= exports/sentiment
@@ -13,14 +13,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo docs test test-fast test-slow lint types format hooks bench sanitize clean
 
-demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, ask the export
+demo: $(READY)  ## train sentiment analysis on real reviews, evaluate, export, query the export
 	$(BIN)/rnn-sentiment train --epochs 2 --run-dir $(RUN) --overwrite
 	$(BIN)/rnn-sentiment evaluate $(RUN)
 	$(BIN)/rnn-sentiment export $(RUN) --output $(EXPORT)
 	$(BIN)/rnn-sentiment predict $(EXPORT) "$(REVIEW)"
 	@echo "Plots: $(RUN)/report/   Try: $(BIN)/rnn-sentiment predict $(RUN) \"your own sentence\""
 
-test: test-fast test-slow  ## the whole test suite, the examples in docstrings included
+test: test-fast test-slow  ## the whole test suite, including the examples in docstrings
 
 test-fast: $(READY)  ## the tests that are not marked slow, in about two minutes
 	$(BIN)/python -m pytest -m "not slow" $(COVERAGE)
@@ -36,7 +36,7 @@ lint: types
 	$(BIN)/ruff check .
 
 types: $(READY)
-	@# `rnnapps.apps` is the folder `apps`, which mypy would not find, and would take whatever comes from it for Any.
+	@# `rnnapps.apps` is the folder `apps`, which mypy would not find, so it would treat everything from it as Any.
 	rm -rf build/types && mkdir -p build/types/rnnapps
 	ln -s $(addprefix $(CURDIR)/,$(wildcard rnnapps/*.py rnnapps/*/ rnnapps/py.typed) apps) build/types/rnnapps/
 	$(BIN)/mypy build/types/rnnapps
@@ -48,7 +48,7 @@ format: $(READY)
 hooks: $(READY)  ## lint before every commit
 	$(BIN)/pre-commit install
 
-# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, the file of
+# Data that cannot be shipped: the Free Spoken Digit Dataset, a folder of Multi30K, one of M4 hourly, the file with
 # Bach's chorales, the Python of an environment with neuralforecast, a run of rnn-translation.
 DIGITS ?=
 MULTI30K ?=
@@ -56,7 +56,7 @@ M4 ?=
 CHORALES ?=
 PEER ?=
 TRANSLATION ?=
-bench: $(READY)  ## every benchmark behind a figure in the README; some hours
+bench: $(READY)  ## every benchmark behind a figure in the README; takes some hours
 	$(BIN)/python benchmarks/layers.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/sentiment.py
@@ -70,17 +70,17 @@ bench: $(READY)  ## every benchmark behind a figure in the README; some hours
 ifneq ($(M4),)
 	$(BIN)/python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset $(M4)/train.csv --test $(M4)/test.csv $(if $(PEER),--peer-python $(PEER))
 else
-	@echo "left out: make bench M4=FOLDER measures forecasts of the hourly series of the M4 competition"
+	@echo "left out: make bench M4=FOLDER measures forecasts on the hourly series of the M4 competition"
 endif
 ifneq ($(CHORALES),)
 	$(BIN)/python benchmarks/music.py $(CHORALES)
 else
-	@echo "left out: make bench CHORALES=FILE measures nats a step on Bach's chorales"
+	@echo "left out: make bench CHORALES=FILE measures nats per step on Bach's chorales"
 endif
 ifneq ($(SHAKESPEARE),)
 	$(BIN)/python benchmarks/language.py train --dataset $(SHAKESPEARE) --config apps/language/shakespeare.toml
 else
-	@echo "left out: make bench SHAKESPEARE=FILE trains a language model beside PyTorch"
+	@echo "left out: make bench SHAKESPEARE=FILE compares training a language model with PyTorch"
 endif
 ifneq ($(DIGITS),)
 	$(BIN)/python benchmarks/spoken_digits.py $(DIGITS)
@@ -93,7 +93,7 @@ endif
 ifneq ($(MULTI30K),)
 	$(BIN)/python benchmarks/translation.py $(MULTI30K) --config apps/translation/captions.toml
 else
-	@echo "left out: make bench MULTI30K=FOLDER measures translation beside PyTorch"
+	@echo "left out: make bench MULTI30K=FOLDER compares translation with PyTorch"
 endif
 ifneq ($(TRANSLATION),)
 	$(BIN)/python benchmarks/serving.py --translation $(TRANSLATION)

@@ -1,4 +1,4 @@
-"""Recordings of the Free Spoken Digit Dataset, such as 7/7_jackson_32.wav, and which of them a benchmark tests on."""
+"""Recordings of the Free Spoken Digit Dataset, such as 7/7_jackson_32.wav, and the choice of those to test on."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,12 +16,12 @@ def number_of(file: Path) -> int:
 
 
 def tests(recordings: Sequence[Path], left_out: Sequence[str] | None) -> Iterator[tuple[str, set[Path]]]:
-    """What to test on: a name and its recordings, once for each training.
+    """The test sets: a name and its recordings, one pair per training.
 
     Args:
         recordings: All recordings.
-        left_out: Speakers to test on, several with commas between them; each speaker in turn if it is empty. None tests
-            on the recordings 0 to 4 of all.
+        left_out: Speakers to test on, separated by commas if there are several in one test set; each speaker in turn if
+            empty. None tests on recordings 0 to 4 of all speakers.
     """
     if left_out is None:
         yield "recordings 0-4", {file for file in recordings if number_of(file) < 5}

@@ -1,13 +1,13 @@
-"""Forecasts beside those of statistical models: errors, coverage and seconds on the same windows.
+"""Forecasts compared with those of statistical models: errors, coverage and seconds on the same windows.
 
     python benchmarks/forecasting.py --forecasts 2
     python benchmarks/forecasting.py --config apps/forecasting/m4_hourly.toml --dataset train.csv --test test.csv \\
         --peer-python peer/bin/python
 
-Runs `rnn-forecasting train`, in a process of its own, and then forecasts the test part with the model, the seasonal
-naive method, and AutoETS and AutoTheta of statsforecast, which are fitted anew to all that is known at each origin.
-`--peer-python` adds the GRU of neuralforecast, by `benchmarks/forecasting_peer.py` in an environment of its own.
-OWA is relative to Naive2 of the M4 competition, whose figures are computed on the same windows.
+Runs `rnn-forecasting train` in its own process, and then forecasts the test part with the model, the seasonal
+naive method, and AutoETS and AutoTheta of statsforecast, which are refitted at each origin to everything known by then.
+`--peer-python` adds the GRU of neuralforecast, run by `benchmarks/forecasting_peer.py` in a separate environment.
+OWA is relative to Naive2 of the M4 competition, computed on the same windows.
 """
 
 import argparse
@@ -72,12 +72,12 @@ def in_torch(run: str, forecasts: int | None, python: str, folder: Path) -> dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", help="TOML file with options for rnn-forecasting train; its defaults otherwise")
+    parser.add_argument("--config", help="TOML file with options for rnn-forecasting train (default: its defaults)")
     parser.add_argument("--dataset", help="a name or a path (default: temperatures)")
     parser.add_argument("--test", help="file with the values that follow")
-    parser.add_argument("--epochs", type=int, help="epochs in place of those of the configuration")
-    parser.add_argument("--forecasts", type=int, help="forecasts of each series, the last ones (default: all)")
-    parser.add_argument("--no-peers", action="store_true", help="leave out AutoETS and AutoTheta, which take long")
+    parser.add_argument("--epochs", type=int, help="number of epochs, overriding the configuration")
+    parser.add_argument("--forecasts", type=int, help="number of last forecasts of each series (default: all)")
+    parser.add_argument("--no-peers", action="store_true", help="leave out AutoETS and AutoTheta, which are slow")
     parser.add_argument("--peer-python", metavar="PYTHON", help="Python of an environment with neuralforecast")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--contender", action="store_true", help=argparse.SUPPRESS)

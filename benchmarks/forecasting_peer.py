@@ -1,9 +1,9 @@
-"""The GRU of neuralforecast, in an environment of its own: `benchmarks/forecasting.py --peer-python` runs this script.
+"""The GRU of neuralforecast, in a separate environment; `benchmarks/forecasting.py --peer-python` runs this script.
 
     python -m venv peer && peer/bin/pip install torch neuralforecast
     peer/bin/python benchmarks/forecasting_peer.py windows.npz answers.npz
 
-trains one network on what all series hold before their first forecast, and forecasts every window. It has the same
+Trains one network on the values of all series before their first forecast, and forecasts every window. It has the same
 cell, units and loss as `rnn-forecasting`, seven seasons of context, and otherwise neuralforecast's defaults.
 """
 
@@ -18,10 +18,10 @@ CONTEXT_SEASONS = 7
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("windows", help="what benchmarks/forecasting.py wrote: histories, horizon, season and levels")
+    parser.add_argument("windows", help="file written by forecasting.py: histories, horizon, season and levels")
     parser.add_argument("answers", help="file to write: quantiles (forecasts, horizon, levels)")
     parser.add_argument("--units", type=int, default=128, help="units of the GRU (default: 128)")
-    parser.add_argument("--steps", type=int, default=1000, help="steps of training (default: 1000, neuralforecast's)")
+    parser.add_argument("--steps", type=int, default=1000, help="training steps (default: 1000, as in neuralforecast)")
     options = parser.parse_args()
 
     import pandas as pd

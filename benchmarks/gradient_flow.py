@@ -1,9 +1,9 @@
-"""A vanilla RNN loses its gradient over 200 steps; an LSTM keeps it. Both really trained, drawn side by side.
+"""A vanilla RNN loses its gradient over 200 steps; an LSTM keeps it. Both are trained and drawn side by side.
 
     python benchmarks/gradient_flow.py --picture docs/gradient_flow.png
 
-The task is to say at the end of a sequence which of four symbols came first; noise follows it, so nothing but the
-first step helps. The LSTM starts with forget gates that remember for about as long as a sequence is
+The task is to say at the end of a sequence which of four symbols came first; the rest is noise, so only the first
+step helps. The LSTM starts with forget gates that remember for about the length of a sequence
 (Tallec and Ollivier, Can recurrent neural networks warp time?, ICLR 2018).
 """
 
@@ -24,7 +24,7 @@ SYMBOLS = 4
 
 
 def examples(count: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Noise `(count, steps, SYMBOLS)` with a one-hot symbol in the place of its first step, and the symbols."""
+    """Noise `(count, steps, SYMBOLS)` with a one-hot symbol as its first step, and the symbols."""
     random = np.random.default_rng(seed)
     symbols = random.integers(SYMBOLS, size=count)
     sequences = random.normal(scale=0.3, size=(count, steps, SYMBOLS)).astype("float32")
@@ -33,7 +33,7 @@ def examples(count: int, steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def remembering_bias(steps: int) -> Callable[..., object]:
-    """Biases of an LSTM whose forget gates start with time constants from 1 to `steps`, input gates the opposite."""
+    """Biases of an LSTM: forget gates with time constants from 1 to `steps`, input gates with the opposite biases."""
 
     def bias(shape, dtype=None):
         units = shape[0] // 4
@@ -45,7 +45,7 @@ def remembering_bias(steps: int) -> Callable[..., object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--picture", type=pathlib.Path, default=pathlib.Path("gradient_flow.png"), help="the PNG")
+    parser.add_argument("--picture", type=pathlib.Path, default=pathlib.Path("gradient_flow.png"), help="PNG to write")
     parser.add_argument("--steps", type=int, default=200, help="length of a sequence (default: %(default)s)")
     parser.add_argument("--updates", type=int, default=600, help="training steps (default: %(default)s)")
     parser.add_argument("--units", type=int, default=64, help="(default: %(default)s)")

@@ -1,12 +1,12 @@
-"""Language models: a text learnt beside a PyTorch twin, and how quickly an export writes, completes and follows.
+"""Language models: training compared with a PyTorch twin, and the speed of an export at writing and completing text.
 
     python benchmarks/language.py train --dataset input.txt --config apps/language/shakespeare.toml
     python benchmarks/language.py serve
 
 `train` runs `rnn-language train` with the options of a TOML file, and then the same network in PyTorch on the
-same batches for the same number of steps, with the same optimiser and schedule; each in a process of its own. `serve`
-exports an untrained model of the size of `--units` and `--layers` and asks it on one core; the peers that write are
-Keras's layers with the same weights, once on the whole text at each character and once step by step with kept states.
+same batches for the same number of steps, with the same optimiser and schedule; each in its own process. `serve`
+exports an untrained model with `--units` and `--layers` and times it on one core. Its peers in writing are Keras's
+layers with the same weights: once called on the whole text for each character, and once step by step with kept states.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def ours(options: list[str]) -> dict[str, float]:
 
 
 def in_torch(config: dict) -> dict[str, float]:
-    """The same network and batches; the loss is that of the validation batches after the last step."""
+    """The same network and batches; the loss is the one on the validation batches after the last step."""
     import numpy as np
     import torch
 
@@ -63,7 +63,7 @@ def in_torch(config: dict) -> dict[str, float]:
     embedding = torch.nn.Embedding(tokens.size, model.embedding_units)
     lstm = torch.nn.LSTM(model.embedding_units, model.units, model.layers, batch_first=True, dropout=model.dropout)
     head = torch.nn.Linear(model.units, tokens.size)
-    with torch.no_grad():  # as Keras begins
+    with torch.no_grad():  # Keras's initial values
         for name, weight in lstm.named_parameters():
             if "weight_hh" in name:
                 torch.nn.init.orthogonal_(weight)
@@ -147,7 +147,7 @@ def serve(options: argparse.Namespace) -> None:
         print_row([name, f"{value:.2f} ms", ""])
     own = figures["characters a second"]["the export"]
     for name, value in figures["characters a second"].items():
-        print_row([f"writing {options.characters} characters: {name}", f"{value:,.0f} a second", f"{value / own:.2f}"])
+        print_row([f"writing {options.characters} characters: {name}", f"{value:,.0f} per s", f"{value / own:.2f}"])
     write_figures(options.json, figures)
 
 
@@ -218,7 +218,7 @@ def set_weights(twin, model) -> None:
 
 
 def growing(model, count: int):
-    """Calls a model on the text so far, as the usual tutorials do, and draws a character of the last output."""
+    """Calls a model on the text so far, as common tutorials do, and samples a character from the last output."""
     import keras
     import tensorflow as tf
 
@@ -257,10 +257,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     learn = commands.add_parser("train")
-    learn.add_argument("--dataset", required=True, help="a file of text")
+    learn.add_argument("--dataset", required=True, help="text file")
     learn.add_argument("--no-torch", action="store_true", help="leave out PyTorch")
-    learn.add_argument("--config", help="TOML file with options of rnn-language train; its defaults otherwise")
-    learn.add_argument("--epochs", type=int, help="epochs of both, in place of those of --config")
+    learn.add_argument("--config", help="TOML file with options for rnn-language train (default: its defaults)")
+    learn.add_argument("--epochs", type=int, help="epochs of both, overriding --config")
     ask = commands.add_parser("serve")
     ask.add_argument("--units", type=int, default=512)
     ask.add_argument("--layers", type=int, default=2)

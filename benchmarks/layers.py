@@ -1,4 +1,4 @@
-"""Time of a training step and of inference: our layers, Keras's and PyTorch's, in turn in one run.
+"""Time of a training step and of inference: our layers, Keras's and PyTorch's, alternating in one run.
 
     python benchmarks/layers.py                                   # every cell and row, half an hour
     python benchmarks/layers.py --cell LSTM --row 32,128,64,64    # one cell, one row
@@ -6,10 +6,10 @@
     python benchmarks/layers.py --device gpu                      # against Keras on a GPU, at most 8 minutes
 
 A training step is the forward pass, the sum of squares of all outputs as the loss, and the gradients of all weights.
-Each contender has the same weights and inputs, and must first give Keras's outputs. A round calls one after the other;
-what counts is the median over the rounds. Keras is taken in its better mode, plain graph or XLA.
-GFLOP/s counts the matrix products only. PyTorch takes part where it is installed, on a CPU. On a GPU "ours" is what
-layers choose by themselves there, cuDNN or the graph engine under XLA.
+Each contender has the same weights and inputs, and must first reproduce Keras's outputs. A round calls one after the
+other; the figures are medians over the rounds. Keras counts in its faster mode, plain graph or XLA.
+GFLOP/s counts the matrix products only. PyTorch takes part on a CPU if it is installed. On a GPU "ours" is
+whatever the layers choose by default, cuDNN or the graph engine under XLA.
 """
 
 import argparse
@@ -37,7 +37,7 @@ GPU_ROWS = (
     *("32,128,64,64", "32,128,256,256", "128,256,512,512", "1,256,128,128"),
     *(f"32,128,256,256,{variant}" for variant in ("masked", "bidirectional", "dropout", "float16", "bfloat16")),
 )
-# Largest difference of an output from Keras's: on a GPU products of float32 have 10 bits, as float16 has.
+# Largest difference of an output from Keras's. On a GPU, float32 products have 10 bits, as in float16.
 TOLERANCES = {"cpu": 1e-4, "gpu": 5e-3, "float16": 2e-2, "bfloat16": 1e-1}
 
 
@@ -71,7 +71,7 @@ class Row:
         return layer
 
     def gigaflops(self) -> float:
-        """Of the matrix products: inputs and states forward; in training those of the states and the weights back."""
+        """GFLOP of the products: inputs and states forward; in training, states and weights backward too."""
         width = CELLS[self.cell] * self.units * (2 if self.variant == "bidirectional" else 1)
         forward = self.features + self.units
         back = self.units + self.features + self.units if self.training else 0
@@ -150,7 +150,7 @@ class Row:
 
 
 def in_turn(calls: dict[str, Callable[[], None]], rounds: int, seconds: float) -> dict[str, float]:
-    """Median milliseconds of each; a round gives every contender at least so many seconds, and starts with another."""
+    """Median milliseconds of each. A round gives each at least `seconds`, and starts with another contender."""
     repeats = {}
     for name, call in calls.items():
         started = time.perf_counter()
@@ -167,7 +167,7 @@ def in_turn(calls: dict[str, Callable[[], None]], rounds: int, seconds: float) -
 
 
 def ratios(times: dict[str, float]) -> dict[str, float]:
-    """How many times as fast as others we are."""
+    """How many times as fast as the others our layers are."""
     keras_best = min(times["keras"], times["keras XLA"])
     found = {}
     if "graph" in times:
@@ -184,7 +184,7 @@ def ratios(times: dict[str, float]) -> dict[str, float]:
 
 
 def peak_gigaflops() -> float:
-    """Of a large product through TensorFlow."""
+    """GFLOP/s of a large matrix product in TensorFlow."""
     size = 2048
     matrix = tf.random.normal((size, size))
     product = tf.function(lambda one: tf.matmul(one, one), autograph=False)
@@ -240,19 +240,19 @@ def main() -> None:
     parser.add_argument(
         "--row", action="append", help="batch,steps,input,units[,masked|bidirectional]; may be repeated"
     )
-    parser.add_argument("--only", choices=("training", "inference"), help="leave out the other")
+    parser.add_argument("--only", choices=("training", "inference"), help="run only this one")
     parser.add_argument("--engine", action="append", choices=("graph", "native"), help="default: all that run here")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="default: %(default)s")
-    parser.add_argument("--minutes", type=float, help="begin no row after so many (default: 7 on a GPU, no limit else)")
+    parser.add_argument("--minutes", type=float, help="no new row after this time (default: 7 on a GPU, else none)")
     parser.add_argument("--no-torch", action="store_true", help="leave out PyTorch")
     parser.add_argument("--rounds", type=int, default=9, help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=0.2, help="a contender has in a round (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=0.2, help="for a contender in a round (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.05 s, the two smallest shapes")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     options = parser.parse_args()
     on_gpu = options.device == "gpu"
     if on_gpu and not tf.config.list_physical_devices("GPU"):
-        raise SystemExit("--device gpu: TensorFlow sees no GPU here")
+        raise SystemExit("--device gpu: TensorFlow sees no GPU")
     if not on_gpu:
         tf.config.set_visible_devices([], "GPU")
     rows = options.row or ([*GPU_ROWS] if on_gpu else [*ROWS, *VARIED])
@@ -275,7 +275,7 @@ def main() -> None:
     }
     print(
         f"{report['device']}, {report['cores']} cores, {report['peak_gflops']:.0f} GFLOP/s in a large product; "
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, PyTorch {torch_version or 'not here'}; "
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, PyTorch {torch_version or 'not installed'}; "
         f"engines: {', '.join(engines)}"
     )
     kinds = {"training": True, "inference": False}

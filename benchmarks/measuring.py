@@ -1,4 +1,4 @@
-"""What the benchmarks share: a process for each contender, memory, and tables that a README takes as they are."""
+"""Shared by the benchmarks: a process for each contender, memory, and tables in the Markdown of a README."""
 
 import json
 import os
@@ -15,15 +15,15 @@ def cores() -> int:
 
 
 def in_a_process(script: str, *arguments: str, python: str = sys.executable) -> dict[str, Any]:
-    """Runs a script in a process of its own, so that no contender warms up another or keeps its memory.
+    """Runs a script in its own process, so that no contender warms up another or holds on to memory.
 
     Args:
         script: The file to run.
         arguments: Its command line.
-        python: The interpreter, for a contender with an environment of its own.
+        python: The interpreter, for a contender with a separate environment.
 
     Returns:
-        What the script printed in its last line, a JSON object.
+        The JSON object on the last line that the script printed.
     """
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.run([python, script, *arguments], env=environment, capture_output=True, text=True, check=False)
@@ -33,7 +33,7 @@ def in_a_process(script: str, *arguments: str, python: str = sys.executable) -> 
 
 
 def run_command(group: Any, *arguments: str) -> str:
-    """Runs a command of an application in this process, and ends the benchmark where it fails.
+    """Runs a command of an application in this process, and ends the benchmark if it fails.
 
     Args:
         group: The command group, `main` of the application's `cli`.
@@ -59,7 +59,7 @@ def resident_mebibytes(*, peak: bool = False) -> float:
 
 
 def reset_peak() -> None:
-    """Makes the peak of this process's memory start anew. Linux only."""
+    """Resets the peak memory of this process. Linux only."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 

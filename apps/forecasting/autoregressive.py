@@ -1,7 +1,7 @@
-"""The autoregressive network: a distribution of the next value from all before, and paths sampled step by step.
+"""The autoregressive network: the distribution of the next value given all earlier ones; paths sampled step by step.
 
-It forecasts in units in which series are alike: the difference from the value a season before, divided by the seasonal
-error of the window; or counts, whose mean is a multiple of the window's mean.
+It forecasts in units that make series comparable: the difference from the value a season before, divided by the
+seasonal error of the window; or counts, whose mean is a multiple of the window's mean.
 
 Reference: Salinas et al., "DeepAR: Probabilistic Forecasting with Autoregressive Recurrent Networks", International
 Journal of Forecasting 36 (2020).
@@ -31,9 +31,9 @@ class AutoregressiveNetwork(keras.layers.Layer):
 
     Call arguments:
         scaled: The history.
-        future: Float32 `(batch, horizon)`: the values to forecast, not-a-number where they are missing.
-        features: Float32 `(batch, history + horizon, features)`: what is known ahead.
-        past: Not used: what is not known ahead cannot be read while the future is sampled.
+        future: Float32 `(batch, horizon)`: the values to forecast, NaN where they are missing.
+        features: Float32 `(batch, history + horizon, features)`: what is known in advance.
+        past: Not used: what is not known in advance cannot be read while the future is sampled.
         static: Float32 `(batch, features)`: what does not change.
 
     Output:
@@ -123,7 +123,7 @@ class AutoregressiveNetwork(keras.layers.Layer):
         features: tf.Tensor,
         static: tf.Tensor,
     ) -> tf.Tensor:
-        """What is read at each step: the newest value, the one a season before the next, and what is known beside."""
+        """The inputs of each step: the newest value, the one a season before the next, and the other known features."""
         size = [tf.math.asinh(scaled.level / scaled.spread), tf.math.log(scaled.error), static]
         steps = tf.shape(newest)[1]
         same = tf.tile(tf.concat(size, axis=-1)[:, None], (1, steps, 1))
@@ -141,5 +141,5 @@ class AutoregressiveNetwork(keras.layers.Layer):
 
 
 def _a_season_before(values: tf.Tensor, season: int) -> tf.Tensor:
-    """At each step the value a season before, 0 where there is none."""
+    """The value one season before each step, 0 where there is none."""
     return tf.pad(values, [[0, 0], [season, 0]])[:, : values.shape[1]]

@@ -18,7 +18,7 @@ _TIME = rf"{_DATE}([T ]{_HOUR}:{_MINUTE}(:{_MINUTE}(\.\d+)?)?({_ZONE})?)?"
 
 
 def useful_cycles(frequency: Frequency | None, steps: int) -> tuple[str, ...]:
-    """The cycles that series of a frequency and a length can tell something about: seen twice, and not in every step.
+    """The cycles that a series of this frequency and length can show: those seen twice, at least two steps long.
 
     Args:
         frequency: The step; None for series without times.
@@ -39,8 +39,8 @@ def cycle_features(
 
     Args:
         start: Times, string `(batch,)`: "2024-05-31", "2024-05-31 18:00" or "2024-05-31T18:00:00". One with a zone,
-            "2024-05-31T18:00:00+02:00" or "...Z", is counted in UTC, as in the data of a run.
-        first: The step to begin with, counted from the start; may be negative.
+            "2024-05-31T18:00:00+02:00" or "...Z", is converted to UTC, as in the data of a run.
+        first: The first step, counted from the start; may be negative.
         steps: Number of steps.
         frequency: The step.
         cycles: Some of `CYCLES`.
@@ -114,7 +114,7 @@ def _stepped(
         return day - weekday + days // 5 * 7 + days % 5, second + 0 * numbers
     year, month, of_month = _civil(day)
     months = year * 12 + month - 1 + numbers
-    # The 31st of some months is the 28th of others: the place within the month does not matter to a step of months.
+    # The 31st of some months is the 28th of others: with steps of months, the day within the month does not matter.
     return _days(months // 12, months % 12 + 1, tf.minimum(of_month, 28) + 0 * months), second + 0 * numbers
 
 

@@ -55,7 +55,7 @@ class Training(TrainingOptions):
 
 @dataclass(frozen=True)
 class Backtest:
-    """What `evaluate` forecasts, and beside whom."""
+    """What `evaluate` forecasts, and what it compares with."""
 
     forecasts: int | None = option(
         None, "Number of forecasts per series, one horizon apart, at the end of the split.", minimum=1, missing="all"

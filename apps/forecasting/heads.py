@@ -1,7 +1,7 @@
-"""Distributions of the next value: from what a network says to parameters, log density, and draws.
+"""Distributions of the next value: from the outputs of a network to parameters, log density and samples.
 
-Draws come from uniform numbers that are the same for every series of a batch: what a series is answered must not
-depend on which others are asked about with it.
+Samples come from uniform numbers that are the same for every series of a batch: the answer for a series must not
+depend on which other series are in its batch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _HALVINGS = 40  # of the interval in which a negative binomial draw is looked fo
 
 
 def parameters(head: str, raw: tf.Tensor) -> tf.Tensor:
-    """What a network says as parameters, float32 `(..., parameters)`.
+    """The outputs of a network as parameters, float32 `(..., parameters)`.
 
     Those of "normal" are location and scale, those of "student" also the degrees of freedom, which are above 2, and
     those of "negative-binomial" mean and shape: the variance is mean + mean² / shape.
@@ -81,7 +81,7 @@ def draw(head: str, given: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
 
 
 def _negative_binomial(mean: tf.Tensor, shape: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
-    """The least count whose distribution function reaches a level, found by halving an interval."""
+    """The smallest count whose distribution function reaches a level, found by halving an interval."""
     low = tf.zeros_like(mean) - 1.0
     high = mean + 60.0 * tf.sqrt(mean + tf.square(mean) / shape) + 60.0
     chance = shape / (shape + mean)

@@ -1,4 +1,4 @@
-"""What training minimises: the quantile loss in units in which all series count alike, or the negative log density."""
+"""What training minimises: the quantile loss, scaled so that all series count equally, or the negative log density."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def series_weights(split: TimeSeries) -> np.ndarray:
     """How much an error of one unit counts in each series, float32 `(series,)`.
 
     Half of it is the error relative to the seasonal error, as in MASE, and half relative to the level, as in sMAPE,
-    each divided by what the seasonal naive forecast is off: as OWA weighs the two.
+    each divided by the error of the seasonal naive forecast, as in OWA.
     """
     train = [one.values[: one.end] for one in split.series]
     errors = np.array([seasonal_error(values, split.season) for values in train])

@@ -35,7 +35,7 @@ def point_figures(actual: np.ndarray, median: np.ndarray, scales: np.ndarray) ->
     """The errors of a point forecast.
 
     Args:
-        actual: Values, (forecasts, horizon), not-a-number where they are missing.
+        actual: Values, (forecasts, horizon), NaN where they are missing.
         median: Forecasts of the same shape.
         scales: What MASE divides by, (forecasts,).
 
@@ -61,7 +61,7 @@ def quantile_figures(
     """The errors of quantiles.
 
     Args:
-        actual: Values, (forecasts, horizon), not-a-number where they are missing.
+        actual: Values, (forecasts, horizon), NaN where they are missing.
         quantiles: (forecasts, horizon, levels).
         levels: Levels of the quantiles.
         scales: What MASE divides by, (forecasts,).
@@ -86,7 +86,7 @@ def quantile_figures(
 
 
 def interval_places(levels: Sequence[float]) -> Mapping[int, tuple[int, int]]:
-    """Where the ends of the intervals of 50, 80, 90 and 95 per cent are among the levels, of those that are there."""
+    """Positions among the levels of the ends of the 50, 80, 90 and 95 per cent intervals, as far as they are there."""
     found = {}
     for interval in INTERVALS:
         low, high = (1 - interval / 100) / 2, (1 + interval / 100) / 2
@@ -99,14 +99,14 @@ def interval_places(levels: Sequence[float]) -> Mapping[int, tuple[int, int]]:
 def owa(figures: Mapping[str, float], reference: Mapping[str, float]) -> float:
     """The overall weighted average of the M4 competition: sMAPE and MASE relative to a reference, half and half.
 
-    Not-a-number where the reference makes no error, as of series that repeat themselves exactly.
+    NaN where the reference makes no error, for example on series that repeat exactly.
     """
     shares = [figures[name] / reference[name] if reference[name] > _NO_ERROR else np.nan for name in ("smape", "mase")]
     return float(np.mean(shares))
 
 
 def _row_means(values: np.ndarray) -> np.ndarray:
-    """Means over the horizon of what is there; not-a-number where nothing is."""
+    """Means over the horizon of the values that are present; NaN if there are none."""
     present = np.isfinite(values)
     return np.where(present, values, 0.0).sum(axis=1) / np.where(present.any(axis=1), present.sum(axis=1), np.nan)
 

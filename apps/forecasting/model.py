@@ -31,14 +31,14 @@ class Forecaster(keras.Model):
         segment: Steps in a segment.
         frequency: The step, such as "3600 seconds"; "" for series without times.
         cycles: Which places in the calendar are inputs; some of `rnnapps.apps.forecasting.calendar.CYCLES`.
-        known, past, static: Names of the columns beside the values: covariates known ahead, those that are not,
+        known, past, static: Names of the other columns: covariates known in advance, covariates that are not,
             and categories of a series.
         categories: The categories of each static column.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.forecasting.cli.Options`.
 
     Call arguments:
-        inputs: A dictionary of `history`, float32 `(batch, context)` with not-a-number for missing values; where the
+        inputs: A dictionary of `history`, float32 `(batch, context)` with NaN for missing values; where the
             model has them, `cycles`, float32 `(batch, context + horizon, 2 * cycles)`, `known`, float32
             `(batch, context + horizon, known)`, `past`, float32 `(batch, context, past)`, and `static`, int32
             `(batch, columns)`, 0 for an unknown category; for a head other than quantiles also `future`, float32
@@ -146,7 +146,7 @@ class Forecaster(keras.Model):
         return {"quantiles": _quantiles(drawn, self.options.levels), "mean": tf.reduce_mean(drawn, axis=-1)}
 
     def _beside(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What is known ahead, what is not, and what does not change; missing covariates count as 0."""
+        """What is known in advance, what is not, and what does not change; missing covariates count as 0."""
         batch, whole = tf.shape(inputs["history"])[0], self.context + self.horizon
         ahead = [inputs[name] for name in ("cycles", "known") if name in inputs]
         features = tf.concat(ahead, axis=-1) if ahead else tf.zeros((batch, whole, 0))
@@ -184,7 +184,7 @@ def _finite(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def _quantiles(ordered: tf.Tensor, levels: Sequence[float]) -> tf.Tensor:
-    """Quantiles of draws that ascend along the last axis, between two draws by linear interpolation."""
+    """Quantiles of samples sorted along the last axis, with linear interpolation between two samples."""
     places = [level * (ordered.shape[-1] - 1) for level in levels]
     below = tf.gather(ordered, [int(place) for place in places], axis=-1)
     above = tf.gather(ordered, [min(int(place) + 1, ordered.shape[-1] - 1) for place in places], axis=-1)

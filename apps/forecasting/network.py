@@ -2,7 +2,7 @@
 
 A segment is a piece of a season or a whole one, such as the 24 hours of a day, so a fortnight of hours takes 14 steps
 of the recurrent layers. Each segment of the horizon is forecast from the final state, its place in the horizon, what
-is known of it ahead, and the values of its place in the season before.
+is known of it in advance, and the values of its place in the season before.
 
 References:
     Wen et al., "A Multi-Horizon Quantile Recurrent Forecaster", NIPS 2017 Time Series Workshop;
@@ -36,7 +36,7 @@ class DirectNetwork(keras.layers.Layer):
 
     Call arguments:
         scaled: The history, a whole number of segments.
-        features: Float32 `(batch, history + horizon, features)`: what is known ahead.
+        features: Float32 `(batch, history + horizon, features)`: what is known in advance.
         past: Float32 `(batch, history, features)`: what is known no earlier than the value.
         static: Float32 `(batch, features)`: what does not change.
 
@@ -74,7 +74,7 @@ class DirectNetwork(keras.layers.Layer):
         history = tf.concat([scaled.values[..., None], scaled.changes[..., None], past, features[:, :time]], axis=-1)
         read = self._segments(history, time // self.segment)
         missing = 1.0 - tf.reshape(scaled.seen, (batch, time // self.segment, self.segment))
-        # How many values of a segment are missing is enough to know: they are filled with those of a season before.
+        # The number of missing values per segment is enough: they are filled with those of a season before.
         read = tf.concat([read, tf.reduce_mean(missing, axis=-1, keepdims=True)], axis=-1)
         state = self.recurrent(read, training=training)
         size = [tf.math.asinh(scaled.level / scaled.spread), tf.math.log(scaled.error)]

@@ -18,7 +18,7 @@ _MIDDLE = "0.5"
 
 
 def page(questions: Questions) -> Page:
-    """A table, or numbers; the forecasts as a picture, a table and a file out."""
+    """A table or numbers in; the forecasts out, as a picture, a table and a file."""
 
     inputs: list[FileInput | TextInput] = [FileInput("file", "Table of series")]
     wanted = "drop in a table of series first"

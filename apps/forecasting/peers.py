@@ -1,4 +1,4 @@
-"""Forecasts of others beside ours: seasonal naive, Naive2 of the M4 competition, and statistical models."""
+"""Forecasts to compare with: seasonal naive, Naive2 of the M4 competition, and statistical models."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Forecasts(NamedTuple):
 
 
 def seasonal_naive(split: TimeSeries, origins: Sequence[tuple[int, int]], levels: Sequence[float]) -> Forecasts:
-    """The last season again, with the spread of the changes from season to season.
+    """The last season repeated, with the spread of the changes from season to season.
 
-    The spread grows with the root of the number of seasons ahead, as that of a random walk of seasons does.
+    The spread grows with the square root of the number of seasons ahead, as for a random walk of seasons.
     """
     began = time.perf_counter()
     found = []
@@ -47,7 +47,7 @@ def seasonal_naive(split: TimeSeries, origins: Sequence[tuple[int, int]], levels
 def naive2(split: TimeSeries, origins: Sequence[tuple[int, int]]) -> np.ndarray:
     """The last value, adjusted for the season where there is one: the reference of OWA, (forecasts, horizon).
 
-    A series is seasonal where its autocorrelation at the season is beyond 90 % of what chance gives; it is then divided
+    A series is seasonal if its autocorrelation at the season is significant at the 90 % level; it is then divided
     by the indices of a classical multiplicative decomposition, as in the M4 competition.
     """
     found = []
@@ -62,7 +62,7 @@ def naive2(split: TimeSeries, origins: Sequence[tuple[int, int]]) -> np.ndarray:
 
 
 def statistical(split: TimeSeries, origins: Sequence[tuple[int, int]], levels: Sequence[float]) -> dict[str, Forecasts]:
-    """AutoETS and AutoTheta of statsforecast, each fitted to all that is known at an origin, with their own intervals.
+    """AutoETS and AutoTheta of statsforecast, each fitted to everything known at an origin, with their own intervals.
 
     Raises:
         UserError: statsforecast is not installed.
@@ -93,10 +93,10 @@ def _at(answer: dict[str, np.ndarray], level: float) -> np.ndarray:
 
 
 def without_gaps(values: np.ndarray, season: int) -> np.ndarray:
-    """A series with its missing values from a season before, or else from the step before, or else the first there is.
+    """A series whose missing values come from a season before, else from the step before, else from the first value.
 
     Args:
-        values: Float (time,), not-a-number where a value is missing.
+        values: Float (time,), NaN where a value is missing.
         season: Steps in a season.
     """
     values = values.copy()

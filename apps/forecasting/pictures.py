@@ -29,7 +29,7 @@ _COLOURS = (VALIDATION, TRAIN, "#5b8c5a", "#b08900")
 def draw_forecasts(
     split: TimeSeries, origins: Sequence[tuple[int, int]], quantiles: np.ndarray, levels: Sequence[float], path: Path
 ) -> None:
-    """Draws forecasts of sampled series beside what came."""
+    """Draws forecasts of sampled series together with the actual values."""
     chosen = np.random.default_rng(0).permutation(len(origins))[:_PANELS]
     _draw_windows(split, [origins[index] for index in sorted(chosen)], quantiles[sorted(chosen)], levels, path)
 
@@ -42,7 +42,7 @@ def draw_worst(
     scales: np.ndarray,
     path: Path,
 ) -> None:
-    """Draws the forecasts that are the furthest off, of different series where there are as many."""
+    """Draws the forecasts with the largest errors, of different series if there are enough."""
     median = quantiles[..., list(levels).index(0.5)]
     actual = np.stack([split.series[index].values[origin : origin + split.horizon] for index, origin in origins])
     errors = np.nan_to_num(np.abs(actual - median)).mean(axis=1) / scales
@@ -87,7 +87,7 @@ def draw_bands(
         panels: Title, times (time,), values (time,) or only the first of them, and quantiles (horizon, levels) of the
             last times.
         levels: Levels of the quantiles.
-        path: Where the PNG goes.
+        path: The PNG file to write.
         columns: Panels side by side.
     """
     middle, bands = list(levels).index(0.5), interval_places(levels)
@@ -99,7 +99,7 @@ def draw_bands(
             axes = figure.add_subplot(lines, columns, place + 1)
             axes.set_title(title, loc="left")
             ahead = times[-len(quantiles) :]
-            # From the last known value on, so that no gap is left before the forecast.
+            # Starts at the last known value, so that there is no gap before the forecast.
             known = len(times) - len(quantiles)
             for interval, (low, high) in sorted(bands.items(), reverse=True):
                 axes.fill_between(
@@ -132,7 +132,7 @@ def _lighter(colour: str, share: float) -> tuple[float, ...]:
 def draw_errors(
     actual: np.ndarray, named: Mapping[str, np.ndarray], levels: Sequence[float], scales: np.ndarray, path: Path
 ) -> None:
-    """Draws the mean absolute scaled error of each step of the horizon, of each method."""
+    """Draws the mean absolute scaled error at each step of the horizon, for each method."""
     middle = list(levels).index(0.5)
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(6.4, 3.6), layout="constrained")
@@ -149,7 +149,7 @@ def draw_errors(
 
 
 def draw_calibration(actual: np.ndarray, named: Mapping[str, np.ndarray], levels: Sequence[float], path: Path) -> None:
-    """Draws which share of the values lies below each quantile, beside the share that should."""
+    """Draws the share of the values below each quantile against the share that should be below it."""
     present = np.isfinite(actual)
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(4.6, 4.4), layout="constrained")
@@ -173,7 +173,7 @@ def draw_answers(
     Args:
         answered: Rows of `rnnapps.apps.forecasting.requests.rows`, and the answers to them.
         season: Steps in a season; three of them, or three horizons, are drawn of a history.
-        path: Where the PNG goes.
+        path: The PNG file to write.
         columns: Panels side by side.
     """
     panels = []
@@ -193,6 +193,6 @@ def draw_answers(
 
 
 def draw(model: Forecaster, answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], decoding: Shown) -> None:
-    """Draws what `predict` answered, if `--plot` says where."""
+    """Draws the answers of `predict`, if `--plot` names a file."""
     if decoding.plot is not None and answered:
         draw_answers(answered, model.season, decoding.plot)

@@ -1,4 +1,4 @@
-"""How good a forecaster is: figures beside those of others, a table of them, and pictures."""
+"""How good a forecaster is: its figures and those of other methods, a table of them, and pictures."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def assess(
     decoding: Backtest | None = None,
     report: Path | None = None,
 ) -> dict[str, Any]:
-    """Forecasts from one origin after the other, each a horizon after the one before, and compares with what came.
+    """Forecasts from successive origins, one horizon apart, and compares with the actual values.
 
     Args:
         model: The forecaster.
         split: The series.
         batch_size: Windows at a time.
-        decoding: How many forecasts of each series, and whether to ask statistical models as well.
+        decoding: How many forecasts of each series, and whether to fit statistical models as well.
         report: Folder for the pictures; None draws nothing.
 
     Returns:
         The figures of `rnnapps.apps.forecasting.metrics`, `owa`, `forecasts`, `series`, and `peers`: the same figures
-        of the others by name.
+        for the other methods, by name.
 
     Raises:
         DataError: The series do not fit the model.
@@ -91,7 +91,7 @@ def assess(
 
 
 def check_fit(model: Forecaster, split: TimeSeries) -> None:
-    """Refuses series that the model was not made for."""
+    """Refuses series that do not fit the model."""
     frequency = "" if split.frequency is None else str(split.frequency)
     if frequency != model.frequency:
         expected, found = (f"steps of {step}" if step else "no times" for step in (model.frequency, frequency))
@@ -103,7 +103,7 @@ def check_fit(model: Forecaster, split: TimeSeries) -> None:
 
 
 def table(metrics: Mapping[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     rows = {"this model": metrics, **metrics["peers"]}
     covered = [interval for interval in INTERVALS if f"coverage_{interval}" in metrics]
     header = ["", *_COLUMNS.values(), *(f"in {interval} %" for interval in covered), "seconds"]

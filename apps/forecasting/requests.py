@@ -1,4 +1,4 @@
-"""What the signature of a forecaster is asked, and what its answer says. No TensorFlow."""
+"""Requests to the signature of a forecaster, and the meaning of its answers. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _SPECS = {
 
 
 def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The series of tables, or without any of the data of a run: a row for each.
+    """The series of tables, or of the data of a run if no table is given; one row per series.
 
     Args:
         arguments: Paths of tables. A text with no such file that consists of numbers is a history.
         config: What the run was started with; None for an export or a server.
-        about: What an export says of itself.
+        about: What an export says about itself.
     """
     if not arguments and config is None:
         raise UserError("no input: name tables of series")
@@ -72,20 +72,20 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
 
 
 def beside_values(about: Mapping[str, Any]) -> list[str]:
-    """What a model reads of a series beside its values: times, and kinds of columns. A server does not say."""
+    """What a model reads of a series besides its values: times, and kinds of columns. Unknown for a server."""
     return ["times"] * bool(about.get("frequency")) + [name for name in ("known", "past", "static") if about.get(name)]
 
 
 def open_series(
     path: Path, columns: Mapping[str, str], config: RunConfig | None, about: Mapping[str, Any], quoting: str
 ) -> SeriesRows | None:
-    """The file of `--input`, if it is a long table, a row for each value, whose rows are read series by series.
+    """The file of `--input` if it is a long table, with a row for each value; its rows are read series by series.
 
     Args:
         path: The file.
         columns: The columns of `history` and the other inputs, where a row holds a series.
         config: What the run was started with; it names the columns of a long table. None for an export or a server.
-        about: What an export says of itself; a server says nothing, so it answers no long tables.
+        about: What an export says about itself; a server says nothing, so it cannot answer long tables.
         quoting: What quotes mean.
 
     Returns:
@@ -127,7 +127,7 @@ def _numbers(argument: str) -> list[float]:
 
 
 def request(row: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
-    """The inputs of `serving_default`: the history, and what the row has beside it."""
+    """The inputs of `serving_default`: the history, and the row's other columns."""
     return {
         name: row[name] if isinstance(row[name], np.ndarray) else as_input(row, name, spec)
         for name, spec in _SPECS.items()
@@ -139,7 +139,7 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Shown
     """The mean and the quantiles of each step, the quantiles by their levels.
 
     Raises:
-        BadRequest: The history has values so large that the answer holds no numbers.
+        BadRequest: The history has values so large that the answer is not finite.
     """
     if not (np.isfinite(outputs["mean"]).all() and np.isfinite(outputs["quantiles"]).all()):
         raise BadRequest("history: its values are too large to forecast; divide them by a thousand, or more")
@@ -170,7 +170,7 @@ def times(row: Mapping[str, Any], steps: int) -> np.ndarray:
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What `predict --json` repeats of a row: all but the history and what stands beside it."""
+    """What `predict --json` repeats of a row: everything except the history and its covariates."""
     return {name: value for name, value in row.items() if name not in _SPECS}
 
 

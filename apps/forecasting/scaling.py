@@ -1,9 +1,9 @@
-"""The level and the scale of each window, and the values of a season before: what makes one network fit all series.
+"""The level and scale of each window, and the values of a season before: they let one network fit all series.
 
-Values are standardised by the mean and the standard deviation of the window: a mean absolute value, as DeepAR divides
-by, would leave a series far from zero with little variation almost constant. What the network says is in units of the
-window's seasonal error, the mean absolute change from season to season, since that is the size of what is to be
-forecast; it is added to the seasonal naive forecast.
+Values are standardised by the mean and the standard deviation of the window: dividing by a mean absolute value, as
+DeepAR does, would leave a series far from zero with little variation almost constant. The outputs of the network are in
+units of the window's seasonal error, the mean absolute change from season to season, since that is the size of what is
+to be forecast. They are added to the seasonal naive forecast.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SMALLEST_ERROR = 1e-3  # of the spread
 
 
 class Scaled(NamedTuple):
-    """A batch of windows in units of their own.
+    """A batch of windows, each in its own units.
 
     Attributes:
         values: Float32 `(batch, time)`; missing values are those of a season before, or else 0, the mean.
@@ -37,11 +37,11 @@ class Scaled(NamedTuple):
 
 
 def scaled(history: tf.Tensor, season: int) -> Scaled:
-    """Scales windows, float32 `(batch, time)` with not-a-number for missing values."""
+    """Scales windows, float32 `(batch, time)` with NaN for missing values."""
     present = tf.math.is_finite(history)
     seen = tf.cast(present, tf.float32)
     count = tf.maximum(tf.reduce_sum(seen, axis=1, keepdims=True), 1.0)
-    # Two passes: of a large level with little variation the square of the mean would leave nothing.
+    # Two passes: with a large level and little variation, subtracting the square of the mean would leave nothing.
     level = tf.reduce_sum(tf.where(present, history, 0.0) / count, axis=1, keepdims=True)
     deviations = tf.where(present, history - level, 0.0)
     spread = tf.sqrt(tf.reduce_sum(tf.square(deviations), axis=1, keepdims=True) / count)
@@ -58,7 +58,7 @@ def scaled(history: tf.Tensor, season: int) -> Scaled:
 
 
 def filled(values: tf.Tensor, seen: tf.Tensor, season: int) -> tf.Tensor:
-    """Puts the last value of the same place in the season where one is missing, and leaves what has none before."""
+    """Fills a missing value with the last one at the same place in the season; it stays missing if there is none."""
     time = values.shape[1]
     missing = -time % season
     seasons = (time + missing) // season
@@ -72,6 +72,6 @@ def filled(values: tf.Tensor, seen: tf.Tensor, season: int) -> tf.Tensor:
 
 
 def seasonal_naive(values: tf.Tensor, season: int, horizon: int) -> tf.Tensor:
-    """The last season again and again: `(batch, time)` -> `(batch, horizon)`."""
+    """The last season, repeated: `(batch, time)` -> `(batch, horizon)`."""
     repeats = -(-horizon // season)
     return tf.tile(values[:, -season:], (1, repeats))[:, :horizon]

@@ -19,7 +19,7 @@ _SAMPLES = 20  # series of the test split in an export
 def endpoints(model: Forecaster, decoding: object = None) -> dict[str, serving.Endpoint]:
     """The signatures of an export: `serving_default`.
 
-    Its inputs are `history`, float32 (batch, time), with not-a-number for missing values; for series with times
+    Its inputs are `history`, float32 (batch, time), with NaN for missing values; for series with times
     `start`, string (batch,), the time of the first value; and where the model has covariates and categories `known`,
     float32 (batch, time + horizon, columns), `past`, float32 (batch, time, columns), and `static`, string
     (batch, columns). Its outputs are `quantiles`, float32 (batch, horizon, levels), `levels`, float32 (batch, levels),
@@ -91,7 +91,7 @@ def _prepared(model: Forecaster, asked: dict[str, tf.Tensor], steps: int) -> lis
 
 
 def _last(sequence: tf.Tensor, steps: int) -> tf.Tensor:
-    """The last steps of `(batch, time, ...)`, with not-a-number before shorter sequences."""
+    """The last steps of `(batch, time, ...)`, with NaN before shorter sequences."""
     sequence = sequence[:, -steps:]
     rank = len(sequence.shape)
     before = [[0, 0], [steps - tf.shape(sequence)[1], 0], *([[0, 0]] * (rank - 2))]
@@ -100,7 +100,7 @@ def _last(sequence: tf.Tensor, steps: int) -> tf.Tensor:
 
 
 def _numbers(names: tuple[str, ...], texts: tf.Tensor) -> tf.Tensor:
-    """Numbers of categories from 1, int32 `(batch,)`; 0 for an unknown one."""
+    """Numbers of categories, counted from 1, int32 `(batch,)`; 0 for an unknown one."""
     same = tf.equal(texts[:, None], tf.constant(names, tf.string))
     return tf.reduce_sum(tf.cast(same, tf.int32) * tf.range(1, len(names) + 1), axis=1)
 
@@ -108,7 +108,7 @@ def _numbers(names: tuple[str, ...], texts: tf.Tensor) -> tf.Tensor:
 def samples(model: Forecaster, split: TimeSeries | None) -> dict[str, list[dict[str, Any]]]:
     """Requests for the check and the warm-up of an export: the ends of series, holes, and histories of other lengths.
 
-    Histories of a request have the same length, so each length is a request of its own.
+    Histories of a request have the same length, so each length needs its own request.
     """
     random = np.random.default_rng(0)
     histories = [random.normal(size=(3, length)).astype(np.float32).cumsum(axis=1) for length in (1, 2, model.context)]
@@ -136,7 +136,7 @@ def _request(model: Forecaster, history: np.ndarray) -> dict[str, Any]:
 
 
 def about(model: Forecaster) -> dict[str, Any]:
-    """What an export says of the model: horizon, season, frequency and levels, and what it reads beside the values."""
+    """What an export says about the model: horizon, season, frequency, levels, and its inputs besides the values."""
     return {
         "horizon": model.horizon,
         "season": model.season,

@@ -33,7 +33,7 @@ def make(config: RunConfig, train: TimeSeries) -> Forecaster:
     options["segment"] = segment = config.model.segment or (season if 1 < season <= _LONGEST_SEGMENT else 1)
     if config.model.context is None:
         wanted = max(min(14 * season, max(_CONTEXT, 2 * season)), 2 * train.horizon)
-        # Half of a series at least must be left to forecast.
+        # At least half of a series must be left to forecast.
         context = min(wanted, max(season, (int(np.median(lengths)) - train.horizon) // 2))
     else:
         context = config.model.context
@@ -55,7 +55,7 @@ def make(config: RunConfig, train: TimeSeries) -> Forecaster:
 
 
 def batches(model: Forecaster, split: TimeSeries, config: RunConfig, seed: int | None = None) -> Windows:
-    """Windows drawn at random to train on; to validate, one after the other."""
+    """Windows drawn at random for training; one after the other for validation."""
     how = config.training
     if seed is None:
         return Windows(model, split, split.origins(), batch_size=how.batch_size)
@@ -71,7 +71,7 @@ def objective(model: Forecaster, validation: TimeSeries, config: RunConfig) -> O
 
 
 def _check_counts(train: TimeSeries) -> None:
-    """Refuses series whose values are no counts."""
+    """Refuses series whose values are not counts."""
     for one in train.series:
         values = one.values[np.isfinite(one.values)]
         wrong = values[(values < 0) | (values != np.round(values))]

@@ -1,4 +1,4 @@
-"""Windows of series: a history and what follows it, drawn at random to train on, and at given places to evaluate."""
+"""Windows of series: a history and what follows it; drawn at random for training, at given places for evaluation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Windows:
     """Batches of `(inputs, future, weight)`; see `rnnapps.apps.forecasting.model.Forecaster` for the inputs.
 
     Args:
-        model: Says how long windows are and what they hold.
+        model: Determines how long windows are and what they contain.
         split: The series.
-        origins: The windows: a series and the number of its values that are known. None: drawn anew in each epoch, all
+        origins: The windows: a series and the number of its values that are known. None: drawn again in each epoch, all
             series equally often, from the values before the end of the split.
         batch_size: Windows in a batch.
         count: How many windows to draw.
@@ -59,7 +59,7 @@ class Windows:
         return tf.data.Dataset.from_tensor_slices(origins).batch(self._batch_size).map(self._window)
 
     def _drawn(self, n: int) -> np.ndarray:
-        """Series and origins, int64 `(count, 2)`; a history has at least a tenth of the context where it can."""
+        """Series and origins, int64 `(count, 2)`; a history has at least a tenth of the context if possible."""
         random = np.random.default_rng([self._seed, n])
         series = random.integers(len(self._last), size=self._count)
         last = self._last[series]
@@ -68,7 +68,7 @@ class Windows:
 
     def _window(self, origins: tf.Tensor) -> tuple[Any, tf.Tensor, tf.Tensor]:
         series, origin = origins[:, 0], origins[:, 1]
-        first = tf.gather(self._begins, series) + origin  # each series begins with a context of nothing
+        first = tf.gather(self._begins, series) + origin  # each series is preceded by an empty context
         whole = first[:, None] + tf.range(self._context + self._horizon, dtype=tf.int64)
         values = tf.gather(self._flat["values"], whole)
         values = tf.ensure_shape(values, (None, self._context + self._horizon))
@@ -87,7 +87,7 @@ class Windows:
 
 
 def _flat(model: Forecaster, split: TimeSeries) -> dict[str, np.ndarray]:
-    """The series one after the other, each with a context of nothing before it and a horizon behind it."""
+    """The series one after the other, each with an empty context before it and a horizon after it."""
     before, behind = model.context, model.horizon
 
     def joined(parts: list[np.ndarray]) -> np.ndarray:

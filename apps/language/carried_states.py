@@ -1,4 +1,4 @@
-"""The states that parallel streams of text have at the end of a batch, kept for the batch after it."""
+"""The states of parallel streams of text at the end of a batch, kept for the next batch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tensorflow as tf
 
 
 class CarriedStates(keras.layers.Layer):
-    """Variables for the states of a batch. Checkpoints hold them, so a resumed run goes on; a saved model does not.
+    """Variables for the states of a batch. Checkpoints contain them, so a resumed run continues; saved models do not.
 
     Under a distribution strategy every replica holds the states of the whole batch and uses those of its own rows.
 
     Args:
-        streams: Most rows of a batch.
+        streams: Maximum number of rows in a batch.
         sizes: The width of each state.
     """
 
@@ -36,7 +36,7 @@ class CarriedStates(keras.layers.Layer):
         self.built = True
 
     def after_reset(self, reset: tf.Tensor) -> list[tf.Tensor]:
-        """The states of as many streams as `reset`, bool `(rows,)`, has rows; zeros where it is true."""
+        """The states of the streams, one per row of `reset`, bool `(rows,)`; zeros where it is true."""
         rows, first = tf.shape(reset)[0], 0
         if _replicas() > 1:
             replica = tf.distribute.get_replica_context()
@@ -53,7 +53,7 @@ class CarriedStates(keras.layers.Layer):
             variable.assign(tf.concat([state, variable.value[tf.shape(state)[0] :]], axis=0))
 
     def save_own_variables(self, store: Any) -> None:
-        """Saves nothing: a model file is for texts of its own."""
+        """Saves nothing: a loaded model starts with new texts."""
 
     def load_own_variables(self, store: Any) -> None:
         """Loads nothing."""

@@ -1,4 +1,4 @@
-"""The verb `complete`: completions of a text, once or at every key."""
+"""The verb `complete`: completions of a text, once or after every key."""
 
 from __future__ import annotations
 

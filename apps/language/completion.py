@@ -1,4 +1,4 @@
-"""Autocomplete: the likeliest ways in which the last word of a text goes on, and the likeliest next words."""
+"""Autocomplete: the likeliest completions of the last word of a text, and the likeliest next words."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _LAST_WORD = r"(?s)^(.*?)( ?[\pL\pM\pN'’-]*)$"
 
 
 def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, tf.Tensor]:
-    """Completions of the last word of texts, which may have only begun, or be no more than a space.
+    """Completions of the last word of texts, which may be unfinished or just a space.
 
     A beam of words is searched token by token. The first tokens have to spell what is there of the word; a word ends
-    where a space, a mark, a line break or the end of the document is more probable than going on.
+    where a space, a punctuation mark, a line break or the end of the document is more probable than a continuation.
 
     Args:
         model: The model.
@@ -74,13 +74,13 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
             return tf.where(spells & (pieces != "") | spelt[:, None], logits, _IMPOSSIBLE)
 
         logits = tf.cond(tf.reduce_all(spelt), lambda: logits, fitting)
-        stuck = tf.reduce_max(logits, axis=1) <= _IMPOSSIBLE  # nothing spells what is there; such a word is not shown
-        # A word that stands ends with any token that does not go on with it, all of them taken together.
+        stuck = tf.reduce_max(logits, axis=1) <= _IMPOSSIBLE  # nothing spells what is there; the word is not shown
+        # A word ends with any token that does not continue it; their probabilities are added.
         over = tf.constant(~within)
         ending = tf.reduce_logsumexp(tf.where(over, logits, _IMPOSSIBLE), axis=1)
         free = spelt & ~empty
         logits = tf.where(free[:, None] & over, _IMPOSSIBLE, logits)
-        # Before the first letter, only a space may stand.
+        # Before the first letter, only a space is allowed.
         logits = tf.where((spelt & empty)[:, None] & tf.constant(~(letters | space)), _IMPOSSIBLE, logits)
         ending = tf.where(free, ending, tf.where(stuck, 0.0, _IMPOSSIBLE))
         logits = tf.concat([logits[:, :END], ending[:, None], logits[:, END + 1 :]], axis=1)

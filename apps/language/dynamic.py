@@ -1,8 +1,8 @@
-"""Dynamic evaluation: the model goes on learning from what it has read of a text, and is scored before it learns.
+"""Dynamic evaluation: the model keeps learning from the text that it has read, and is scored before it learns.
 
 Reference:
-    Krause et al., Dynamic evaluation of neural sequence models, ICML 2018; with running means of squared gradients of
-    the text itself in place of those of the training text.
+    Krause et al., Dynamic evaluation of neural sequence models, ICML 2018; with running means of squared gradients on
+    the text itself instead of the training text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def score_dynamically(model: LanguageModel, ids: np.ndarray) -> np.ndarray:
     """The surprise of each token of a text that the model reads in one stream and learns from.
 
     Args:
-        model: The model; its weights are as before afterwards.
+        model: The model; its weights are restored afterwards.
         ids: Integers `(tokens,)`, at least two.
 
     Returns:

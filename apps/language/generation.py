@@ -19,7 +19,7 @@ Tensors = Sequence[tf.Tensor]
 
 
 class Position(NamedTuple):
-    """Where a text stands: what is needed to go on with it.
+    """The position in a text: what is needed to continue it.
 
     Attributes:
         last: Int32 `(batch,)`, the last token, which has not been read.
@@ -49,18 +49,18 @@ def write(
     temperature: tf.Tensor,
     how: Generation,
 ) -> tuple[tf.Tensor, Position]:
-    """Writes on.
+    """Continues texts.
 
     Args:
         model: The model.
-        position: Where the texts stand.
+        position: The position in the texts.
         randoms: A number from 0 to 1 for each token to write, float32 `(batch, count)`, see `uniform`; below 0 where
-            nothing is to be written any more.
+            nothing more is to be written.
         temperature: Float32 `(batch,)`; 0 takes the most probable token.
         how: Its `top_k` and `top_p` count.
 
     Returns:
-        Tokens, int32 `(batch, count)`, `PAD` after the end of a document, and where the texts stand then.
+        Tokens, int32 `(batch, count)`, `PAD` after the end of a document, and the new position.
     """
 
     def step(tokens: tf.Tensor, states: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -93,7 +93,7 @@ def generate(
     Args:
         model: The model.
         prompt: String `(batch,)`.
-        length: Int32 `(batch,)`, the most tokens to write, at most `LONGEST`.
+        length: Int32 `(batch,)`, the maximum number of tokens to write, at most `LONGEST`.
         temperature, seed: `(batch,)`.
         how: Its `top_k`, `top_p` and `stop` count.
         sample: Which of several texts of a seed.

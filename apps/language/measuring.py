@@ -20,7 +20,7 @@ from rnnapps.files import strict_json
 
 
 def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
-    """Prints bits a token and a character and the perplexity of a text, and draws it.
+    """Prints bits per token, bits per character and the perplexity of a text, and draws the text.
 
     Raises:
         UserError: There is no run, no text, or the file is not text.

@@ -31,8 +31,8 @@ class LanguageModel(TokenModel):
         **options: See `rnnapps.apps.language.cli.Options`.
 
     Call arguments:
-        inputs: Tokens, int `(batch, time)`; or these and `reset`, bool `(batch,)`: then the states go on from the call
-            before, but where `reset` is true, see `carry`.
+        inputs: Tokens, int `(batch, time)`; or these and `reset`, bool `(batch,)`: then the states carry over from the
+            previous call, except where `reset` is true, see `carry`.
 
     Output:
         Logits, float32 `(batch, time, tokens)`.
@@ -70,14 +70,14 @@ class LanguageModel(TokenModel):
         self.carried: CarriedStates | None = None
 
     def carry(self, streams: int) -> None:
-        """Makes room for the states of up to so many streams, for calls with `reset`; call it before `build`."""
+        """Allocates the states of up to this many streams, for calls with `reset`; call it before `build`."""
         self.carried = CarriedStates(streams, [self.options.units] * len(self.state_names))
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         return self.logits(self._read_on(inputs, training)[0])
 
     def embed(self, tokens: tf.Tensor, training: bool = False) -> tf.Tensor:
-        # The end of a document is read as that of a line: one document alone has taught nothing about its beginning.
+        # The end of a document is read as a line break: a single document teaches nothing about how documents begin.
         tokens = tf.where(tokens == END, NEWLINE, tokens)
         embedded = super().embed(tokens)
         if training and self.options.word_dropout:
@@ -123,7 +123,7 @@ class LanguageModel(TokenModel):
         return self._measured(self.cross_entropy(self._read_on(inputs)[0], targets), targets)
 
     def cross_entropy(self, outputs: tf.Tensor, targets: tf.Tensor, sampled: bool = False) -> tf.Tensor:
-        """Mean nats a token; targets that are `PAD` do not count.
+        """Mean nats per token; targets that are `PAD` do not count.
 
         Args:
             outputs: Of the last layer, `(batch, time, units)`.

@@ -1,4 +1,4 @@
-"""The page of `rnn-language try`: suggestions while one types, and texts that go on with a beginning."""
+"""The page of `rnn-language try`: suggestions as you type, and continuations of a text."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from rnnapps.cli.questions import Questions
 from rnnapps.pages import NumberInput, Page, Part, Probabilities, TextInput, TextOutput
 
-_LONGEST = 1000  # tokens that the page offers to write; more where the command names more
+_LONGEST = 1000  # tokens that the page offers to write; more if the command asks for more
 
 
 def page(questions: Questions) -> Page:
-    """A tab that completes, and one that writes."""
+    """One tab for completions, one for writing."""
 
     def complete(text: str) -> Mapping[str, Any]:
         found = questions.outputs("complete", {"prefix": np.array([text], object)})

@@ -21,11 +21,11 @@ Token = tuple[bytes, float]
 
 
 def draw_surprise(parts: Sequence[tuple[str, Sequence[Sequence[Token]]]], path: Path) -> None:
-    """Draws texts with each token on a background that is the stronger the more it surprises, and writes a PNG.
+    """Draws texts, each token on a background whose colour shows how surprising it is, and writes a PNG.
 
     Args:
-        parts: Headings, and under each texts: the tokens of a text with their surprise in bits.
-        path: Where the PNG goes. Its last row says how much did not fit on the page.
+        parts: Headings, each with its texts: the tokens of a text with their surprise in bits.
+        path: The PNG file to write. Its last row says how much did not fit on the page.
     """
     rows: list[str | list[tuple[str, float]]] = []
     for heading, texts in parts:

@@ -34,13 +34,13 @@ def assess(
         model: The model.
         split: The text.
         batch_size: Streams of text read side by side, at most.
-        decoding: Whether the model goes on learning.
+        decoding: Whether the model keeps learning.
         report: Folder for `surprise.png`, the lines that surprise most and least; None draws nothing.
 
     Returns:
         `nats_per_character`, `bits_per_character`, `nats_per_token`, `perplexity` (of a token), `word_perplexity`
-        (words are what white space divides, so that levels compare), `unknown` (the share of unknown tokens), and the
-        numbers of `tokens`, `characters` and `words`.
+        (words are separated by white space, so that levels are comparable), `unknown` (the share of unknown tokens),
+        and the numbers of `tokens`, `characters` and `words`.
     """
     file = tokenized(model.tokens, split)
     dynamic = decoding is not None and decoding.dynamic
@@ -62,7 +62,7 @@ def assess(
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     rows = [
         f"nats per character    {metrics['nats_per_character']:.4f}",
         f"bits per character    {metrics['bits_per_character']:.4f}",

@@ -1,4 +1,4 @@
-"""What the signature of a language model is asked, and what its answer says. No TensorFlow."""
+"""Requests to the signature of a language model, and the meaning of its answers. No TensorFlow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from rnnapps.prediction.requests import TEXT, as_input
 
 
 def request(row: Mapping[str, Any], decoding: Generation) -> dict[str, Any]:
-    """The inputs of `serving_default`: a prompt, and how to go on."""
+    """The inputs of `serving_default`: a prompt, and how to continue it."""
     return {
         "prompt": as_input(row, "prompt", TEXT),
         "length": np.int32(decoding.length),
@@ -24,7 +24,7 @@ def request(row: Mapping[str, Any], decoding: Generation) -> dict[str, Any]:
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Generation) -> dict[str, Any]:
-    """What the model wrote: a text, or where several were asked for a list of them."""
+    """What the model wrote: a text, or a list of texts if several were requested."""
     text = outputs["text"]
     if isinstance(text, list):
         return {"text": [_decoded(one) for one in text]}

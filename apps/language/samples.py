@@ -1,4 +1,4 @@
-"""Texts that the model writes after each epoch, one below the other in a file: how it learns to write."""
+"""Texts that the model writes after each epoch, collected in a file that shows how it learns to write."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SampleTexts(keras.callbacks.Callback):
                 file.write(f"==== epoch {epoch + 1}, temperature {temperature:g} ====\n{text.decode()}\n\n")
 
     def _texts(self) -> tf.Tensor:
-        """A text of each temperature, string (temperatures,)."""
+        """One text per temperature, string (temperatures,)."""
         length = _LENGTH[self.model.options.level]
         count = len(_TEMPERATURES)
         return generate(

@@ -10,7 +10,7 @@ from rnnapps.apps.language.streams import Streams
 from rnnapps.apps.language.tokens import END, PAD
 
 READ = 512  # tokens of each stream at a time
-_BURN_IN = 8192  # tokens of a stream, at least: each begins without what stands before it
+_BURN_IN = 8192  # minimum tokens of a stream: each starts without its context
 _AT_ONCE = 2048  # tokens of a text whose logits are computed at once
 
 
@@ -50,12 +50,12 @@ def log_probabilities(model: LanguageModel, text: tf.Tensor) -> tuple[tf.Tensor,
 
 
 def score_ids(model: LanguageModel, ids: np.ndarray, streams: int) -> np.ndarray:
-    """The surprise of each token of a long text, which is read in some streams side by side.
+    """The surprise of each token of a long text, which is read as several parallel streams.
 
     Args:
         model: The model.
         ids: Integers `(tokens,)`, at least two.
-        streams: Most streams. Each has 8,192 tokens or more, so that little of the text lacks what stands before it.
+        streams: Maximum number of streams. Each has at least 8,192 tokens, so that little of the text lacks context.
 
     Returns:
         Float32 `(tokens - 1,)`: nats of each token but the first.

@@ -1,4 +1,4 @@
-"""The signatures of an exported language model: write, complete, score, and follow somebody who types."""
+"""The signatures of an exported language model: write, complete, score, and follow a user who is typing."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from rnnapps.datasets import Corpus
 COMPLETIONS = 5
 NEXT = 10
 TRICKY = ["", " ", "\n\n", "🎉🎉", "这部电影很好看。", "nul \x00 byte", "\u00e9t\u00e9 e\u0301te\u0301", "word " * 40]
-_LONG = "word " * 500  # as characters more than `score` reads at once
+_LONG = "word " * 500  # in characters, more than `score` reads at once
 _PROMPT = 60  # characters of a sample request
 
 
 def endpoints(model: LanguageModel, decoding: Generation | None = None) -> dict[str, serving.Endpoint]:
     """The signatures of an export.
 
-    - `serving_default`: `prompt` string, `length` int32 (the most tokens to write), `temperature` float32 and `seed`
+    - `serving_default`: `prompt` string, `length` int32 (maximum number of tokens), `temperature` float32 and `seed`
       int32, each `(batch,)` -> `text` string `(batch,)`, what follows the prompt. (`predict --samples` of a run asks
       for several: `(batch, samples)`.)
     - `complete`: `prefix` string `(batch,)` -> `completions` string and `probabilities` float32, both `(batch, 5)`.
     - `score`: `text` string `(batch,)` -> `tokens` string and `log_probabilities` float32 `(batch, time)`, padded with
       "" and 0, and `total` float32 `(batch,)`, in nats.
-    - `start`: `text` string `(batch,)`, what stands already -> `next` string and `probabilities` float32
+    - `start`: `text` string `(batch,)`, the text so far -> `next` string and `probabilities` float32
       `(batch, 10)`, the likeliest next tokens, and the states. `step`: `text`, what was typed since then, and the
       states -> the same.
     """
@@ -78,9 +78,9 @@ def endpoints(model: LanguageModel, decoding: Generation | None = None) -> dict[
 
 
 def typed(model: LanguageModel, text: tf.Tensor, states: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Reads on token by token: outputs `(batch, units)` and states after texts, string `(batch,)`.
+    """Reads further tokens one by one: outputs `(batch, units)` and states after texts, string `(batch,)`.
 
-    Where there is no text, the state stays, and the output is the last one.
+    Where there is no text, state and output stay the same.
     """
     ids = model.tokens.encode(text).to_tensor(shape=[None, None])
     ids = tf.pad(ids, [[0, 0], [0, tf.cast(tf.shape(ids)[1] == 0, tf.int32)]])  # at least one column
@@ -94,7 +94,7 @@ def typed(model: LanguageModel, text: tf.Tensor, states: list[tf.Tensor]) -> tup
         outputs, *states = read(ids[:, number], outputs, states)
         return number + 1, outputs, states
 
-    # The state `h` of the last layer is its output. A key is one token, for which there is no need to begin a loop.
+    # The state `h` of the last layer is its output. A keystroke is one token, which needs no loop.
     outputs, *states = read(ids[:, 0], states[-model.states_a_layer], states)
     _, outputs, states = tf.while_loop(
         lambda number, outputs, states: number < tf.shape(ids)[1], body, (tf.constant(1), outputs, states)
@@ -129,5 +129,5 @@ def samples(model: LanguageModel, split: Corpus | None) -> dict[str, list[dict[s
 
 
 def about(model: LanguageModel) -> dict[str, Any]:
-    """What an export says of the model: what its tokens are, and how many."""
+    """What an export says about the model: what its tokens are, and how many."""
     return {"level": model.options.level, "vocabulary": model.tokens.size}

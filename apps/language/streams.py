@@ -18,14 +18,14 @@ class Streams:
     """Segments of the streams of a text, see `rnnapps.training.Batches`.
 
     A batch is `((tokens, reset), targets)`: tokens int32 `(streams, time)`, reset bool `(streams,)`, true where the
-    states before are of no meaning, and targets int32 `(streams, time)`, each the token after.
+    previous states are meaningless, and targets int32 `(streams, time)`, the next token of each.
 
     Args:
         ids: The tokens of the text, integers `(tokens,)`, at least two.
         streams: Number of streams; a text of fewer tokens has fewer.
         length: Tokens in a segment.
-        seed: In training, where each epoch begins a bit later in the text, so that segments are not always cut at the
-            same places. None: every token is a target exactly once; the last stream is padded.
+        seed: For training: each epoch begins a bit later in the text, so that segments are not always cut at the same
+            places. None: every token is a target exactly once; the last stream is padded.
         random_length: Whether the places of the cuts vary, as in AWD-LSTM.
 
     Attributes:
@@ -51,7 +51,7 @@ class Streams:
 
     @classmethod
     def held_out(cls, ids: np.ndarray, streams: int, length: int) -> Streams:
-        """Every token once, in so few streams that little of the text lacks what stands before it."""
+        """Every token once, in so few streams that little of the text lacks context."""
         return cls(ids, max(1, min(streams, len(ids) // (_SEGMENTS * length))), length)
 
     def epoch(self, n: int) -> tf.data.Dataset:

@@ -40,7 +40,7 @@ def make(config: RunConfig, train: Corpus) -> LanguageModel:
 
 
 def batches(model: LanguageModel, split: Corpus, config: RunConfig, seed: int | None = None) -> Streams:
-    """Parallel streams of the text; fewer for validation, so that little of it lacks what stands before."""
+    """Parallel streams of the text; fewer for validation, so that little of it lacks context."""
     how = config.training
     ids = tokenized(model.tokens, split).ids
     if seed is None:
@@ -49,7 +49,7 @@ def batches(model: LanguageModel, split: Corpus, config: RunConfig, seed: int | 
 
 
 def objective(model: LanguageModel, validation: Corpus, config: RunConfig) -> Objective:
-    """The model's own loss, nats a token."""
+    """The model's own loss, in nats per token."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=PAD)  # for the gradient flow
     return Objective(loss, jit_compile=False)
 

@@ -27,7 +27,7 @@ class TokenFile(NamedTuple):
     Attributes:
         ids: Unsigned integers (tokens,), mapped from a file. Each document ends with `END`.
         characters: Number of characters of the text.
-        words: Number of words, as white space divides them.
+        words: Number of words, separated by white space.
     """
 
     ids: np.ndarray
@@ -84,7 +84,7 @@ def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
 
 
 def _shown(corpus: Corpus) -> Iterable[Block]:
-    """The blocks of a text, with a progress bar on a terminal if the text is a large one."""
+    """The blocks of a text, with a progress bar on a terminal if the text is large."""
     if corpus.bytes < _LARGE or not sys.stderr.isatty():
         yield from corpus.read()
         return
@@ -100,7 +100,7 @@ def _shown(corpus: Corpus) -> Iterable[Block]:
 
 
 def lines(ids: np.ndarray, breaks: tuple[int, ...], longest: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of each line of a text, in tokens; a line longer than `longest` is several."""
+    """Begin and end of each line of a text, in tokens; a line longer than `longest` is split."""
     ends = np.flatnonzero(np.isin(ids, breaks)) + 1
     begin = 0
     for end in [*ends.tolist(), len(ids)]:

@@ -1,8 +1,7 @@
 """Text to tokens and back, in the graph: characters, words or subwords, each a piece of text.
 
-A text is the pieces of its tokens joined, so one way back serves all levels. The ids 0 to 3 are those of
-`rnnapps.text`: `PAD`, `UNKNOWN`, `NEWLINE` (a line break) and `END` (of a document; also what stands before its
-beginning).
+A text is the pieces of its tokens joined, so decoding is the same for all levels. The ids 0 to 3 are those of
+`rnnapps.text`: `PAD`, `UNKNOWN`, `NEWLINE` (a line break) and `END` (of a document; also precedes its beginning).
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ import tensorflow as tf
 from rnnapps.datasets import Corpus, DataError, batched
 from rnnapps.text import END, PAD, START, UNKNOWN, Subwords, normalise, train_subwords
 
-NEWLINE = START  # a subword model has the id and no use for it here
+NEWLINE = START  # subword models have this id, but no use for it here
 LEVELS = {"char": 4096, "word": 20_000, "subword": 4000}  # and the size of a vocabulary by default
 _BYTES = 256
 _LEARNT = 64 << 20  # bytes of text that a vocabulary is learnt from
 _SPECIAL = (b"", "\ufffd".encode(), b"\n", b"")
-# A word or a number or one mark, with the space before it; a line break; other white space.
+# A word, a number or a punctuation mark, with the space before it; a line break; other white space.
 _WORD = r"( ?\pL[\pL\pM'’]*| ?\pN+| ?[^\s\pL\pN\x1f]|\n|[^\S\n\x1f]+)"
 _NORMALISED_WORD = r"( ?[^\s\x1f]+|\n)"
 _BORDER = "\x1f"
@@ -44,7 +43,7 @@ class Tokens(tf.Module):
     def __init__(self, level: str, vocabulary: Sequence[str], normalised: bool = False) -> None:
         super().__init__()
         self.level, self.vocabulary, self.normalised = level, tuple(vocabulary), normalised
-        self.spaced_lines = normalised or level == "subword"  # whether a line begins with a space that is not there
+        self.spaced_lines = normalised or level == "subword"  # whether lines are given a leading space
         self.subwords = Subwords.from_text(self.vocabulary[0]) if level == "subword" else None
         self.pieces = self._pieces()
         self.size = len(self.pieces)
@@ -82,7 +81,7 @@ class Tokens(tf.Module):
 
         Args:
             ids: Int32, ragged or dense `(batch, time)`; `PAD` and `END` spell nothing.
-            after: What stands before them, string `(batch,)`; None for nothing.
+            after: The text before them, string `(batch,)`; None for nothing.
         """
         pieces = tf.gather(tf.constant(self.pieces), ids)
         if isinstance(pieces, tf.RaggedTensor):
@@ -133,7 +132,7 @@ class Tokens(tf.Module):
         return lines.with_values(tf.concat([breaks, ids], axis=1)).merge_dims(1, 2)
 
     def of_letters(self, beginning: str = "") -> np.ndarray:
-        """For each id whether it is `beginning` and then letters or digits alone, so that it can be part of a word."""
+        """For each id, whether it is `beginning` and then only letters or digits, so that it can be part of a word."""
         with tf.init_scope():
             return tf.strings.regex_full_match(tf.constant(self.pieces), rf"{beginning}[\pL\pM\pN'’-]+").numpy()
 
@@ -147,16 +146,16 @@ def normalised_lines(texts: tf.Tensor) -> tf.Tensor:
     """
     lines = tf.strings.split(texts, "\n")
     lines = lines.with_values(tf.strings.regex_replace(normalise(lines.values), r"^(\S)", r" \1") + "\n")
-    # Not by `separator`, which `reduce_join` leaves out behind empty lines at the beginning.
+    # Not with `separator`, which `reduce_join` leaves out after leading empty lines.
     return tf.strings.regex_replace(tf.strings.reduce_join(lines, axis=-1), "\n$", "")
 
 
 def split_words(texts: tf.Tensor, normalised: bool = False) -> tf.RaggedTensor:
-    """Words, numbers, marks and line breaks, each with the space before it: ragged strings `(batch, None)`.
+    """Words, numbers, punctuation marks and line breaks, each with the space before it: ragged strings `(batch, None)`.
 
     Args:
         texts: String `(batch,)`.
-        normalised: Whether they are normalised, so that white space alone divides words.
+        normalised: Whether they are normalised, so that only white space separates words.
 
     Example:
         >>> split_words(tf.constant(["It's 9 o'clock, sir!"])).to_list()
@@ -173,7 +172,7 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
 
     Args:
         level: "char", "word" or "subword".
-        corpus: The training text. Of a large one only every so many blocks count.
+        corpus: The training text. Of a large text, only evenly spaced blocks count.
         size: The largest number of ids; None for the level's default.
         normalised: See `Tokens`.
 

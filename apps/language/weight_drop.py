@@ -1,4 +1,4 @@
-"""DropConnect on the recurrent kernel: in each batch some of the weights from state to state are zero.
+"""DropConnect on the recurrent kernel: in each batch, some of the state-to-state weights are zero.
 
 Reference:
     Merity et al., Regularizing and optimizing LSTM language models, ICLR 2018, section 2.
@@ -16,7 +16,7 @@ from rnnapps.layers.recurrent_cell import RecurrentCell
 
 @contextlib.contextmanager
 def dropped_weights(cell: RecurrentCell, rate: float, seed: keras.random.SeedGenerator) -> Iterator[None]:
-    """Within the block the cell's recurrent kernel is what a dropout leaves of it, the same at all steps.
+    """Within the block, dropout is applied to the cell's recurrent kernel, with the same mask at all steps.
 
     Args:
         cell: A built cell.
@@ -24,7 +24,7 @@ def dropped_weights(cell: RecurrentCell, rate: float, seed: keras.random.SeedGen
         seed: Draws them.
     """
     kernel = cell.recurrent_kernel
-    # Not through Keras's attribute tracking: the variable stays the cell's.
+    # Bypasses Keras's attribute tracking: the variable still belongs to the cell.
     cell.__dict__["recurrent_kernel"] = keras.random.dropout(kernel, rate, seed=seed)
     try:
         yield

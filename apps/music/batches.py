@@ -25,7 +25,7 @@ class Arrays(NamedTuple):
     Attributes:
         notes: Int32 `(steps, voices)`, 0 to 87, ascending, then `NONE`.
         key: Its number, or None.
-        metre: Its place in the model's metres and 1, or 0.
+        metre: Its place in the model's metres plus 1, or 0.
         place: Int32 `(steps,)`: the place of each step in its bar.
     """
 
@@ -39,15 +39,15 @@ class PieceBatches:
     """Batches of whole pieces, see `rnnapps.training.Batches`.
 
     A batch is `(inputs, targets)`: see `ChordModel` and `rnnapps.apps.music.losses`. In training each piece is
-    transposed at random, within the range of the piano, and half of the pieces have their key withheld. To validate
-    the key is always withheld, so that the score does not rest on what only the whole piece tells.
+    transposed at random, within the range of the piano, and half of the pieces have their key withheld. For
+    validation the key is always withheld, because it is estimated from the whole piece.
 
     Args:
         model: The model.
         split: The pieces.
         batch_size: Pieces in a batch.
-        seed: In training: decides order and transposition. None: each piece once, as it is.
-        transpose: Most semitones up or down.
+        seed: For training: determines order and transposition. None: each piece once, unchanged.
+        transpose: Maximum number of semitones up or down.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class PieceBatches:
 
 
 def in_order(lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """The places of the pieces of each batch, the shortest first."""
+    """The indices of the pieces of each batch, the shortest first."""
     order = np.argsort(lengths, kind="stable")
     for begin in range(0, len(order), batch_size):
         yield order[begin : begin + batch_size]
 
 
 def shuffled(lengths: np.ndarray, batch_size: int, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """The places of the pieces of each batch: similar lengths together, in another way in each epoch."""
+    """The indices of the pieces of each batch: similar lengths together, differently in each epoch."""
     order = np.argsort(lengths * random.uniform(0.8, 1.25, len(lengths)), kind="stable")
     for batch in random.permutation(-(-len(lengths) // batch_size)):
         yield order[batch * batch_size : (batch + 1) * batch_size]

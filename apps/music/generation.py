@@ -19,7 +19,7 @@ Tensors = Sequence[tf.Tensor]
 
 
 class Position(NamedTuple):
-    """Where pieces stand: what is needed to go on with them.
+    """The position in pieces: what is needed to continue them.
 
     Attributes:
         last: Float32 `(batch, 89)`, the last step, which has not been read.
@@ -33,7 +33,7 @@ class Position(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What the model is told of pieces.
+    """What the model is told about pieces.
 
     Attributes:
         key, metre: Int32 `(batch,)`, see `ChordModel`.
@@ -46,7 +46,7 @@ class Conditions(NamedTuple):
 
 
 def conditions(model: ChordModel, key: tf.Tensor, metre: tf.Tensor) -> Conditions:
-    """The conditions that texts name; a key may be "", a metre that the model has not learnt only sets the bar.
+    """The conditions that texts name. A key may be ""; a metre that the model has not learnt only sets the bar.
 
     Args:
         model: The model.
@@ -63,7 +63,7 @@ def conditions(model: ChordModel, key: tf.Tensor, metre: tf.Tensor) -> Condition
 
 
 def after(model: ChordModel, prime: tf.Tensor, told: Conditions) -> Position:
-    """Reads primes, string `(batch,)`, see `rnnapps.apps.music.time_steps`; of long ones the last steps."""
+    """Reads primes, string `(batch,)`, see `rnnapps.apps.music.time_steps`; only the last steps of long ones."""
     notes, lengths = read_steps(prime)
     steps = with_beginning(as_roll(notes))
     last = tf.gather(steps, lengths, batch_dims=1)
@@ -82,13 +82,13 @@ def one_step(
 
     Args:
         model: The model.
-        position: Where the pieces stand.
+        position: The position in the pieces.
         told: The conditions.
         randoms: Float32 `(batch, voices)`, from 0 to 1.
         temperature: Float32 `(batch,)`.
 
     Returns:
-        Notes, int32 `(batch, voices)`, and where the pieces stand then.
+        Notes, int32 `(batch, voices)`, and the new position.
     """
     place = (position.number % told.bar)[:, None]
     outputs, states = model.read(position.last[:, None], told.key, told.metre, place, position.states)
@@ -105,7 +105,7 @@ def generate(
     temperature: tf.Tensor,
     seed: tf.Tensor,
 ) -> tf.Tensor:
-    """What follows primes, without them.
+    """The continuations of primes, without the primes.
 
     Args:
         model: The model.

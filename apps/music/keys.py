@@ -1,4 +1,4 @@
-"""Keys: their names, the key of a piece by its notes, and which notes belong to one. No TensorFlow.
+"""Keys: their names, the notes that belong to them, and the key of a piece by its notes. No TensorFlow.
 
 Keys have numbers: 0 to 11 for C major, C# major and so on up to B major, 12 to 23 for the minor ones.
 
@@ -47,7 +47,7 @@ def parsed_key(text: str) -> str:
     """The name of a key that a user has written, as `NAMES` has it.
 
     Raises:
-        UserError: It names no key.
+        UserError: It is not the name of a key.
 
     Example:
         >>> parsed_key("g"), parsed_key("f# MINOR")

@@ -1,4 +1,4 @@
-"""What training minimises and what it shows: nats and accuracy of a time step or a token, padding left out.
+"""What training minimises and shows: nats per time step or token, and accuracy, without padding.
 
 Targets of chords are rows of the piano roll, 1 for each note that sounds, and -1 throughout for padding; those of
 melodies are tokens, and `PAD`.
@@ -46,7 +46,7 @@ class StepNats(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("rnnapps")
 class MeanNats(keras.metrics.Mean):
-    """The same over all batches, where each step counts alike."""
+    """The same over all batches, with equal weight for each step."""
 
     nats = staticmethod(step_nats)
 
@@ -60,7 +60,7 @@ class MeanNats(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable("rnnapps")
 class NoteAccuracy(keras.metrics.Mean):
-    """Notes that are right, among those that sound or are predicted; a note is predicted if its log-odds exceed 0."""
+    """Correct notes among those that sound or are predicted; a note is predicted if its log-odds exceed 0."""
 
     def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -102,14 +102,14 @@ class TokenNats(StepNats):
 
 @keras.saving.register_keras_serializable("rnnapps")
 class MeanTokenNats(MeanNats):
-    """The same over all batches, where each token counts alike."""
+    """The same over all batches, with equal weight for each token."""
 
     nats = staticmethod(token_nats)
 
 
 @keras.saving.register_keras_serializable("rnnapps")
 class TokenAccuracy(keras.metrics.Mean):
-    """The share of tokens that are the most probable one."""
+    """The share of tokens that the model finds most probable."""
 
     def __init__(self, name: str = "accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)

@@ -28,7 +28,7 @@ def write_texts(write: Callable[..., tf.Tensor], keys: Sequence[str], metres: Se
     Args:
         write: A function of prime, bars, key, metre, temperature and seed, each `(batch,)`.
         keys: The names of the keys; "" for none.
-        metres: Time signatures, as many.
+        metres: Time signatures, one per key.
     """
     count = len(keys)
     texts = tf.function(write, autograph=False)(

@@ -35,16 +35,16 @@ class MelodyBatches:
     """Batches of whole melodies, see `rnnapps.training.Batches`.
 
     A batch is `(inputs, targets)`, both int32 `(batch, time)`: key, metre and melody, and for each the token after it;
-    `PAD` for padding, and where the target is part of what the model is told. In training each melody is transposed at
-    random, within the range of the piano, and half of them have their key withheld. To validate the key is always
-    withheld, so that the score does not rest on what only the whole piece tells.
+    `PAD` for padding, and where the target is given to the model. In training each melody is transposed at
+    random, within the range of the piano, and half of them have their key withheld. For validation the key is
+    always withheld, because it is estimated from the whole piece.
 
     Args:
         model: The model.
         melodies: The melodies.
         batch_size: Melodies in a batch.
-        seed: In training: decides order and transposition. None: each melody once, as it is.
-        transpose: Most semitones up or down.
+        seed: For training: determines order and transposition. None: each melody once, unchanged.
+        transpose: Maximum number of semitones up or down.
     """
 
     def __init__(
@@ -90,13 +90,13 @@ def melodies_of(split: Pieces) -> list[Melody]:
     """The top voices of a split's pieces; those without a note are left out.
 
     Raises:
-        DataError: There are no others.
+        DataError: All of them are without a note.
     """
     found = []
     for piece in split.pieces:
         tokens = np.array(melody_of(piece), np.int32)
         if len(tokens):
-            # All voices together tell more about the key than the melody alone.
+            # All voices together say more about the key than the melody alone.
             found.append(Melody(tokens, key_of(piece.notes[:, 2].tolist()), piece.metre))
     if not found:
         raise DataError(f"{split.name}: there are no notes in the {split.split} pieces")

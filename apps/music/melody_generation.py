@@ -1,7 +1,7 @@
 """Writing melodies: reads key, metre and a prime, then draws token after token, so that every bar adds up.
 
-A pitch is followed by a length that fits into what is left of the bar, a full bar by a bar line, and the last bar that
-is asked for by the end. Among what is possible the model chooses.
+A pitch is followed by a length that fits into what is left of the bar, a full bar by a bar line, and the last requested
+bar by the end. The model chooses among the possible tokens.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _LEAST = -1e30
 
 
 class Place(NamedTuple):
-    """Where melodies stand.
+    """The position in melodies.
 
     Attributes:
-        left: Int32 `(batch,)`, ticks that are left of the bar.
-        bars: Int32 `(batch,)`, bar lines that are still to come.
+        left: Int32 `(batch,)`, ticks left in the bar.
+        bars: Int32 `(batch,)`, number of bar lines still to come.
         sounding: Int32 `(batch,)`, 1 after a note, which a tie may follow; 0 after a rest and at the beginning.
     """
 
@@ -65,11 +65,11 @@ def conditions(model: MelodyModel, key: tf.Tensor, metre: tf.Tensor) -> tuple[tf
 
 
 def read_tokens(text: tf.Tensor, complete: bool = True) -> tf.RaggedTensor:
-    """Parses texts: ragged int32 `(batch, None)`; a text that is no melody is an error of the graph.
+    """Parses texts: ragged int32 `(batch, None)`; a text that is not a melody is an error in the graph.
 
     Args:
         text: String `(batch,)`.
-        complete: Whether each must be a melody, with a length after each pitch, and not any tokens.
+        complete: Whether each must be a melody, with a length after each pitch, rather than arbitrary tokens.
     """
     words = tf.strings.split(text)
     numbers = tf.where(tf.constant(NAMES) == "", PAD, tf.range(len(NAMES)))
@@ -94,7 +94,7 @@ def written_tokens(ids: tf.Tensor) -> tf.Tensor:
 
 
 def place_after(ids: tf.RaggedTensor, bar: tf.Tensor, bars: tf.Tensor) -> Place:
-    """Where melodies stand after primes."""
+    """The position in melodies after primes."""
     dense = ids.to_tensor(PAD)
     bar_lines = tf.cast(dense == BAR, tf.int32)
     in_last = tf.cumsum(bar_lines, axis=1, reverse=True) == 0
@@ -105,12 +105,12 @@ def place_after(ids: tf.RaggedTensor, bar: tf.Tensor, bars: tf.Tensor) -> Place:
     latest = tf.argmax(tf.pad(tf.where(kinds > 0, places, 0), [[0, 0], [1, 0]]), axis=1)
     kind = tf.gather(tf.pad(kinds, [[0, 0], [1, 0]], constant_values=REST), latest, batch_dims=1)
     left = bar - used
-    # A bar line that is missing after the prime is none of those that were asked for.
+    # A bar line missing after the prime does not count as one of the requested ones.
     return Place(left, bars + tf.cast((left == 0) & (bars > 0), tf.int32), tf.cast(kind > REST, tf.int32))
 
 
 def after(place: Place, token: tf.Tensor, bar: tf.Tensor) -> Place:
-    """Where melodies stand after one more token, int32 `(batch,)`, with bars of `bar` ticks."""
+    """The position in melodies after one more token, int32 `(batch,)`, with bars of `bar` ticks."""
     ends = token == BAR
     left = tf.where(ends, bar, place.left - _ticks(token))
     note = (token >= FIRST_PITCH) & (token < FIRST_LENGTH)
@@ -122,8 +122,8 @@ def possible(model: MelodyModel, place: Place, last: tf.Tensor, counted: bool = 
     """Which tokens may follow: bool `(batch, tokens)`.
 
     Args:
-        model: The model, whose lengths are preferred to those that it has not learnt.
-        place: Where melodies stand after the token `last`.
+        model: The model; lengths that it has learnt are preferred to others.
+        place: The position in melodies after the token `last`.
         last: Int32 `(batch,)`.
         counted: Whether bars have to add up; otherwise a bar line may follow every note.
     """
@@ -151,7 +151,7 @@ def possible(model: MelodyModel, place: Place, last: tf.Tensor, counted: bool = 
 def next_logits(
     model: MelodyModel, last: tf.Tensor, place: Place, bar: tf.Tensor, states: Sequence[tf.Tensor], counted: bool = True
 ) -> tuple[tf.Tensor, Place, list[tf.Tensor]]:
-    """Reads a token, and says how probable each next one is: logits, and place and states after the token."""
+    """Reads a token. Returns the logits of the next one, and the place and states after the token."""
     outputs, states = model.step(last, states)
     place = after(place, last, bar)
     return tf.where(possible(model, place, last, counted), model.logits(outputs), _LEAST), place, list(states)
@@ -167,7 +167,7 @@ def generate(
     seed: tf.Tensor,
     counted: bool = True,
 ) -> tf.Tensor:
-    """What follows primes, without them.
+    """The continuations of primes, without the primes.
 
     Args:
         model: The model.
@@ -190,7 +190,7 @@ def generate(
     last = tf.gather(dense, lengths - 1, batch_dims=1)
     mask = tf.sequence_mask(lengths - 1, tf.shape(dense)[1] - 1)
     _, states = model.read(dense[:, :-1], model.initial_states(tf.shape(dense)[0]), mask=mask)
-    # The first step reads the last token, which the place must not count yet.
+    # The first step reads the last token, so the place must not count it yet.
     place = place_after(ids, bar, bars)
     place = place._replace(
         left=tf.where(last == BAR, 0, place.left + _ticks(last)), bars=place.bars + tf.cast(last == BAR, tf.int32)
@@ -212,5 +212,5 @@ def _is_length(ids: tf.Tensor) -> tf.Tensor:
 
 
 def _ticks(ids: tf.Tensor) -> tf.Tensor:
-    """The length that each token spells, int32; 0 where it spells none."""
+    """The length that each token stands for, int32; 0 for other tokens."""
     return tf.gather(tf.constant([0, *LENGTHS]), tf.where(_is_length(ids), ids - FIRST_LENGTH + 1, 0))

@@ -63,11 +63,11 @@ class MelodyModel(TokenModel):
         return self.logits(self.drop(outputs, training=training))
 
     def key_token(self, key: int | None) -> int:
-        """The token of a key by its number, or of an unknown one."""
+        """The token of a key by its number, or of an unknown key."""
         return FIRST_KEY + (0 if key is None else 1 + key)
 
     def metre_token(self, metre: str) -> int:
-        """The token of a metre; one token stands for all that the model has not learnt."""
+        """The token of a metre; one token stands for all metres that the model has not learnt."""
         return FIRST_METRE + (1 + self.metres.index(metre) if metre in self.metres else 0)
 
     def get_config(self) -> dict[str, Any]:

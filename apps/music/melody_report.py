@@ -1,4 +1,4 @@
-"""How good a model of melodies is: nats and accuracy of a token, and whether its tunes keep a key and a metre."""
+"""How good a model of melodies is: nats per token, accuracy, and whether its tunes keep a key and a metre."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def assess(
 
     Args:
         model: The model.
-        split: The pieces; the model is told the metre of each, where it has one, but not its key.
+        split: The pieces; the model is told the metre of each, if it has one, but not its key.
         batch_size: Melodies at a time.
         decoding: How many tunes to write.
         report: Folder for `tune.png`, the piano rolls of two tunes; None draws nothing.
 
     Returns:
-        `nats`, the negative log-likelihood of a token, bar lines and the end among them; `nats_per_note`, the same sum
-        over the number of notes; `accuracy`, the share of tokens that are the most probable one; the numbers of
-        `tokens`, `notes` and `pieces`; and where tunes are written, each in key and metre of one of the pieces,
-        `tunes`, `in_key`, the share of their notes in the key that was asked for, `in_key_of_pieces`, the same of the
-        pieces, each in the key that fits it best, `full_bars`, the share of their bars that add up, and
-        `full_bars_unaided`, the same where the model may end a bar at any note.
+        `nats`, the negative log-likelihood per token, including bar lines and the end; `nats_per_note`, the same sum
+        over the number of notes; `accuracy`, the share of tokens that the model finds most probable; the numbers of
+        `tokens`, `notes` and `pieces`; and if tunes are written, each in key and metre of one of the pieces, `tunes`,
+        `in_key`, the share of their notes in the requested key, `in_key_of_pieces`, the same for the pieces, each in
+        the key that fits it best, `full_bars`, the share of their bars that add up, and `full_bars_unaided`, the same
+        when the model may end a bar at any note.
     """
     decoding = decoding or Evaluation()
     melodies = melodies_of(split)
@@ -117,7 +117,7 @@ def _share_of_bars(tunes: list[tuple[list[Note], list[int]]], metres: list[str])
 
 
 def table(metrics: Mapping[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     rows = [
         f"nats per token  {metrics['nats']:.3f}",
         f"nats per note   {metrics['nats_per_note']:.3f}",

@@ -1,4 +1,4 @@
-"""The signatures of an exported model of melodies: write a melody, or go on token by token."""
+"""The signatures of an exported model of melodies: write a melody, or continue token by token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rnnapps.datasets import Pieces
 from rnnapps.decoding import draw, step_uniform
 
 _PRIMES = ["", "z 4 |", "G 1", "c 3/2 - 1/3 z 1/3 ^F 1/3 | A,, 1/24", "C 1/6 | - 1"]
-_PLACES = ("left", "sounding")  # of `Place`: states of a melody beside those of the network
+_PLACES = ("left", "sounding")  # of `Place`: states of a melody in addition to those of the network
 
 
 def endpoints(model: MelodyModel) -> dict[str, serving.Endpoint]:
@@ -32,7 +32,7 @@ def endpoints(model: MelodyModel) -> dict[str, serving.Endpoint]:
 
     - `serving_default`: `prime` string, `bars` int32, `key` string ("" for none), `metre` string ("" for 4/4),
       `temperature` float32 and `seed` int32, each `(batch,)` -> `notes` string `(batch,)`, the tokens that follow.
-    - `step`: `notes` string, the token before, "" at the beginning; `number` int32, that of the token to draw; `key`,
+    - `step`: `notes` string, the previous token, "" at the beginning; `number` int32, that of the token to draw; `key`,
       `metre`, `temperature` and `seed` as above; and the states, zeros at the beginning, with `left`, the ticks that
       are left of the bar, and `sounding`, 1 after a note -> `notes` string, the next token, and the states. The number
       that a token is drawn with follows from `seed` and `number`.
@@ -59,7 +59,7 @@ def endpoints(model: MelodyModel) -> dict[str, serving.Endpoint]:
         begins = token == PAD
         _, first = model.step(key_token, model.initial_states(tf.shape(notes)[0]))
         own = [tf.where(begins[:, None], new, state) for new, state in zip(first, states, strict=True)]
-        # How many bars there are is for the client to decide: one is always to come.
+        # The client decides how many bars there are, so one is always to come.
         place = Place(tf.where(begins, bar, left), tf.fill(tf.shape(left), 2), tf.where(begins, 0, sounding))
         logits, place, own = next_logits(model, tf.where(begins, metre_token, token), place, bar, own)
         randoms = step_uniform(seed, number, 1)[:, 0]
@@ -101,5 +101,5 @@ def samples(model: MelodyModel, split: Pieces | None) -> dict[str, list[dict[str
 
 
 def about(model: MelodyModel) -> dict[str, Any]:
-    """What an export says of the model: what its texts are, and the metres it has learnt."""
+    """What an export says about the model: what its texts are, and the metres it has learnt."""
     return {"representation": "melody", "metres": list(model.metres)}

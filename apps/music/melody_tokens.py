@@ -1,6 +1,6 @@
 """The tokens of a melody, in the spelling of ABC notation: `^F 1 G 1/2 - | z 2`. No TensorFlow.
 
-A note is a pitch and then its length in quarter notes; `z` is a rest, `-` goes on with the note before it (a tie), and
+A note is a pitch and then its length in quarter notes; `z` is a rest, `-` extends the note before it (a tie), and
 `|` ends a bar. Accidentals are always written out, as sharps. Key and metre stand before the first token and are not
 part of the text.
 
@@ -21,7 +21,7 @@ from rnnapps.datasets.pieces import TICKS, Piece, bar_length
 from rnnapps.errors import UserError
 
 _LETTERS = ("C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B")
-# Of a 96th to a double whole note: straight, dotted, and thirds of them. With 1 among them, any length is a sum.
+# From a 96th to a double whole note: plain, dotted, and triplets. Since 1 is among them, any length is a sum.
 LENGTHS = (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 48, 64, 72, 96, 144, 192)
 DEFAULT_METRE = "4/4"  # of a file without a time signature, as in MIDI
 
@@ -31,7 +31,7 @@ def abc_pitch(pitch: int, letters: Sequence[str] = _LETTERS) -> str:
 
     Args:
         pitch: MIDI pitch.
-        letters: What the twelve pitch classes are called.
+        letters: The names of the twelve pitch classes.
 
     Example:
         >>> abc_pitch(60), abc_pitch(73), abc_pitch(84), abc_pitch(47)
@@ -162,7 +162,7 @@ def parsed(text: str) -> list[int]:
     """The tokens of a text.
 
     Raises:
-        UserError: A word of it is no token.
+        UserError: A word of it is not a token.
     """
     for word in text.split():
         if word not in _NUMBERS:
@@ -173,7 +173,7 @@ def parsed(text: str) -> list[int]:
 
 
 def share_of_full_bars(bars: Sequence[int], bar: int) -> float:
-    """The share of bars that are as long as the metre asks for."""
+    """The share of bars that are as long as the metre requires."""
     return sum(length == bar for length in bars) / len(bars) if bars else 0.0
 
 

@@ -31,8 +31,8 @@ class ChordModel(keras.Model):
 
     Args:
         step: Length of a time step in quarter notes.
-        voices: The most notes that it draws for a step.
-        metres: The time signatures that it has learnt; it has no idea of the bar in any other.
+        voices: Maximum number of notes drawn for a step.
+        metres: The time signatures that it has learnt; in any other it does not know the position in the bar.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.music.cli.Options`.
 
@@ -96,7 +96,7 @@ class ChordModel(keras.Model):
         return self.recurrent.get_initial_state(batch)
 
     def steps_of_bar(self, metre: str) -> int:
-        """Time steps in a bar, or 0 where it is not a whole number of them."""
+        """Time steps in a bar, or 0 if that is not a whole number."""
         ticks = round(self.step_quarters * TICKS)
         return 0 if bar_length(metre) % ticks else bar_length(metre) // ticks
 

@@ -1,4 +1,4 @@
-"""A tune as others can read it: MIDI, and ABC notation of chords and of melodies."""
+"""A tune in standard formats: MIDI, and ABC notation of chords and of melodies."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def write_midi(notes: Sequence[Note], metre: str, tempo: float, path: Path) -> N
     Args:
         notes: Onset, length and pitch of each, in ticks.
         metre: Time signature.
-        tempo: Quarter notes a minute.
-        path: Where the file goes.
+        tempo: Quarter notes per minute.
+        path: The file to write.
 
     Raises:
         UserError: music21 is not installed.
@@ -45,7 +45,7 @@ def write_midi(notes: Sequence[Note], metre: str, tempo: float, path: Path) -> N
 
 
 def write_text(text: str, path: Path) -> None:
-    """Writes a text whole or not at all."""
+    """Writes a text completely or not at all."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
@@ -53,14 +53,14 @@ def write_text(text: str, path: Path) -> None:
 def chords_in_abc(
     steps: Sequence[Sequence[int]], step_quarters: float, metre: str, key: str | None, tempo: float
 ) -> str:
-    """A tune of chords in ABC notation, one chord a time step, with ties where a note goes on.
+    """A tune of chords in ABC notation, one chord per time step, with ties where a note continues.
 
     Args:
         steps: The pitches of each time step.
         step_quarters: Length of a time step in quarter notes.
         metre: Time signature.
         key: Its name, such as "Bb major", which decides how notes are spelt.
-        tempo: Quarter notes a minute.
+        tempo: Quarter notes per minute.
 
     Example:
         >>> print(chords_in_abc([(60, 64), (60, 66)], 1.0, "2/4", "G major", 90))
@@ -96,7 +96,7 @@ def melody_in_abc(tokens: Sequence[int], metre: str, key: str | None, tempo: flo
         tokens: See `rnnapps.apps.music.melody_tokens`.
         metre: Time signature.
         key: Its name, such as "Bb major"; None for no signature.
-        tempo: Quarter notes a minute.
+        tempo: Quarter notes per minute.
 
     Example:
         >>> from rnnapps.apps.music.melody_tokens import parsed
@@ -112,10 +112,10 @@ def melody_in_abc(tokens: Sequence[int], metre: str, key: str | None, tempo: flo
     """
     flats = signature(key)
     words: list[str] = []
-    altered: set[str] = set()  # letters with another accidental than that of the signature in this bar
+    altered: set[str] = set()  # letters whose accidental in this bar differs from the signature
     pitch: int | None = None
     now = bars = 0
-    skipped = 0  # notes of a triplet that has begun
+    skipped = 0  # remaining notes of a triplet
     for place, (token, following) in enumerate(itertools.pairwise([*tokens, BAR])):
         if token == BAR:
             now, altered = 0, set()

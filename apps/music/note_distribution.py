@@ -5,7 +5,7 @@ NADE over the 88 notes v of a piano from the lowest to the highest, with the out
     a_1 = W_a h + c,   a_{i+1} = a_i + v_i W_i            the hidden layer after the notes below i
     p(v_i = 1 | v_<i, h) = sigmoid(b(h)_i + V_i · relu(a_i))
 
-a_i changes only after a note that sounds, so all 88 probabilities need as many hidden layers as notes sound, and one.
+a_i changes only after a note that sounds, so all 88 probabilities need only one more hidden layer than notes sound.
 
 References:
     Larochelle, Murray, The neural autoregressive distribution estimator, AISTATS 2011; Boulanger-Lewandowski, Bengio,
@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 NOTES = 88
-NONE = NOTES  # stands for no note where fewer sound than there is room for
+NONE = NOTES  # fills the places when fewer notes sound
 
 
 class NoteDistribution(keras.layers.Layer):
@@ -69,17 +69,17 @@ class NoteDistribution(keras.layers.Layer):
         return logits + tf.cast(tf.reduce_sum(given * chosen, axis=-2), tf.float32)
 
     def start_from(self, frequencies: np.ndarray) -> None:
-        """Sets the bias so that each note is as probable as its share of the time steps, float `(88,)`, says."""
+        """Sets the bias so that each note is as probable as its share of the time steps, float `(88,)`."""
         shares = np.clip(frequencies, 1e-3, 1 - 1e-3)
         self.visible.bias.assign(np.log(shares / (1 - shares)))
 
     def draw(self, outputs: tf.Tensor, randoms: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
-        """Draws the notes of a step from the lowest to the highest, one distribution function inverted for each.
+        """Draws the notes of a step from the lowest to the highest, each by inverting a distribution function.
 
         Args:
             outputs: `(batch, units)`.
             randoms: Numbers from 0 to 1, float32 `(batch, voices)`; no more notes than `voices` sound.
-            temperature: Float32 `(batch,)`, the divisor of the logits; 0 takes what is more probable than not.
+            temperature: Float32 `(batch,)`, the divisor of the logits; 0 takes notes more probable than not.
 
         Returns:
             Int32 `(batch, voices)`, ascending, then `NONE`.

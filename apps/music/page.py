@@ -19,8 +19,8 @@ _ANY = "the model's choice"
 
 
 def page(questions: Questions) -> Page:
-    """Key, metre and other wishes in; sound, piano roll and MIDI out."""
-    quarters = questions.about.get("step", Source().step)  # a server does not say its step
+    """Key, metre and other settings in; sound, piano roll and MIDI out."""
+    quarters = questions.about.get("step", Source().step)  # a server does not report its step
     metres = list(questions.about.get("metres") or ["4/4", "3/4", "2/4", "6/8"])
     example = "G 1 ^F 1/2 z 1/2" if questions.about.get("representation") == "melody" else "48,55,64,72 - 50,57,65,74"
     how = questions.decoding

@@ -17,9 +17,9 @@ def draw_roll(tunes: Sequence[tuple[str, Sequence[Note], int, int]], path: Path,
     """Draws the notes of tunes over time, and writes a PNG.
 
     Args:
-        tunes: Of each its title, its notes (onset, length, pitch), its length, and that of a bar, in ticks.
-        path: Where the PNG goes.
-        prime: Ticks that were given, in another colour.
+        tunes: The title of each, its notes (onset, length, pitch), its length, and that of a bar, in ticks.
+        path: The PNG file to write.
+        prime: Length of the given part, in ticks, drawn in another colour.
     """
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(11, 2.9 * len(tunes)), layout="constrained")

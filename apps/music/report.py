@@ -1,4 +1,4 @@
-"""How good a model of chords is: nats and accuracy of a time step, and whether the tunes that it writes keep a key."""
+"""How good a model of chords is: nats per time step, accuracy, and whether the tunes that it writes keep a key."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def assess(
 
     Args:
         model: The model.
-        split: The pieces; the model is told their metre, where they have one, but not their key.
+        split: The pieces; the model is told their metre, if they have one, but not their key.
         batch_size: Pieces at a time.
         decoding: How many tunes to write.
         report: Folder for `tune.png`, the piano roll of one tune; None draws nothing.
 
     Returns:
-        `nats`, the negative log-likelihood of a time step, over all steps of all pieces together, the first of each
-        included; `accuracy`, the share of notes that are right among those that sound or are predicted, each given the
-        steps before and the lower notes of its own step; the numbers of `steps` and `pieces`; and where tunes are
-        written, `tunes`, `in_key`, the share of their notes in the key that was asked for, that of a piece, and
-        `in_key_of_pieces`, the same of the pieces, each in the key that fits it best.
+        `nats`, the negative log-likelihood per time step, over all steps of all pieces together, including the first of
+        each; `accuracy`, the share of correct notes among those that sound or are predicted, each given the earlier
+        steps and the lower notes of its own step; the numbers of `steps` and `pieces`; and if tunes are written,
+        `tunes`, `in_key`, the share of their notes in the requested key, that of a piece, and `in_key_of_pieces`, the
+        same for the pieces, each in the key that fits it best.
     """
     decoding = decoding or Evaluation()
     figures = _score(model, split, batch_size)
@@ -89,7 +89,7 @@ def write_tunes(model: ChordModel, keys: list[int]) -> list[list[tuple[int, ...]
 
 
 def table(metrics: Mapping[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     rows = [
         f"nats per time step  {metrics['nats']:.3f}",
         f"accuracy            {metrics['accuracy']:.1%}",

@@ -1,6 +1,6 @@
-"""What the signature of a model of music is asked, and what its answer says. No TensorFlow.
+"""Requests to the signature of a model of music, and the meaning of its answers. No TensorFlow.
 
-A row has a `prime`, text in the representation of the model, and where it came from a file `metre`, its time signature.
+A row has a `prime`, text in the representation of the model; a row from a file also has `metre`, its time signature.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _METRES = ("1", "2", "4", "8", "16")
 
 
 def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What to go on with: music files, or time steps as text; without any, nothing.
+    """The primes: music files, or time steps as text; an empty prime if there are none.
 
     Args:
-        arguments: Paths of MIDI, ABC or MusicXML files, of which the first tune counts, or texts.
+        arguments: Paths of MIDI, ABC or MusicXML files, of which only the first tune is read, or texts.
         config: What the run was started with; None for an export or a server.
-        about: What an export says of itself.
+        about: What an export says about itself.
     """
     for argument in arguments or [""]:
         if not argument.lower().endswith(SUFFIXES):
@@ -61,7 +61,7 @@ def melody_text(piece: Piece) -> str:
 
 
 def metre_of(row: Mapping[str, Any], decoding: Generation) -> str:
-    """The time signature of a tune: the one asked for, that of the prime's file, or 4/4."""
+    """The time signature of a tune: the requested one, that of the prime's file, or 4/4."""
     return decoding.metre or row.get("metre") or DEFAULT_METRE
 
 
@@ -71,7 +71,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def request(row: Mapping[str, Any], decoding: Generation) -> dict[str, Any]:
-    """The inputs of `serving_default`: a prime, and how to go on."""
+    """The inputs of `serving_default`: a prime, and how to continue it."""
     return {
         "prime": as_input(row, "prime", TEXT),
         "bars": np.int32(decoding.bars),
@@ -95,7 +95,7 @@ def lines(
 
 
 def check(decoding: Generation, asked: str, input: Path | None) -> None:
-    """Refuses options of `predict` that do not go together, and texts that name no key or metre."""
+    """Refuses options of `predict` that do not go together, and texts that are not the name of a key or metre."""
     if decoding.key:
         parsed_key(decoding.key)
     beats, _, kind = (decoding.metre or DEFAULT_METRE).partition("/")
@@ -118,7 +118,7 @@ def check(decoding: Generation, asked: str, input: Path | None) -> None:
 
 
 def check_soundfont(path: Path) -> None:
-    """Refuses a file that is no soundfont: FluidSynth itself would play silence."""
+    """Refuses a file that is not a soundfont: FluidSynth itself would play silence."""
     try:
         with path.open("rb") as file:
             begin = file.read(12)

@@ -1,4 +1,4 @@
-"""The signatures of an exported model of chords: write a tune, or go on step by step."""
+"""The signatures of an exported model of chords: write a tune, or continue step by step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def endpoints(model: ChordModel) -> dict[str, serving.Endpoint]:
 
     - `serving_default`: `prime` string, `bars` int32, `key` string ("" for none), `metre` string ("" for 4/4),
       `temperature` float32 and `seed` int32, each `(batch,)` -> `notes` string `(batch,)`, the time steps that follow.
-    - `step`: `notes` string, the time step before, "" at the beginning; `number` int32, that of the step to draw;
+    - `step`: `notes` string, the previous time step, "" at the beginning; `number` int32, that of the step to draw;
       `key`, `metre`, `temperature` and `seed` as above; and the states, zeros at the beginning -> `notes` string, the
       next time step, and the states. The numbers that a step is drawn with follow from `seed` and `number`.
     """
@@ -86,6 +86,6 @@ def samples(model: ChordModel, split: Pieces | None) -> dict[str, list[dict[str,
 
 
 def about(model: ChordModel) -> dict[str, Any]:
-    """What an export says of the model: the length of a time step, the metres it has learnt, the most notes at once."""
+    """What an export says about the model: the length of a time step, its metres, the maximum of notes at once."""
     own = {"step": model.step_quarters, "metres": list(model.metres), "voices": model.voices}
     return {"representation": "chords", **own}

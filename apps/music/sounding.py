@@ -1,4 +1,4 @@
-"""The sound of a tune: by a small additive synthesiser, or by FluidSynth with a soundfont."""
+"""The sound of a tune, from a small additive synthesiser or from FluidSynth with a soundfont."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Note = tuple[int, int, int]
 
 
 def synthesised(notes: Sequence[Note], tempo: float) -> np.ndarray:
-    """The sound of a tune: a sum of harmonic partials for each note, which fade, the higher ones faster.
+    """The sound of a tune: a sum of decaying harmonics for each note; higher ones decay faster.
 
     Args:
         notes: Onset, length and pitch of each, in ticks.
-        tempo: Quarter notes a minute.
+        tempo: Quarter notes per minute.
 
     Returns:
         Float32 `(samples,)` at 44.1 kHz, between -1 and 1; a second longer than the tune.
@@ -56,9 +56,9 @@ def write_wav(notes: Sequence[Note], metre: str, tempo: float, path: Path, sound
     Args:
         notes: Onset, length and pitch of each, in ticks.
         metre: Time signature.
-        tempo: Quarter notes a minute.
-        path: Where the file goes.
-        soundfont: A soundfont that FluidSynth plays the tune with; None for the synthesiser of this module.
+        tempo: Quarter notes per minute.
+        path: The file to write.
+        soundfont: The soundfont for FluidSynth; None for the synthesiser of this module.
 
     Raises:
         UserError: FluidSynth is not installed or fails.
@@ -71,7 +71,7 @@ def write_wav(notes: Sequence[Note], metre: str, tempo: float, path: Path, sound
 
 
 def _played(notes: Sequence[Note], metre: str, tempo: float, soundfont: Path) -> np.ndarray:
-    """The sound of FluidSynth, float32 `(samples, 2)`; one voice alone would be quiet, so its peak is set."""
+    """The sound of FluidSynth, float32 `(samples, 2)`; with a fixed peak, since a single voice would be quiet."""
     import soundfile
 
     program = shutil.which("fluidsynth")

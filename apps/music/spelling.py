@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnnapps.apps.music.keys import NAMES
 
-FLAT_KEYS = (5, 10, 3, 8, 1)  # major keys that are written with flats
+FLAT_KEYS = (5, 10, 3, 8, 1)  # major keys written with flats
 _LETTERS = "CDEFGAB"
 _NATURAL = dict(zip(_LETTERS, (0, 2, 4, 5, 7, 9, 11), strict=True))
 _MAJOR, _MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
@@ -23,8 +23,8 @@ def signature(key: str | None) -> dict[str, int]:
 def spelt(pitch: int, key: str | None) -> tuple[str, int, int]:
     """Letter, accidental and octave of a MIDI pitch.
 
-    Notes of the key are spelt as in its signature; others as a degree of the scale that is raised, in minor the seventh
-    or sixth, in major the fourth, then the first, second and fifth, or that is lowered.
+    Notes of the key are spelt as in its signature; others as a raised degree of the scale (in minor the seventh or
+    sixth, in major the fourth, then the first, second and fifth), or as a lowered one.
 
     Example:
         >>> spelt(66, "G minor"), spelt(70, "C major"), spelt(71, "C minor"), spelt(61, None)

@@ -1,4 +1,4 @@
-"""Time steps as text and as notes, outside the graph; `rnnapps.apps.music.time_steps` has them in it."""
+"""Time steps as text and as notes, outside the graph; `rnnapps.apps.music.time_steps` is for the graph."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def steps_of(text: str) -> list[tuple[int, ...]]:
 
 
 def held_notes(steps: Sequence[Sequence[int]], ticks: int = 1) -> list[tuple[int, int, int]]:
-    """Notes of time steps: begin, length, pitch. A pitch that goes on in the next step is one note.
+    """Notes of time steps: begin, length, pitch. A pitch that continues in the next step is one note.
 
     Args:
         steps: The pitches of each time step.

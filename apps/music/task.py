@@ -26,16 +26,16 @@ from rnnapps.datasets.pieces import TICKS, bar_length
 from rnnapps.options import as_json
 
 Model = (ChordModel, MelodyModel)
-_METRES = 8  # time signatures that are learnt, the most frequent ones
+_METRES = 8  # number of time signatures to learn, the most frequent ones
 
 
 def make(config: RunConfig, train: Pieces) -> ChordModel | MelodyModel:
-    """A model of the representation that was asked for, of what the training pieces have."""
+    """A model of the requested representation, for the training pieces."""
     return _make_melodies(config, train) if config.model.representation == "melody" else _make_chords(config, train)
 
 
 def _make_chords(config: RunConfig, train: Pieces) -> ChordModel:
-    """A model for as many notes at once, and for the metres, that the training pieces have."""
+    """A model for the metres of the training pieces and as many notes at once as they have."""
     voices = max((len(step) for steps in train.steps() for step in steps), default=0)
     if not voices:
         raise DataError(f"{train.name}: there are no notes in the training pieces")
@@ -48,7 +48,7 @@ def _make_chords(config: RunConfig, train: Pieces) -> ChordModel:
 
 
 def _make_melodies(config: RunConfig, train: Pieces) -> MelodyModel:
-    """A model for the metres and the lengths of notes that the training melodies have."""
+    """A model for the metres and note lengths of the training melodies."""
     found = {int(token) for melody in melodies_of(train) for token in melody.tokens}
     lengths = [length for number, length in enumerate(LENGTHS, FIRST_LENGTH) if number in found and number < FIRST_KEY]
     metres = _frequent_metres(train, 1)
@@ -59,7 +59,7 @@ def _make_melodies(config: RunConfig, train: Pieces) -> MelodyModel:
 
 
 def _frequent_metres(train: Pieces, ticks: int) -> list[str]:
-    """The time signatures that are learnt, of those whose bars are whole numbers of some ticks."""
+    """The time signatures to learn, among those whose bars are a whole number of some ticks."""
     counts = Counter(piece.metre for piece in train.pieces if piece.metre and not bar_length(piece.metre) % ticks)
     return sorted(metre for metre, _ in counts.most_common(_METRES))
 
@@ -67,7 +67,7 @@ def _frequent_metres(train: Pieces, ticks: int) -> list[str]:
 def batches(
     model: ChordModel | MelodyModel, split: Pieces, config: RunConfig, seed: int | None = None
 ) -> PieceBatches | MelodyBatches:
-    """Whole pieces, transposed at random to train on."""
+    """Whole pieces, transposed at random for training."""
     how = config.training
     transpose = how.transpose if seed is not None else 0
     if isinstance(model, MelodyModel):
@@ -76,7 +76,7 @@ def batches(
 
 
 def objective(model: ChordModel | MelodyModel, validation: Pieces, config: RunConfig) -> Objective:
-    """Nats a time step or a token."""
+    """Nats per time step or per token."""
     if isinstance(model, MelodyModel):
         return Objective(TokenNats(), [MeanTokenNats(), TokenAccuracy()], monitor="val_nats", jit_compile=False)
     return Objective(StepNats(), [MeanNats(), NoteAccuracy()], monitor="val_nats", jit_compile=False)
@@ -96,17 +96,17 @@ def assess(
 
 
 def table(metrics: Mapping[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     return melody_report.table(metrics) if "nats_per_note" in metrics else report.table(metrics)
 
 
 def about(model: ChordModel | MelodyModel) -> dict[str, Any]:
-    """What an export says of the model."""
+    """What an export says about the model."""
     return melody_serving.about(model) if isinstance(model, MelodyModel) else chord_serving.about(model)
 
 
 def endpoints(model: ChordModel | MelodyModel, decoding: Generation | None = None) -> dict[str, serving.Endpoint]:
-    """The signatures of an export, of the same names and inputs for chords and melodies."""
+    """The signatures of an export, with the same names and inputs for chords and melodies."""
     return melody_serving.endpoints(model) if isinstance(model, MelodyModel) else chord_serving.endpoints(model)
 
 
@@ -120,7 +120,7 @@ def samples(model: ChordModel | MelodyModel, split: Pieces | None) -> dict[str, 
 def draw(
     model: ChordModel | MelodyModel, answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], how: Generation
 ) -> None:
-    """Writes the first tune, with its prime, to the files that were asked for."""
+    """Writes the first tune, with its prime, to the requested files."""
     for row, answer in answered[:1]:
         step = model.step_quarters if isinstance(model, ChordModel) else None
         for path in write_files(row, answer["notes"], how, step):

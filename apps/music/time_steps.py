@@ -12,7 +12,7 @@ _STEP = r"-|\d{1,3}(,\d{1,3})*"
 
 
 def read_steps(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Parses texts; a text that is not of this form is an error of the graph.
+    """Parses texts; a text in any other form is an error in the graph.
 
     Args:
         text: String `(batch,)`.

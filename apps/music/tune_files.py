@@ -24,7 +24,7 @@ class Tune(NamedTuple):
         notes: Onset, length and pitch of each note, in ticks.
         end: Where it ends, in ticks.
         given: Where its prime ends, in ticks.
-        abc: It in ABC notation.
+        abc: The tune in ABC notation.
     """
 
     notes: list[Note]
@@ -34,10 +34,10 @@ class Tune(NamedTuple):
 
 
 def write_files(row: Mapping[str, Any], text: str, how: Generation, step: float | None) -> Iterator[Path]:
-    """Writes the files that were asked for; yields each one's path once it is written.
+    """Writes the requested files; yields the path of each once it is written.
 
     Args:
-        row: What the tune goes on from, see `rnnapps.apps.music.requests`.
+        row: What the tune continues, see `rnnapps.apps.music.requests`.
         text: Time steps or the tokens of a melody that the model has written.
         how: Which files, key and tempo.
         step: Length of a time step in quarter notes; None for a melody.
@@ -51,7 +51,7 @@ def write_files(row: Mapping[str, Any], text: str, how: Generation, step: float 
         write_text(tune.abc, how.abc)
         yield how.abc
     if how.wav is not None:
-        begin = min((onset for onset, _, _ in tune.notes), default=0)  # nobody wants to hear the rest before an upbeat
+        begin = min((onset for onset, _, _ in tune.notes), default=0)  # leaves out the rest before an upbeat
         heard = [(onset - begin, length, pitch) for onset, length, pitch in tune.notes]
         write_wav(heard, metre, how.tempo, how.wav, how.soundfont)
         yield how.wav
@@ -61,7 +61,7 @@ def write_files(row: Mapping[str, Any], text: str, how: Generation, step: float 
 
 
 def tune_of(prime: str, text: str, metre: str, key: str | None, tempo: float, step: float | None) -> Tune:
-    """The tune that a prime and what follows make together, see `write_files`."""
+    """The tune made of a prime and its continuation, see `write_files`."""
     whole = f"{prime} {text}"
     if step is None:
         tokens = parsed(whole)

@@ -40,7 +40,7 @@ class Options(RecurrentOptions):
 
 @dataclass(frozen=True)
 class Training(TrainingOptions):
-    """How to train a classifier, and what it starts from."""
+    """How to train a classifier, and what to start from."""
 
     start_from: Path | None = option(
         None, "Run of rnn-language --level word whose embeddings to start from.", metavar="RUN"

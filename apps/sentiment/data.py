@@ -16,9 +16,9 @@ def batches(
     Args:
         model: The classifier, whose vocabulary and `max_length` apply.
         split: The texts.
-        batch_size: Texts a batch.
+        batch_size: Texts per batch.
         buckets: Number of padded lengths; each costs one compilation where XLA is used.
-        seed: Shuffles anew each epoch; None keeps a fixed order.
+        seed: Reshuffles each epoch; None keeps a fixed order.
     """
     tokens = tf.concat(
         [model.tokens(tf.constant(split.texts[i : i + _BATCH])) for i in range(0, len(split.texts), _BATCH)], axis=0

@@ -101,7 +101,7 @@ class SentimentClassifier(keras.Model):
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
         for metric in self.metrics:
             if metric.name == "loss":
-                # The loss that validation reports too, without penalties and perturbations.
+                # The same loss as in validation, without penalties and perturbations.
                 metric.update_state(self._mean_loss(labels, logits), sample_weight=tf.shape(labels)[0])
             else:
                 metric.update_state(labels, logits)
@@ -119,7 +119,7 @@ class SentimentClassifier(keras.Model):
             logits = self._read(embedded, mask, training=True)
             loss = self._mean_loss(labels, logits)
         if size := self.options.adversarial:
-            # r = size * |E| * g / |g|, g the gradient of the loss in the embeddings E of a text.
+            # r = size * |E| * g / |g|, with g the gradient of the loss with respect to the embeddings E of a text.
             gradient = embedding_tape.gradient(loss, embedded)
             real = tf.cast(mask, embedded.dtype)[..., None]
             scale = size * _norm(embedded * real) / (_norm(gradient) + 1e-12)
@@ -150,12 +150,12 @@ class SentimentClassifier(keras.Model):
 
 
 def bins_for(texts: Sequence[bytes], classes: int, longest: int) -> int:
-    """How many bins the n-grams of texts are worth: no more than there can be n-grams, and fewer with many classes.
+    """The number of bins for the n-grams of texts: at most one per possible n-gram, and fewer with many classes.
 
     Args:
         texts: The training texts.
         classes: Number of classes.
-        longest: Longest n-gram, in words. A word takes a byte or more.
+        longest: Longest n-gram, in words. A word takes at least a byte.
     """
     most = longest * sum(map(len, texts))
     return max(64, min(most, _MOST_BINS, _MOST_NGRAM_WEIGHTS // classes))

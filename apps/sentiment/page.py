@@ -12,8 +12,8 @@ from rnnapps.errors import UserError
 from rnnapps.pages import ColouredWords, Page, Part, Probabilities, TextInput
 from rnnapps.pages.class_names import named
 
-_PIECES = 64  # of a text that are left out in turn; in a longer one, several words make a piece
-_LEAST, _STRONG = 1e-6, 3.0  # probabilities from here on; nats that colour a word fully, unless others have more
+_PIECES = 64  # pieces of a text, left out in turn; in a longer text a piece has several words
+_LEAST, _STRONG = 1e-6, 3.0  # lowest probability; nats that colour a word fully, unless other words have more
 
 EXAMPLES = (
     "A superb film: funny, moving and beautifully shot. I have not laughed so much in years.",
@@ -49,7 +49,7 @@ def page(questions: Questions) -> Page:
 
 
 def pieces_of(text: str) -> list[str]:
-    """Words with the white space behind them; in a long text several together. Joined, they are the text.
+    """Words with the white space after them; in a long text, several words together. Joined, they are the text.
 
     Example:
         >>> pieces_of(" It works.  Really! ")

@@ -1,4 +1,4 @@
-"""What a classifier starts from: a language model of the same words, or word vectors that others have trained."""
+"""What a classifier can start from: a language model of the same words, or pretrained word vectors."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _WORDS = 2  # ids of the classifier before its first word
 
 
 def start_from_language_model(model: SentimentClassifier, run: Path, layers: bool) -> None:
-    """Takes over a language model's embeddings, and on request the forward layers that read what its layers read.
+    """Copies a language model's embeddings and, on request, its layers into the forward layers with the same inputs.
 
     Layers that read backwards keep their random weights, and so do the layers above a bidirectional one.
 
     Args:
         model: A built classifier.
         run: A run of `rnn-language train --level word`.
-        layers: Whether to take over the recurrent layers too.
+        layers: Whether to copy the recurrent layers too.
 
     Raises:
-        UserError: It is no such run, or what is taken over is not shaped like the classifier.
+        UserError: It is not such a run, or the shapes of what is copied do not fit the classifier.
 
     Reference:
         Dai and Le, Semi-supervised sequence learning, NIPS 2015.
@@ -55,7 +55,7 @@ def start_from_language_model(model: SentimentClassifier, run: Path, layers: boo
 
 
 def start_from_vectors(model: SentimentClassifier, file: Path) -> None:
-    """Takes over word vectors that others have trained.
+    """Copies pretrained word vectors.
 
     Args:
         model: A built classifier.
@@ -75,7 +75,7 @@ def start_from_vectors(model: SentimentClassifier, file: Path) -> None:
 
 
 def layer_rates(model: SentimentClassifier, how: Training, steps: int) -> list[training.LayerRate]:
-    """How quickly layers with pretrained weights learn, and from when on.
+    """How fast layers with pretrained weights learn, and when they start.
 
     Args:
         model: The classifier.
@@ -106,9 +106,9 @@ def _check_shape(model: SentimentClassifier, run: Path, config: dict[str, Any], 
 
 
 def _put_layers(model: SentimentClassifier, config: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Puts the language model's recurrent layers into those that read forwards."""
+    """Copies the language model's recurrent layers into those that read forwards."""
     # The language model multiplies tied embeddings by this. Here the kernel of the first layer is multiplied instead:
-    # Adam takes steps of one size, so embeddings that large would hardly learn.
+    # Adam's steps all have the same size, so embeddings that large would hardly learn.
     scale = config["embedding_units"] ** 0.5 if config["tied"] else 1.0
     name = config["cell"] if config["cell"] != "rnn" else "simple_rnn"
     for number, layer in enumerate(model.recurrent):
@@ -121,7 +121,7 @@ def _put_layers(model: SentimentClassifier, config: dict[str, Any], arrays: Mapp
 
 
 def _put_embeddings(model: SentimentClassifier, known: np.ndarray, vectors: np.ndarray, origin: str) -> None:
-    """Puts the vectors of known words into the embeddings and says how many there are."""
+    """Copies the vectors of known words into the embeddings and reports their number."""
     if not known.any():
         raise UserError(f"{origin}: has none of the {len(known):,} words of the training texts")
     table = model.embedding.get_weights()[0]

@@ -25,13 +25,13 @@ def assess(
     Args:
         model: The classifier.
         split: Labelled texts.
-        batch_size: Texts a batch.
-        decoding: Nothing; a classifier has no such options.
+        batch_size: Texts per batch.
+        decoding: Not used; a classifier has no such options.
         report: Folder for `confusion_matrix.png`; None draws nothing.
 
     Returns:
         `accuracy`, `f1` (mean over classes), `roc_auc` (None where a class is missing; for more than two classes the
-        mean of one against the rest), `loss` (cross-entropy in nats), `count` and `counts` (examples a class).
+        mean of one-vs-rest), `loss` (cross-entropy in nats), `count` and `counts` (examples per class).
 
     Raises:
         DataError: The split has a class that the model does not know.
@@ -42,7 +42,7 @@ def assess(
     answers = np.concatenate([read(tokens).numpy() for tokens, _ in ordered.epoch(0)])
     probabilities = np.empty(answers.shape, "float64")
     probabilities[ordered.order()] = answers
-    probabilities /= probabilities.sum(axis=1, keepdims=True)  # scikit-learn wants the last bit, too
+    probabilities /= probabilities.sum(axis=1, keepdims=True)  # scikit-learn needs them exact to the last bit
     labels, numbers = split.labels, range(len(model.classes))
     predicted = probabilities.argmax(axis=1)
     if report is not None:
@@ -59,7 +59,7 @@ def assess(
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     auc = "-" if metrics["roc_auc"] is None else f"{metrics['roc_auc']:.4f}"
     counts = ", ".join(f"{count:,} {name}" for name, count in metrics["counts"].items())
     return "\n".join(

@@ -29,14 +29,14 @@ def samples(model: SentimentClassifier, split: LabelledTexts | None) -> dict[str
 
 
 def about(model: SentimentClassifier) -> dict[str, Any]:
-    """What an export says of the model: its classes, in the order of `probabilities`."""
+    """What an export says about the model: its classes, in the order of `probabilities`."""
     return {"classes": list(model.classes)}
 
 
 def quantize(model: SentimentClassifier, file: Path, split: LabelledTexts) -> tuple[float, float, int]:
-    """Writes the classifier from word ids on as a LiteRT file, int32 (1, time) -> float32 (1, classes).
+    """Writes the classifier, from word ids on, as a LiteRT file, int32 (1, time) -> float32 (1, classes).
 
-    Beside it goes `vocabulary.txt`: a word a line, the first line that of id 0 (padding), the second of id 1 (unknown).
+    Writes `vocabulary.txt` next to it: one word per line, first that of id 0 (padding), then id 1 (unknown).
 
     Args:
         model: A trained classifier.

@@ -30,7 +30,7 @@ def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:
 
 
 def start(model: SentimentClassifier, config: RunConfig) -> None:
-    """Takes over what a language model or a file of word vectors knows of the words."""
+    """Copies what a language model or a file of word vectors has learned about the words."""
     how = config.training
     if how.start_from is not None:
         start_from_language_model(model, how.start_from, how.start_layers)

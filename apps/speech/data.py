@@ -16,10 +16,10 @@ class WaveformBatches:
 
     Args:
         split: The recordings.
-        batch_size: Recordings a batch.
+        batch_size: Recordings per batch.
         buckets: Number of padded lengths; each costs one compilation where XLA is used.
-        seed: Shuffles anew each epoch; None keeps a fixed order.
-        noise: Mixes background noise into the recordings, anew each epoch; None for recordings as they are.
+        seed: Reshuffles each epoch; None keeps a fixed order.
+        noise: Mixes background noise into the recordings, new in each epoch; None leaves recordings unchanged.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class WaveformBatches:
             waveform, lengths, labels = batch
             waveform = tf.cast(waveform, tf.float32) / 2**15
             if self._noise:
-                # A function of epoch and step, so that a run that is resumed hears the same.
+                # Depends on epoch and step only, so that a resumed run gets the same noise.
                 waveform = self._noise(
                     waveform, lengths, tf.stack([tf.constant(self._seed + (n << 32), tf.int64), step])
                 )
@@ -54,5 +54,5 @@ class WaveformBatches:
         return self._batches.epoch(n).enumerate().map(prepared)
 
     def order(self) -> np.ndarray:
-        """Which example stands where in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""
+        """The order of the examples in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""
         return self._batches.order()

@@ -20,18 +20,18 @@ SHAPING = ("cell", "units", "layers", "causal", "pooling", "convolutions", "band
 class SpeechClassifier(keras.Model):
     """Listens to a recording and says which class it belongs to.
 
-    Nothing in it looks ahead but the second direction of bidirectional layers, so a causal model can be fed chunk by
-    chunk and gives the answer that it gives to the whole. How much a batch is padded never changes an answer.
+    Only the second direction of bidirectional layers looks ahead, so a causal model can be fed chunk by chunk and gives
+    the same answer as for the whole recording. The padding of a batch never changes an answer.
 
     Args:
         classes: Names of the classes, two or more.
-        sample_rate: Samples a second of the waveforms, in Hz.
+        sample_rate: Samples per second of the waveforms, in Hz.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.speech.cli.Options`.
 
     Call arguments:
-        inputs: Waveform float (batch, samples), and lengths int (batch,), the real samples of each; or the waveform
-            alone.
+        inputs: Waveform float (batch, samples), and lengths int (batch,), the number of real samples of each; or the
+            waveform alone.
 
     Output:
         Logits, float (batch, classes). Use `probabilities` for answers.
@@ -81,11 +81,11 @@ class SpeechClassifier(keras.Model):
 
     @property
     def log_mel(self) -> LogMel:
-        """The layer that makes frames of waveforms."""
+        """The layer that turns waveforms into frames."""
         return self.front_end.log_mel
 
     def start_from(self, other: "SpeechClassifier") -> None:
-        """Takes over what another model has learned to hear, all but its head; both must be built.
+        """Copies the weights of another model, all but its head; both models must be built.
 
         Raises:
             ValueError: The models differ in an option that shapes their weights.
@@ -120,12 +120,12 @@ class SpeechClassifier(keras.Model):
         return states
 
     def stream(self, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Goes on listening: the probabilities after a chunk, and the new states.
+        """Continues listening: the probabilities after a chunk, and the new states.
 
         Args:
           chunk: float (batch, samples), any number of samples.
-          states: from `initial_states` or the call before. The sizes of `samples` and `frames_...` along axis 1 vary:
-            they hold what does not fill a frame or a step yet.
+          states: from `initial_states` or the previous call. The sizes of `samples` and `frames_...` along axis 1 vary:
+            they contain what does not fill a frame or a step yet.
         """
         sequence, new = self.front_end.stream(chunk, states)
         sequence, recurrent = stream_recurrent(self.recurrent, sequence, states)

@@ -16,12 +16,12 @@ from rnnapps.pages import Page, Part, Picture, Probabilities, SoundInput
 from rnnapps.pages.class_names import named
 
 _LONGEST = 60  # seconds
-_POINTS, _EVERY = 24, 0.1  # at most so many points in the picture, so many seconds apart at least
+_POINTS, _EVERY = 24, 0.1  # maximum number of points in the picture, and their minimum distance in seconds
 
 
 def page(questions: Questions) -> Page:
     """A recording in; the probabilities of the classes, at the end and over time, out."""
-    rate = questions.about.get("sample_rate", Source().sample_rate)  # a server does not say its rate
+    rate = questions.about.get("sample_rate", Source().sample_rate)  # a server does not report its rate
 
     def answer(recording: str | None) -> Mapping[str, Any]:
         if recording is None:

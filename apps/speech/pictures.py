@@ -29,14 +29,14 @@ def plot_stream(
         log_mel: The layer that makes the frames of the spectrogram.
         classes: The names of the classes.
         samples: The recording at the layer's rate, float (samples,).
-        times: When the classifier was asked, in seconds.
-        probabilities: Its answers, (classes,) each.
+        times: The times of the answers, in seconds.
+        probabilities: The answers, (classes,) each.
         title: Title of the picture.
-        path: Where the PNG goes.
+        path: The PNG file to write.
     """
     seconds = len(samples) / log_mel.sample_rate
     answers = np.array(probabilities)
-    loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves than these could not be told apart
+    loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves could not be told apart
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)

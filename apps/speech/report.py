@@ -27,8 +27,8 @@ def assess(
     Args:
         model: The classifier.
         split: Labelled recordings.
-        batch_size: Recordings a batch.
-        decoding: Nothing; a classifier has no such options.
+        batch_size: Recordings per batch.
+        decoding: Not used; a classifier has no such options.
         report: Folder for `confusion_matrix.png`; None draws nothing.
 
     Returns:
@@ -44,7 +44,7 @@ def assess(
     read = tf.function(model.probabilities, reduce_retracing=True)
     inputs = [waveform_and_lengths for waveform_and_lengths, _ in ordered.epoch(0)]
     for batch in {batch[0].shape: batch for batch in inputs}.values():
-        read(*batch)  # traces, and warms up
+        read(*batch)  # traces and warms up
     begin = time.perf_counter()
     answers = np.concatenate([read(*batch).numpy() for batch in inputs])
     computing = time.perf_counter() - begin
@@ -69,7 +69,7 @@ def assess(
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """The figures of `assess` for a person to read, the confusions as a table with a row for each true class."""
+    """The figures of `assess`, formatted for reading, the confusions as a table with a row for each true class."""
     lines = [
         f"accuracy          {metrics['accuracy']:.2%}",
         f"F1 (macro)        {metrics['f1']:.4f}",
@@ -83,6 +83,6 @@ def table(metrics: dict[str, Any]) -> str:
 
 
 def _sums_to_one(probabilities: np.ndarray) -> np.ndarray:
-    """The same in float64, where scikit-learn can see that they do."""
+    """The probabilities in float64, normalised to a sum that scikit-learn accepts as 1."""
     exact = probabilities.astype("float64")
     return exact / exact.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What the signature of a speech classifier is asked, and what its answer says. No TensorFlow."""
+"""Requests to the signature of a speech classifier, and the meaning of its answers. No TensorFlow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

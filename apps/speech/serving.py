@@ -38,7 +38,7 @@ def endpoints(model: SpeechClassifier, decoding: object = None) -> dict[str, ser
     (batch, samples), and states, and gives the answers so far and the states to send with the next chunk, under the
     same names.
     """
-    # One function for both signatures: a server reads half as much before it answers.
+    # One function for both signatures: a server loads half as much before it answers.
     probabilities = tf.function(model.probabilities, autograph=False).get_concrete_function(
         tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int64)
     )
@@ -101,7 +101,7 @@ def samples(model: SpeechClassifier, split: Recordings | None) -> dict[str, list
 
 
 def about(model: SpeechClassifier) -> dict[str, Any]:
-    """What an export says of the model: its classes, in the order of `probabilities`, and its sample rate in Hz."""
+    """What an export says about the model: its classes, in the order of `probabilities`, and its sample rate in Hz."""
     return {"classes": list(model.classes), "sample_rate": model.sample_rate}
 
 

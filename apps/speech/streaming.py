@@ -19,11 +19,11 @@ from rnnapps.terminal import printable
 
 
 class Stream:
-    """A conversation with the `stream` signature of an export: call it with one chunk after another.
+    """A session with the `stream` signature of an export: call it with one chunk after another.
 
     Args:
         export: The folder of an export or of a version.
-        batch: How many streams go on side by side.
+        batch: Number of parallel streams.
     """
 
     def __init__(self, export: Path, batch: int = 1):

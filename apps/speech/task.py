@@ -28,7 +28,7 @@ def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
 
 
 def start(model: SpeechClassifier, config: RunConfig) -> None:
-    """Takes over what the model `--start-from` has learned to hear."""
+    """Copies the weights of the model named by `--start-from`."""
     other = model_to_start_from(TASK, config, {"spoken_vocabulary": _sixty_words})
     if other is not None:
         take_over(model, other, config)
@@ -43,7 +43,7 @@ def _sixty_words(config: RunConfig) -> RunConfig:
 
 
 def batches(model: SpeechClassifier, split: Recordings, config: RunConfig, seed: int | None = None) -> WaveformBatches:
-    """Batches of waveforms and class numbers; in training with the background noise that came with the data."""
+    """Batches of waveforms and class numbers; in training, with the background noise that came with the data."""
     noise = None
     if seed is not None and split.noise:
         noise = BackgroundNoise(split.noise, config.training.background_noise)

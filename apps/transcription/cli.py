@@ -14,7 +14,7 @@ from rnnapps.options import inherited, option
 
 @dataclass(frozen=True)
 class Options(AudioOptions):
-    """The options of `Transcriber`. The recordings vary less than those of `rnn-speech`, or it learns more slowly."""
+    """The options of `Transcriber`. Recordings vary less than in `rnn-speech`; otherwise it learns more slowly."""
 
     layers: int = inherited(AudioOptions, "layers", 2)
     dropout: float = inherited(AudioOptions, "dropout", 0.1)
@@ -43,7 +43,7 @@ class Options(AudioOptions):
 
     @property
     def steps_joined(self) -> int:
-        """Steps of the first recurrent layer that the next reads as one."""
+        """Number of steps of the first recurrent layer that the next one reads as one."""
         return self.join or {"subwords": 2, "characters": 1}[self.tokens]
 
 

@@ -22,9 +22,9 @@ class UtteranceBatches:
 
     Args:
         split: The recordings.
-        batch_size: Recordings a batch.
+        batch_size: Recordings per batch.
         buckets: Number of padded lengths.
-        seed: Shuffles anew each epoch; None keeps a fixed order.
+        seed: Reshuffles each epoch; None keeps a fixed order.
     """
 
     def __init__(self, split: Transcripts, batch_size: int, *, buckets: int = 12, seed: int | None = None):
@@ -44,14 +44,14 @@ class UtteranceBatches:
         return self._batches.epoch(n).map(prepared)
 
     def order(self) -> np.ndarray:
-        """Which example stands where in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""
+        """The order of the examples in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""
         return self._batches.order()
 
 
 def usable(model: Transcriber, split: Transcripts, strict: bool) -> tuple[Transcripts, Iterator[str]]:
     """The recordings that the model can learn from, and lines that name the others.
 
-    CTC needs a step for each token and one more between equal ones. The model knows the characters of the training
+    CTC needs a step for each token and one more between equal tokens. The model knows the characters of the training
     texts only.
 
     Raises:

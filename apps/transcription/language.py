@@ -1,7 +1,7 @@
-"""A run of rnn-language as a judge of texts.
+"""A run of rnn-language that scores texts.
 
-It says to a transcriber of characters how probable each next character is, within the search. A transcriber of subwords
-divides texts in another way than the language model does, so the texts that its search found are judged whole.
+For a transcriber of characters it scores each next character during the search. A transcriber of subwords splits texts
+differently from the language model, so the texts found by its search are scored as a whole.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Judge = Callable[[tf.Tensor], tf.Tensor]
 def scorer_of(model: Transcriber, search: Search | None) -> Scorer | Judge | None:
     """The language model that the options of the search name, as `transcribe` takes it; None where they name none.
 
-    The weights of the language model and its vocabulary become part of what an export of the transcriber holds.
+    The weights and the vocabulary of the language model become part of an export of the transcriber.
 
     Raises:
-        UserError: It is not a run of rnn-language. Where the transcriber writes characters: it is not one on
-            characters, or does not know those of the transcriber.
+        UserError: It is not a run of rnn-language. If the transcriber writes characters: it is not a character model,
+            or does not know the characters of the transcriber.
     """
     if search is None or search.language_model is None:
         return None
@@ -38,7 +38,7 @@ def scorer_of(model: Transcriber, search: Search | None) -> Scorer | Judge | Non
 
 
 def scorer(language: Any, characters: tuple[str, ...], run: Path) -> Scorer:
-    """A language model of characters as a `Scorer`. A text is read as a line of its own.
+    """A language model of characters as a `Scorer`. Each text is read as a separate line.
 
     Args:
         language: The model of a run of rnn-language.
@@ -70,7 +70,7 @@ def scorer(language: Any, characters: tuple[str, ...], run: Path) -> Scorer:
 
 
 def judge(language: Any) -> Judge:
-    """A function from texts, string (rows,), to their log-probabilities, float32 (rows,). A text is a line of its own.
+    """A function from texts, string (rows,), to their log-probabilities, float32 (rows,). Each text is a separate line.
 
     Args:
         language: The model of a run of rnn-language, of any level.

@@ -37,24 +37,24 @@ class Transcriber(keras.Model):
         h = other recurrent layers(neighbouring [g_s, q_s] side by side)     a step every `step_seconds`
         p(token or blank at step t) = softmax(W h_t + b)
 
-    The first layer learns to spell: in training it has a loss of its own over characters. The layers above it, which
-    read whole words, learn much sooner from sounds that are told apart already, and they see how it spelt them.
+    The first layer learns to spell: in training it has its own loss over characters. The layers above it, which read
+    whole words, learn much sooner from sounds that are already told apart, and they also see its spelling.
 
     The texts are then found by `rnnapps.decoding`: repeats are joined and blanks dropped. Nothing in a causal model
-    looks ahead, so it can be fed chunk by chunk and gives what it gives to the whole. How much a batch is padded never
-    changes an answer.
+    looks ahead, so it can be fed chunk by chunk and gives the same as for the whole recording. The padding of a batch
+    never changes an answer.
 
     Args:
-        alphabet: The characters, the space among them; None where tokens are subwords. The blank comes after the last.
-        subwords: `rnnapps.text.Subwords.to_text()` of the vocabulary; None where tokens are characters.
+        alphabet: The characters, including the space; None if tokens are subwords. The blank comes after the last.
+        subwords: `rnnapps.text.Subwords.to_text()` of the vocabulary; None if tokens are characters.
         normalisation: How the training texts were written, see `rnnapps.datasets.normalisation.Normalisation`.
-        sample_rate: Samples a second of the waveforms, in Hz.
+        sample_rate: Samples per second of the waveforms, in Hz.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.transcription.cli.Options`.
 
     Call arguments:
-        inputs: Waveform float (batch, samples), and lengths int (batch,), the real samples of each; or the waveform
-            alone.
+        inputs: Waveform float (batch, samples), and lengths int (batch,), the number of real samples of each; or the
+            waveform alone.
 
     Output:
         Logits, float32 (batch, time, tokens + 1).
@@ -89,12 +89,12 @@ class Transcriber(keras.Model):
         )
         self.normalisation = dict(normalisation or {})
         self.sample_rate = sample_rate
-        self.fused = tf.Module()  # holds a language model for an export
+        self.fused = tf.Module()  # contains a language model for an export
         self.front_end = FrontEnd(
             sample_rate, **chosen.front_end_arguments(), reduction=chosen.reduction, name="front_end"
         )
-        # Dropout with one mask for a whole sequence, which recurrent layers have themselves, delays CTC's first
-        # alignments by epochs: here it is drawn anew at each step.
+        # The dropout of recurrent layers, with one mask for a whole sequence, delays CTC's first alignments by
+        # epochs, so here a new mask is drawn for each step.
         arguments = {**chosen.layer_arguments(), "dropout": 0.0}
         layers = recurrent_layers(chosen.layers, bidirectional=not chosen.causal, return_state=True, **arguments)
         self.first = Stacked(layers[:1], name="first")
@@ -127,9 +127,9 @@ class Transcriber(keras.Model):
         self.build()
 
     def start_from(self, other: Transcriber) -> None:
-        """Takes over what another model has learned: all of it where both have the same tokens.
+        """Copies the weights of another model: all of them if both have the same tokens.
 
-        Where their tokens differ, it is the convolutions and the first recurrent layer. Both models must be built.
+        If their tokens differ, only the convolutions and the first recurrent layer. Both models must be built.
 
         Raises:
             ValueError: The models differ in an option that shapes their weights.
@@ -150,7 +150,7 @@ class Transcriber(keras.Model):
         }
 
     def _parts(self, other: Transcriber) -> list[keras.layers.Layer]:
-        """The layers that mean the same in another model."""
+        """The layers that have the same meaning in another model."""
         hearing = [*self.front_end.convolutions, self.first]
         if not self.has_tokens_of(other):
             return hearing
@@ -164,7 +164,7 @@ class Transcriber(keras.Model):
     def _read(
         self, waveform: tf.Tensor, lengths: tf.Tensor | None = None, training: bool = False
     ) -> tuple[Masked, Masked | None]:
-        """The logits of tokens, and those of the characters that the first layer spells; None where it does not."""
+        """The logits of tokens, and those of the characters that the first layer spells, or None if it does not."""
         sequence, mask = self.front_end(waveform, lengths, training=training)
         sequence = self.dropout(sequence, training=training)
         sequence = self.dropout(self.first(sequence, mask=mask, training=training)[0], training=training)
@@ -196,7 +196,7 @@ class Transcriber(keras.Model):
         return {**states, "steps_left": left, **stream_states(self.upper, batch_size)}
 
     def stream(self, chunk: tf.Tensor, states: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Goes on listening.
+        """Continues listening.
 
         Args:
             chunk: Float (batch, samples), any number of samples.
@@ -252,7 +252,7 @@ class Transcriber(keras.Model):
 
 
 def _with_probabilities(sequence: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """The features of each step, and beside them the probabilities that they gave."""
+    """The features of each step, with the probabilities computed from them appended."""
     return tf.concat([sequence, tf.cast(tf.nn.softmax(logits), sequence.dtype)], axis=-1)
 
 
@@ -262,7 +262,7 @@ def _steps(mask: tf.Tensor) -> tf.Tensor:
 
 
 def _mean_loss(heard: Masked, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Nats a token, and how many tokens there are; rows that are too short for their tokens do not count."""
+    """Nats per token, and how many tokens there are; rows that are too short for their tokens do not count."""
     logits, mask = heard
     labels = tokens.to_tensor(-1)
     losses, spelt = ctc_loss(logits, _steps(mask), labels)

@@ -55,7 +55,7 @@ def _draw(questions: Questions, recording: str, text: str, words: Sequence[Mappi
     from rnnapps.apps.transcription.pictures import plot_heard, plot_words
     from rnnapps.audio import LogMel, read_audio
 
-    rate = questions.about.get("sample_rate", TranscriptSource().sample_rate)  # a server does not say its rate
+    rate = questions.about.get("sample_rate", TranscriptSource().sample_rate)  # a server does not report its rate
     samples = read_audio(recording, rate)[: round(LONGEST_SECONDS * rate)]
     if questions.model is None:
         within = [one for one in words if one["end"] <= len(samples) / rate]

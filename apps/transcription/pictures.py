@@ -21,8 +21,8 @@ from rnnapps.audio.spectrogram import draw_spectrogram
 from rnnapps.decoding import Scorer
 from rnnapps.training.plots import STYLE, VALIDATION, plain, save
 
-_CURVES = 8  # more tokens than these could not be told apart
-_FAINTEST = 0.1  # probability that a token reaches somewhere, to be drawn
+_CURVES = 8  # more tokens could not be told apart
+_FAINTEST = 0.1  # tokens that never reach this probability are not drawn
 _TITLE = 110  # characters
 
 
@@ -37,7 +37,7 @@ def plot_heard(
         search: How texts are found.
         scorer: A language model.
         title: Title of the picture.
-        path: Where the PNG goes.
+        path: The PNG file to write.
     """
     waveform = tf.constant(samples[None], tf.float32)
     log_probs, _ = model.log_probabilities(waveform)
@@ -64,14 +64,14 @@ def plot_heard(
 def plot_words(
     log_mel: LogMel, samples: np.ndarray, words: Sequence[Mapping[str, Any]], title: str, path: Path
 ) -> None:
-    """Draws the log-mel spectrogram of a recording, and its words with how sure they are; see `plot_heard`.
+    """Draws the log-mel spectrogram of a recording, and its words with their confidence; see `plot_heard`.
 
     Args:
         log_mel: The layer that makes the frames of the spectrogram.
         samples: The recording at the layer's rate, float (samples,).
-        words: Those of an answer of `predict`: `word`, `start`, `end` and `confidence` of each.
+        words: The words of an answer of `predict`: `word`, `start`, `end` and `confidence` of each.
         title: Title of the picture.
-        path: Where the PNG goes.
+        path: The PNG file to write.
     """
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(10, 5.5), layout="constrained")
@@ -92,7 +92,7 @@ def _draw_samples(axes: Any, log_mel: LogMel, samples: np.ndarray, title: str) -
 
 
 def _write_words(axes: Any, words: Sequence[tuple[str, float, float]]) -> None:
-    """Writes words at the top of axes, and marks from when to when each lasts."""
+    """Writes words at the top of axes, and marks when each starts and ends."""
     for word, start, end in words:
         axes.annotate(plain(word), ((start + end) / 2, 1.03), ha="center", fontsize=9)
         axes.axvspan(start, end, color="#e6e9ee", zorder=0)
@@ -103,7 +103,7 @@ def plot_errors(mistakes: Sequence[tuple[str, int]], path: Path) -> None:
 
     Args:
         mistakes: Pairs "said > heard" and their counts, the most frequent first.
-        path: Where the PNG goes.
+        path: The PNG file to write.
     """
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(7, max(2.5, 0.3 * len(mistakes) + 1)), layout="constrained")

@@ -1,4 +1,4 @@
-"""A pyramid of recurrent layers: neighbouring steps of one layer are a single step of the next.
+"""A pyramid of recurrent layers: neighbouring steps of one layer become a single step of the next.
 
 Reference: Chan et al., "Listen, attend and spell", ICASSP 2016, section 3.1.
 """
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def join_steps(sequence: tf.Tensor, count: int) -> tf.Tensor:
-    """Puts each `count` neighbouring steps side by side; steps at the end that are too few for one more are dropped.
+    """Joins every `count` neighbouring steps into one; leftover steps at the end are dropped.
 
     Args:
         sequence: (batch, time, features).
@@ -33,7 +33,7 @@ def join_mask(mask: tf.Tensor, count: int) -> tf.Tensor:
 
 
 def join_stream(sequence: tf.Tensor, left: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Joins the steps of a chunk, and of those that the chunks before left.
+    """Joins the steps of a chunk and those left over from earlier chunks.
 
     Args:
         sequence: The steps of the chunk, (batch, time, features).
@@ -41,7 +41,7 @@ def join_stream(sequence: tf.Tensor, left: tf.Tensor, count: int) -> tuple[tf.Te
         count: How many steps become one.
 
     Returns:
-        The joined steps, and those that are left.
+        The joined steps, and the leftover ones.
     """
     steps = tf.concat([left, sequence], axis=1)
     joined = join_steps(steps, count)

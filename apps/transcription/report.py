@@ -1,4 +1,4 @@
-"""How good transcripts are: word and character error rates, speed, and the utterances that went worst."""
+"""How good transcripts are: word and character error rates, speed, and the utterances with the most errors."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def assess(
     Args:
         model: The transcriber.
         split: Recordings with their texts.
-        batch_size: Recordings a batch.
+        batch_size: Recordings per batch.
         decoding: How texts are found.
-        report: Folder for `errors.png`, the most frequent mistakes, and `worst.png`, the utterance that went worst;
-            None draws nothing.
+        report: Folder for `errors.png`, the most frequent mistakes, and `worst.png`, the utterance with the most
+            errors; None draws nothing.
 
     Returns:
         `wer` and `cer` (word and character error rate: substitutions, deletions and insertions over the words or
         characters of the references), `substitutions`, `deletions`, `insertions` and `words` (counts), `sentences`
         (share of texts without an error), `count`, `seconds` (of audio), `real_time_factor` (seconds of computing per
         second of audio, in these batches), and `worst`: path, word error rate, number of errors, texts and alignment of
-        the twenty utterances with most errors.
+        the twenty utterances with the most errors.
 
     Raises:
         UserError: The package jiwer is missing, or the language model cannot be used.
@@ -53,7 +53,7 @@ def assess(
     listen = listener(model, search, scorer)
     ordered = UtteranceBatches(split, batch_size)
     inputs = [waveform_and_lengths for waveform_and_lengths, _ in ordered.epoch(0)]
-    listen(*inputs[0])  # traces, and warms up
+    listen(*inputs[0])  # traces and warms up
     begin = time.perf_counter()
     found = [text for batch in inputs for text in listen(*batch)]
     computing = time.perf_counter() - begin
@@ -83,7 +83,7 @@ def assess(
 
 
 def error_rate(listen: Listen, split: Transcripts, batch_size: int) -> float:
-    """The word error rate of a `listener` on a split: what training watches."""
+    """The word error rate of a `listener` on a split, which training monitors."""
     jiwer = from_extra("jiwer", extra="transcription", purpose="training")
     pairs = [
         (text.decode(), heard)
@@ -97,7 +97,7 @@ def error_rate(listen: Listen, split: Transcripts, batch_size: int) -> float:
 def _worst(
     jiwer: Any, paths: Sequence[str], references: Sequence[str], hypotheses: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """The utterances with most errors, with references and hypotheses side by side."""
+    """The utterances with the most errors, with references and hypotheses side by side."""
     outputs = [
         jiwer.process_words(reference, hypothesis) for reference, hypothesis in zip(references, hypotheses, strict=True)
     ]
@@ -119,7 +119,7 @@ def _worst(
 def alignment(output: Any) -> str:
     """Reference and hypothesis of one utterance in two lines, word under word.
 
-    Words that were taken for others are in brackets; `*` stands where there is no word.
+    Substituted words are in brackets; `*` stands for a missing word.
     """
     above, below = [], []
     for chunk in output.alignments[0]:
@@ -152,7 +152,7 @@ def _mistakes(output: Any) -> list[tuple[str, int]]:
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     lines = [
         f"word error rate       {metrics['wer']:.2%}",
         f"character error rate  {metrics['cer']:.2%}",

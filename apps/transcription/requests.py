@@ -1,4 +1,4 @@
-"""What the signature `nbest` of a transcriber is asked, and what its answer says. No TensorFlow."""
+"""Requests to the signature `nbest` of a transcriber, and the meaning of its answers. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rnnapps.errors import UserError
 from rnnapps.options import changed
 from rnnapps.prediction.nbest import check_nbest, check_one
 
-LONGEST_SECONDS = 20.0  # of a recording that is heard at once; longer ones are cut at pauses
+LONGEST_SECONDS = 20.0  # of a recording that is transcribed at once; longer ones are cut at pauses
 NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
 
 
@@ -24,7 +24,7 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
     Args:
         arguments: Paths of recordings, folders and manifests.
         config: What the run was started with; None for an export or a server.
-        about: What an export says of itself.
+        about: What an export says about itself.
     """
     from rnnapps.audio.suffixes import SUFFIXES
     from rnnapps.datasets.rows import SUFFIXES as TABLES
@@ -56,7 +56,7 @@ def _manifest(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _parts(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The row, or if its recording is long a row for each part between pauses."""
+    """The row, or, if its recording is long, a row for each part between pauses."""
     import soundfile
 
     from rnnapps.audio import cut_at_pauses
@@ -74,7 +74,7 @@ def _parts(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
             row["path"], start=round(begin * about.samplerate), stop=round(end * about.samplerate), dtype="float32"
         )
     except (soundfile.LibsndfileError, OSError):
-        yield row  # the request says what is wrong
+        yield row  # the request reports what is wrong
         return
     samples = samples.mean(axis=1) if samples.ndim > 1 else samples
     for first, last in cut_at_pauses(samples, rate, LONGEST_SECONDS):
@@ -100,7 +100,7 @@ def request(row: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
-    """The text, its score, and its words with their times in seconds and how sure they are; several texts if wanted."""
+    """The text, its score, and its words with their times in seconds and confidences; several texts if requested."""
     words = [
         {"word": _text(word), "start": round(start, 3), "end": round(end, 3), "confidence": round(confidence, 4)}
         for word, start, end, confidence in zip(
@@ -190,7 +190,7 @@ def _text(value: bytes) -> str:
 
 
 def _times(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The part of a recording, as a cell; no cell for a whole one."""
+    """The part of a recording, as a cell; no cell for a whole recording."""
     if "start" not in row:
         return ()
     end = row.get("end")
@@ -198,7 +198,7 @@ def _times(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _subtitle_time(seconds: float) -> str:
-    """As SubRip writes it: hours, minutes, seconds and milliseconds."""
+    """A time in SubRip format: hours, minutes, seconds and milliseconds."""
     milliseconds = round(1000 * seconds)
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

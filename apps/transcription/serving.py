@@ -37,7 +37,7 @@ def endpoints(model: Transcriber, decoding: Search | None = None) -> dict[str, s
 
     `stream_start` takes the number of streams (`batch`, an int32 scalar, at most 1024) and gives their first states;
     `stream` takes `chunk`, float32 (batch, samples), and states, and gives the states to send with the next chunk,
-    among them `text`, string (batch,), all that was heard so far.
+    among them `text`, string (batch,), everything heard so far.
     """
     search = decoding or Search()
     scorer = scorer_of(model, search)
@@ -115,7 +115,7 @@ def samples(model: Transcriber, split: Transcripts | None) -> dict[str, list[dic
 
 
 def about(model: Transcriber) -> dict[str, Any]:
-    """What an export says of the model: tokens and characters, how texts are written, and its sample rate in Hz."""
+    """What an export says about the model: tokens and characters, how texts are written, and its sample rate in Hz."""
     return {
         "tokens": model.options.tokens,
         "alphabet": "".join(model.characters.pieces),

@@ -1,4 +1,4 @@
-"""Live recordings: a causal model that is fed chunk by chunk and writes down what it hears."""
+"""Live recordings: a causal model that is fed chunk by chunk and transcribes what it hears."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def initial_states(model: Transcriber, batch_size: int | tf.Tensor) -> States:
 
 
 def stream_on(model: Transcriber, chunk: tf.Tensor, states: States) -> States:
-    """Goes on listening: the states after a chunk, float (batch, samples), with the text of the best path.
+    """Continues listening: the states after a chunk, float (batch, samples), with the text of the best path.
 
-    A step that repeats the class of the step before, or is blank, adds nothing. So the text after the last chunk is
-    that of `rnnapps.decoding.ctc_greedy` for the whole, but for a space at its end.
+    A step that repeats the class of the previous step, or is blank, adds nothing. So the text after the last chunk is
+    that of `rnnapps.decoding.ctc_greedy` for the whole recording, except for a space at its end.
     """
     last, text = states["last"], states["text"]
     heard = {name: state for name, state in states.items() if name not in ("last", "text")}

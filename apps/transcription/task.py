@@ -28,9 +28,9 @@ Model = Transcriber
 
 
 def make(config: RunConfig, train: Transcripts) -> Transcriber:
-    """A transcriber that knows the tokens of the training texts; its frames are normalised by the recordings.
+    """A transcriber that knows the tokens of the training texts; the recordings determine how frames are normalised.
 
-    Where it starts from another model, it has the tokens of that one if they can spell the training texts.
+    If it starts from another model, it takes the tokens of that model, provided that they can spell the training texts.
 
     Raises:
         UserError: Packages for subwords are missing, or the model of `--start-from` has another shape.
@@ -40,7 +40,7 @@ def make(config: RunConfig, train: Transcripts) -> Transcriber:
     normalisation = {name: getattr(source, name) for name in ("case", "punctuation", "digits", "language", "alphabet")}
     policy = keras.config.dtype_policy()
     try:
-        # Layers keep the precision in which they are made; a model that is loaded answers in full precision.
+        # Layers keep the precision in which they are made; a loaded model answers in full precision.
         keras.config.set_dtype_policy(config.training.precision)
         model = Transcriber(
             **_tokens(config, train, other),
@@ -70,7 +70,7 @@ def _tokens(config: RunConfig, train: Transcripts, other: Transcriber | None) ->
     """The arguments of `Transcriber` that name its tokens.
 
     Raises:
-        UserError: Packages for subwords are missing, or the texts cannot be divided into subwords.
+        UserError: Packages for subwords are missing, or the texts cannot be split into subwords.
     """
     characters = {character for text in train.texts for character in text.decode()}
     if other is not None and characters <= set(other.characters.pieces):
@@ -81,7 +81,7 @@ def _tokens(config: RunConfig, train: Transcripts, other: Transcriber | None) ->
 
 
 def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int | None = None) -> UtteranceBatches:
-    """Batches of waveforms and texts, without those that the model cannot spell in their time."""
+    """Batches of waveforms and texts, without those that the model cannot spell in the available steps."""
     kept, lines = usable(model, split, config.source.strict)
     for line in lines:
         click.echo(line)
@@ -89,7 +89,7 @@ def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int
 
 
 def objective(model: Transcriber, validation: Transcripts, config: RunConfig) -> Objective:
-    """The model's own loss; the best epoch is that of the lowest word error rate of the best paths."""
+    """The model's own loss; the best epoch is the one with the lowest word error rate of the best paths."""
     listen = listener(model, Search(beam=1))
 
     def val_wer() -> float:

@@ -1,4 +1,4 @@
-"""From what the model heard to texts: the search, the times of words, and how sure each word is."""
+"""From the probabilities of the model to texts: the search, the times of words, and their confidences."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Heard(NamedTuple):
 
     Attributes:
         texts: String (batch, n_best), the best first; "" where there are fewer.
-        scores: Float32 (batch, n_best), log-probabilities, with the language model where there is one; `NO_TEXT` where
-            there are fewer.
+        scores: Float32 (batch, n_best), log-probabilities, including a language model if there is one; `NO_TEXT` where
+            there are fewer texts.
         words: String (batch, words) of the best text, padded with "".
         starts, ends: Float32 (batch, words), when each word was heard, in seconds.
         confidences: Float32 (batch, words), from 0 to 1: the mean probability of its tokens where they were heard.
@@ -51,9 +51,9 @@ def transcribe(
     Args:
         model: The transcriber.
         waveform: Float (batch, samples).
-        lengths: Integer (batch,), the real samples of each; None for all.
+        lengths: Integer (batch,), the number of real samples of each; None if all are real.
         search: How to look for the texts.
-        scorer: A language model, which judges within the search; or one that judges the texts that the search found.
+        scorer: A language model that scores during the search, or one that rescores the texts found by the search.
         n_best: How many texts to return, at most the beam's width.
     """
     log_probs, steps = model.log_probabilities(waveform, lengths)
@@ -94,7 +94,7 @@ def _spelt(model: Transcriber, tokens: tf.Tensor) -> tf.Tensor:
 def _judged(
     model: Transcriber, tokens: tf.Tensor, scores: tf.Tensor, search: Search, judge: Judge, n_best: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The best texts of those found, tokens (batch, n, length) and scores (batch, n), after judging each whole."""
+    """The best texts of those found, tokens (batch, n, length) and scores (batch, n), after rescoring each."""
     texts = tf.reshape(_spelt(model, tokens), [-1])
     gained = search.alpha * judge(texts) + search.beta * tf.cast(tf.strings.length(texts, "UTF8_CHAR"), tf.float32)
     scores, best = tf.math.top_k(scores + tf.reshape(gained, tf.shape(scores)), n_best)
@@ -143,5 +143,5 @@ def listener(model: Transcriber, search: Search, scorer: Scorer | Judge | None =
 
 
 def in_order(found: Sequence[str], order: np.ndarray) -> list[str]:
-    """Answers to the examples in their order, from those in the order of `UtteranceBatches.order`."""
+    """Answers in the order of the examples, from answers in the order of `UtteranceBatches.order`."""
     return [found[place] for place in np.argsort(order)]

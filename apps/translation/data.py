@@ -24,11 +24,11 @@ def batches(
     Args:
         model: The translator, whose `source_subwords` and `target_subwords` apply.
         pairs: The sentences.
-        batch_size: Pairs a batch.
-        buckets: Most padded shapes, for XLA; None pads each batch to its own longest sentences.
+        batch_size: Pairs per batch.
+        buckets: Maximum number of padded shapes, for XLA; None pads each batch to its own longest sentences.
         max_length: Longest sentence in subwords; longer ones are cut.
-        seed: Shuffles anew each epoch; None keeps a fixed order.
-        sampling: Subword regularisation: the exponent alpha by which each epoch draws other segmentations, see
+        seed: Reshuffles each epoch; None keeps a fixed order.
+        sampling: Subword regularisation: the exponent alpha with which each epoch draws new segmentations, see
             `rnnapps.text.Segmentations`; 0 always takes the best segmentation.
     """
     sides = ((model.source_subwords, pairs.sources), (model.target_subwords, pairs.targets))

@@ -14,7 +14,7 @@ from rnnapps.options import as_json, from_keywords
 from rnnapps.text import END, PAD, START, Subwords
 from rnnapps.training import apply_gradients
 
-LONGEST = 1000  # subwords of a source that are read, so that no request takes all memory
+LONGEST = 1000  # subwords of a source that are read, so that no request uses up the memory
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -26,16 +26,16 @@ class Translator(AttentionDecoder):
         m = encoder(E x)                                     bidirectional, (S, 2 units)
         h_t = first(E y_{t-1}, h_{t-1}),  h_0 = tanh(W_0 [m_forward_S; m_backward_1])
         c_t = attention(h_t, m)
-        g_t = upper([h_t; c_t], g_{t-1})                     the decoder's other layers, where there are any
+        g_t = upper([h_t; c_t], g_{t-1})                     the decoder's other layers, if any
         o_t = tanh(W_o [g_t; c_t])
         p(y_t) = softmax(E o_t)
 
-    The query is the first decoder layer's state, and what it finds is read by the layers above. So nothing in a layer
+    The query is the first decoder layer's state, and the layers above read the context. So no layer
     waits for the layer above it, and in training each layer runs over the whole target sentence at once.
 
     Args:
         source_subwords: `Subwords.to_text()` of the source language.
-        target_subwords: The same of the target language; None if `source_subwords` serve both, which then share one
+        target_subwords: The same for the target language; None if `source_subwords` serve both, which then share one
             embedding.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.translation.cli.Options`. Multiplicative attention is divided by the square root of
@@ -104,7 +104,7 @@ class Translator(AttentionDecoder):
         )
 
     def _layer_arguments(self) -> dict[str, Any]:
-        """Those of all recurrent layers. `Stacked` and the decoder drop by themselves."""
+        """The arguments of all recurrent layers. `Stacked` and the decoder apply dropout themselves."""
         arguments = self.options.layer_arguments()
         return {name: value for name, value in arguments.items() if name not in ("units", "dropout")}
 
@@ -118,7 +118,7 @@ class Translator(AttentionDecoder):
         return self.logits(self.decode(target, *self.encode(source, training), training))
 
     def encode(self, source: tf.Tensor, training: bool = False) -> tuple[Tensors, Tensors]:
-        """What the decoder needs to know of source sentences, int32 (batch, S) padded with 0.
+        """What the decoder needs to know about source sentences, int32 (batch, S) padded with 0.
 
         Returns:
             What stays the same for a sentence: memory (batch, S, 2 units), its keys and its mask for the attention, or
@@ -128,7 +128,7 @@ class Translator(AttentionDecoder):
         mask = tf.not_equal(source, PAD)
         embedded = self.dropout(embed(self.source_embedding, source), training=training)
         memory, *states = self.encoder(embedded, mask=mask, training=training)
-        # Of the top layer, the state of each direction that has read the whole sentence.
+        # For the top layer, the state of each direction after the whole sentence.
         last = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], -1)
         return self.begin(memory, mask, last)
 
@@ -182,13 +182,13 @@ class Translator(AttentionDecoder):
         """Translations of strings, found by beam search; a plain graph.
 
         Args:
-            text: string (batch,). A text without anything in it has an empty translation, with the score 0.
-            search: how to look for them.
+            text: string (batch,). A text without content has an empty translation, with the score 0.
+            search: how to search for them.
             n_best: how many for each text, at most the beam's width.
 
         Returns:
             Translations, string (batch, n_best), the best first, and their scores, float32 (batch, n_best):
-            log-probability over length penalty. Where there are fewer, they are empty, with the score `NO_TRANSLATION`.
+            log-probability over length penalty. Missing ones are empty, with the score `NO_TRANSLATION`.
         """
         search = search or Search()
         source = self.source_ids(text)

@@ -15,7 +15,7 @@ _SEVERAL = 5
 
 
 def page(questions: Questions) -> Page:
-    """A text in; its translations out, and for a run the picture of the attention."""
+    """A text in; its translations out and, for a run, the picture of the attention."""
     several = min(_SEVERAL, questions.decoding.beam) if questions.kind == "run" else _SEVERAL
     looks = questions.model is not None and questions.model.attention is not None
 

@@ -19,7 +19,7 @@ from rnnapps.text import START
 from rnnapps.training import plot_attention
 
 Translate = Callable[[Sequence[str | bytes]], list[str]]
-_SHOWN = 40  # subwords of a sentence that a picture has room for
+_SHOWN = 40  # maximum number of subwords of a sentence in a picture
 
 
 def translator(model: Translator, search: Search, batch_size: int) -> Translate:
@@ -30,7 +30,7 @@ def translator(model: Translator, search: Search, batch_size: int) -> Translate:
 
     def translate(texts: Sequence[str | bytes]) -> list[str]:
         found = np.empty(len(texts), object)
-        order = np.argsort([len(text) for text in texts], kind="stable")  # so that a batch holds about equal lengths
+        order = np.argsort([len(text) for text in texts], kind="stable")  # so that a batch has similar lengths
         for first in range(0, len(texts), batch_size):
             rows = order[first : first + batch_size]
             found[rows] = best(tf.constant([texts[row] for row in rows])).numpy()
@@ -58,7 +58,7 @@ def assess(
 
     Returns:
         `bleu`, `chrf` and their `bleu_signature`, `chrf_signature`; `exact_match`, the share of translations that equal
-        the reference letter by letter; `loss`, the cross-entropy in nats a subword; `perplexity`; `count`;
+        the reference letter by letter; `loss`, the cross-entropy in nats per subword; `perplexity`; `count`;
         `sentences_per_second` of the translation, without compilation.
     """
     translate = translator(model, decoding, batch_size)
@@ -85,7 +85,7 @@ def assess(
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     return "\n".join(
         [
             f"BLEU         {metrics['bleu']:.2f}   {metrics['bleu_signature']}",

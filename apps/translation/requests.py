@@ -1,4 +1,4 @@
-"""What the signature `nbest` of a translator is asked, and what its answer says. No TensorFlow."""
+"""Requests to the signature `nbest` of a translator, and the meaning of its answers. No TensorFlow."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
 
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
-    """The best translation and its score, and where several are wanted, all that there are."""
+    """The best translation and its score, and all of them if several are requested."""
     check_nbest(decoding.nbest, len(outputs["translations"]))
     several = [
         {"translation": text.decode("utf-8", errors="replace"), "score": round(score, 6)}
@@ -29,7 +29,7 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Searc
 
 
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Search) -> Iterator[Sequence[str]]:
-    """The translation; with several of a text its number, score and translation."""
+    """The translation; with several per text, number, score and translation of each."""
     if "nbest" not in answer:
         yield (answer["translation"],)
         return

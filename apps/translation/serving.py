@@ -12,7 +12,7 @@ from rnnapps.datasets import Pairs
 TRICKY = ["", " ", "🎉🎉", "这部电影很好看。", "nul \x00 byte", "A B C 1 2 3 ...", "word " * 400]
 _SAMPLES = 200  # sentences of the test split in an export
 _NBEST = 5
-_CHUNK = 64  # sentences at a time; more of them are no faster
+_CHUNK = 64  # sentences at a time; larger chunks are no faster
 
 
 def endpoints(model: Translator, decoding: Search) -> dict[str, serving.Endpoint]:
@@ -20,7 +20,7 @@ def endpoints(model: Translator, decoding: Search) -> dict[str, serving.Endpoint
 
     `serving_default`: `text` string (batch,) -> `translation` string (batch,), `score` float32 (batch,), the
     log-probability over the length penalty. `nbest`: `text` -> `translations` string (batch, n_best), `scores` float32
-    (batch, n_best), the best first; where there are fewer, they are empty and score -1e9.
+    (batch, n_best), the best first; missing ones are empty and score -1e9.
     """
     n_best = min(decoding.nbest or _NBEST, decoding.beam)
     text = [tf.TensorSpec([None], tf.string, name="text")]
@@ -46,5 +46,5 @@ def samples(model: Translator, split: Pairs | None) -> dict[str, list[dict[str, 
 
 
 def about(model: Translator) -> dict[str, Any]:
-    """What an export says of the model: nothing yet."""
+    """What an export says about the model: nothing yet."""
     return {}

@@ -35,7 +35,7 @@ def make(config: RunConfig, train: Pairs) -> Translator:
 
 
 def batches(model: Translator, split: Pairs, config: RunConfig, seed: int | None = None) -> PairBatches:
-    """Batches of subword ids; in training, segmented anew each epoch where `--sampling` says so."""
+    """Batches of subword ids; in training, segmented anew each epoch if `--sampling` is set."""
     how = config.training
     return pair_batches(
         model,
@@ -48,14 +48,14 @@ def batches(model: Translator, split: Pairs, config: RunConfig, seed: int | None
 
 
 def objective(model: Translator, validation: Pairs, config: RunConfig) -> Objective:
-    """The model's own loss; the best epoch is that of the best BLEU of greedy translations."""
+    """The model's own loss; the best epoch is the one with the best BLEU of greedy translations."""
     translate = translator(model, Search(beam=1), config.training.batch_size)
     references = [text.decode() for text in validation.targets[: config.training.bleu_sample]]
 
     def val_bleu() -> float:
         return bleu(translate(validation.sources[: len(references)]), references)[0]
 
-    # Batches have too many shapes to compile each of them.
+    # Batches have too many shapes to compile each one.
     return Objective(monitor="val_bleu", mode="max", figures={"val_bleu": val_bleu}, jit_compile=False)
 
 

@@ -1,4 +1,4 @@
-"""Features of frames from a Keras model that the user has, frozen: `--backbone PATH`."""
+"""Features of frames from the user's own Keras model, frozen: `--backbone PATH`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Shape = tuple[int | None, ...]
 
 
 def load_backbone(path: Path) -> keras.Model:
-    """Loads a `.keras` file of a model from pictures to features. Nothing in the file runs as code.
+    """Loads a `.keras` file with a model from pictures to features. No code from the file is run.
 
     Args:
         path: The file. The model takes float `(batch, height, width, 3)` from 0 to 255, and gives features `(batch,
             features)` or `(batch, height, width, features)`.
 
     Raises:
-        UserError: The file cannot be loaded, could run code, or holds another kind of model.
+        UserError: The file cannot be loaded, could run code, or contains another kind of model.
     """
     model = load_model_file(path, remedy="save a model of Keras's own layers with model.save('NAME.keras')")
     taken, given = getattr(model, "inputs", None) or [], getattr(model, "outputs", None) or []
@@ -37,14 +37,14 @@ def load_backbone(path: Path) -> keras.Model:
 
 @keras.saving.register_keras_serializable("rnnapps")
 class BackboneEncoder(keras.layers.Layer):
-    """What a frozen model says of each frame, and a dense layer that learns.
+    """A frozen model, applied to each frame, and a trainable dense layer.
 
-    Frames are scaled to the size that the model wants. What it gives at several places is averaged.
+    Frames are scaled to the input size of the model. Features at several places are averaged.
 
     Args:
         units: Number of features of a frame.
         backbone: The model, see `load_backbone`.
-        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Call arguments:
         frames: uint8 `(batch, time, height, width, 3)`.

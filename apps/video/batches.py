@@ -15,25 +15,25 @@ from rnnapps.datasets import Clips, DataError, bucket
 class ClipBatches:
     """Batches of ((frames uint8 (batch, time, size, size, 3), lengths int32 (batch,)), targets).
 
-    Of captions the inputs are (frames, lengths, words), and words and targets are int32 (batch, T): the first begin
-    with START, the second end with END.
+    For captions the inputs are (frames, lengths, words). Words and targets are int32 (batch, T): words begin with
+    START, targets end with END.
 
     Frames are read when a batch is made, so the clips of a data set need not fit into memory. Clips are padded with
     black frames to a few lengths; the lengths tell the model how many frames of each are real.
 
     Args:
         clips: The clips.
-        targets: What is learnt of each: class numbers int64 (clips,), or ids of words as `framed` gives them.
-        batch_size: Clips a batch.
+        targets: What is learnt for each clip: class numbers int64 (clips,), or ids of words as `framed` gives them.
+        batch_size: Clips per batch.
         buckets: Number of padded lengths.
-        seed: Shuffles anew each epoch; None keeps a fixed order.
+        seed: Reshuffles each epoch; None keeps a fixed order.
     """
 
     def __init__(
         self, clips: Clips, targets: np.ndarray, batch_size: int, *, buckets: int = 4, seed: int | None = None
     ) -> None:
         self._clips = clips
-        steps = [np.zeros(length, np.int8) for length in clips.lengths]  # only for their lengths
+        steps = [np.zeros(length, np.int8) for length in clips.lengths]  # only their lengths matter
         numbers = np.arange(len(clips), dtype=np.int32)
         columns = (steps, numbers, np.asarray(clips.lengths, np.int32), targets)
         self._batches = bucket(columns, batch_size=batch_size, boundaries=buckets, seed=seed)
@@ -53,7 +53,7 @@ class ClipBatches:
         return self._batches.epoch(n).map(prepared, num_parallel_calls=2, deterministic=True).prefetch(2)
 
     def order(self) -> np.ndarray:
-        """Which clip stands where in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""
+        """The order of the clips in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""
         return self._batches.order()
 
     def _padded(self, numbers: np.ndarray, time: np.ndarray) -> np.ndarray:

@@ -8,21 +8,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-_GRID = 4  # places in each direction in which what a frame shows is told apart
+_GRID = 4  # cells in each direction of the grid that features are pooled on
 
 Shape = tuple[int | None, ...]
 
 
 @keras.saving.register_keras_serializable("rnnapps")
 class FrameEncoder(keras.layers.Layer):
-    """Convolutions of each frame by itself, with what they find pooled on a coarse grid, and a dense layer.
+    """Convolutions of each frame, pooled on a coarse grid, and a dense layer.
 
-    The features say what is where in a frame; what moves is for the recurrent layers to find.
+    The features say what is where in a frame; the recurrent layers find what moves.
 
     Args:
         units: Number of features of a frame.
         convolutions: Channels of the convolutions; each halves height and width.
-        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Call arguments:
         frames: uint8 `(batch, time, height, width, 3)`.
@@ -76,5 +76,5 @@ class FrameEncoder(keras.layers.Layer):
 
 
 def _pool(length: int) -> int:
-    """How many places are averaged so that at most `_GRID` are left."""
+    """Number of places to average so that at most `_GRID` are left."""
     return -(-length // _GRID)

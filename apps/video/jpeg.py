@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from rnnapps.assertions import asserted
 
-# The end of a picture and the beginning of the next. The first alone also ends the thumbnail in a camera's picture.
+# The end of a picture and the beginning of the next. The end alone also ends the thumbnail in a camera's picture.
 _BETWEEN = (0xFF, 0xD9, 0xFF, 0xD8, 0xFF)
 
 
@@ -21,7 +21,7 @@ def decoded_frames(files: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
         Frames, uint8 (batch, time, size, size, 3), black where there is no file, and their number, int32 (batch,).
 
     Raises:
-        tf.errors.InvalidArgumentError: When the graph runs: a file is no JPEG, or a clip has a gap.
+        tf.errors.InvalidArgumentError: When the graph runs: a file is not a JPEG, or a clip has a gap.
     """
     is_there = tf.strings.length(files) > 0
     lengths = tf.math.count_nonzero(is_there, axis=1, dtype=tf.int32)

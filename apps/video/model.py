@@ -19,14 +19,14 @@ from rnnapps.options import as_json, from_keywords
 
 
 class VideoModel(keras.Model):
-    """What the models of video share: they watch a clip.
+    """Base class of the video models: reads a clip.
 
     Args:
         size: Height and width of the frames.
-        fps: Frames a second of the clips that it learns from.
-        max_frames: Most frames of these clips.
-        backbone_model: A model whose features of frames are used, see `rnnapps.apps.video.backbone`, or what
-            `keras.saving` made of it; None for convolutions that learn.
+        fps: Frames per second of the clips that it learns from.
+        max_frames: Maximum number of frames of these clips.
+        backbone_model: A model whose features of frames are used, see `rnnapps.apps.video.backbone`, or its
+            configuration from `keras.saving`; None for trainable convolutions.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.video.cli.Options`.
     """
@@ -57,7 +57,7 @@ class VideoModel(keras.Model):
     def watch(
         self, frames: tf.Tensor, lengths: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """What recurrent layers make of clips.
+        """The outputs of the recurrent layers for clips.
 
         Args:
             frames: uint8 (batch, time, size, size, 3).
@@ -82,15 +82,15 @@ class VideoModel(keras.Model):
 class ActionClassifier(VideoModel):
     """Watches a clip and says which class it belongs to.
 
-    frames -> convolutions of each -> recurrent layers in both directions -> attention pooling -> a logit a class. How
-    much a batch is padded never changes an answer.
+    frames -> convolutions of each -> recurrent layers in both directions -> attention pooling -> a logit per class. The
+    padding of a batch never changes an answer.
 
     Args:
         classes: Names of the classes, two or more.
-        size, fps, max_frames, backbone_model, name, trainable, dtype, **options: As of `VideoModel`.
+        size, fps, max_frames, backbone_model, name, trainable, dtype, **options: As for `VideoModel`.
 
     Call arguments:
-        inputs: Frames uint8 (batch, time, size, size, 3), and lengths int (batch,), the real frames of each.
+        inputs: Frames uint8 (batch, time, size, size, 3), and lengths int (batch,), the number of real frames of each.
 
     Output:
         Logits, float32 (batch, classes). Use `probabilities` for answers.
@@ -133,11 +133,11 @@ class Captioner(VideoModel, AttentionDecoder):
 
     Args:
         words: The words that it can write.
-        size, fps, max_frames, backbone_model, name, trainable, dtype, **options: As of `VideoModel`.
+        size, fps, max_frames, backbone_model, name, trainable, dtype, **options: As for `VideoModel`.
 
     Call arguments:
-        inputs: Frames uint8 (batch, time, size, size, 3); lengths int (batch,), the real frames of each; and ids of
-            words int32 (batch, T), which begin with START.
+        inputs: Frames uint8 (batch, time, size, size, 3); lengths int (batch,), the number of real frames of each; and
+            ids of words int32 (batch, T), which begin with START.
 
     Output:
         Logits of the word after each, float32 (batch, T, 4 + words).
@@ -150,7 +150,7 @@ class Captioner(VideoModel, AttentionDecoder):
         super().__init__(**arguments)
         self.words = tuple(words)
         chosen = self.options
-        own = ("units", "dropout")  # the decoder drops by itself
+        own = ("units", "dropout")  # the decoder applies dropout itself
         layer_arguments = {name: value for name, value in chosen.layer_arguments().items() if name not in own}
         self.make_decoder(
             token_embedding(TOKENS + len(self.words), chosen.embedding_units, "words"),
@@ -172,7 +172,7 @@ class Captioner(VideoModel, AttentionDecoder):
     def encode(self, frames: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tuple[Tensors, Tensors]:
         """What the decoder starts from; see `AttentionDecoder.begin`."""
         sequence, mask, states = self.watch(frames, lengths, training)
-        # Of the top layer, the state of each direction that has seen the whole clip.
+        # For the top layer, the state of each direction after the whole clip.
         both = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], -1)
         return self.begin(sequence, mask, both)
 

@@ -15,7 +15,7 @@ from rnnapps.errors import UserError
 from rnnapps.pages import FileInput, Page, Part, Picture, Probabilities, TextOutput, VideoOutput
 from rnnapps.pages.class_names import named
 
-_SHOWN_SIZE = 320  # pixels of the smaller side of the video on the page, at least
+_SHOWN_SIZE = 320  # minimum size in pixels of the smaller side of the video on the page
 
 
 def page(questions: Questions) -> Page:
@@ -59,7 +59,7 @@ def _film(frames: np.ndarray, fps: float, path: Path) -> None:
     import av
 
     height, width = frames.shape[1:3]
-    larger = 2 * max(1, round(_SHOWN_SIZE / min(height, width) / 2))  # even, as the encoder wants sizes
+    larger = 2 * max(1, round(_SHOWN_SIZE / min(height, width) / 2))  # even, as the encoder requires
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=max(round(fps), 1))
         stream.height, stream.width, stream.pix_fmt = height * larger, width * larger, "yuv420p"

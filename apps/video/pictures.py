@@ -1,4 +1,4 @@
-"""Pictures of clips: frames, how much the model looked at each, and the words that it wrote meanwhile."""
+"""Pictures of clips: frames, how much the model attended to each, and the words that it wrote."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rnnapps.apps.video.model import ActionClassifier, Captioner, VideoModel
 from rnnapps.apps.video.words import framed
 from rnnapps.training.plots import STYLE, TRAIN, plain, save
 
-_COLUMNS = 16  # frames that a strip has room for
+_COLUMNS = 16  # maximum number of frames in a strip
 _INCHES = 0.62  # height and width of a frame
 
 
 class Panel(NamedTuple):
-    """What is drawn of a clip.
+    """What is drawn for a clip.
 
     Attributes:
         title: A line above it.
@@ -37,10 +37,10 @@ class Panel(NamedTuple):
 
 
 def panel(model: VideoModel, title: str, frames: np.ndarray, answer: str) -> Panel:
-    """A clip with the attention of a model that gave it an answer."""
+    """A clip with the attention behind the model's answer."""
     clip, length = tf.constant(frames[None]), tf.constant([len(frames)])
     if isinstance(model, Captioner):
-        ids = framed([answer.encode()], model.words)[:, :-1]  # each word looks before it is written
+        ids = framed([answer.encode()], model.words)[:, :-1]  # each word attends before it is written
         weights = model.attended(tf.constant(ids), *model.encode(clip, length))[0].numpy()
         words = answer.split()
         return Panel(f"{title}: {answer}", frames, words, weights[: len(words)])
@@ -52,11 +52,11 @@ def panel(model: VideoModel, title: str, frames: np.ndarray, answer: str) -> Pan
 def draw_panels(panels: Sequence[Panel], path: Path) -> None:
     """Draws clips below each other, and writes a PNG.
 
-    Of a clip with many frames, evenly spaced ones are shown; the attention of those between is added to theirs.
+    For a clip with many frames, evenly spaced ones are shown; the attention to those in between is added to theirs.
 
     Args:
         panels: The clips.
-        path: Where the PNG goes.
+        path: The PNG file to write.
     """
     heights = [height for one in panels for height in (_INCHES, max(0.24 * len(one.words), 0.6))]
     columns = max(min(len(one.frames), _COLUMNS) for one in panels)

@@ -29,14 +29,14 @@ def assess(
     Args:
         model: The model.
         split: Clips with labels for a classifier, with captions for a captioner.
-        batch_size: Clips a batch.
+        batch_size: Clips per batch.
         decoding: How captions are found.
         report: Folder for `confusion_matrix.png` of a classifier; None draws nothing.
 
     Returns:
-        `loss` (cross-entropy in nats, of a class or of a word), `count`, `frames`, `frames_per_second` (of computing);
-        of a classifier `accuracy`, `f1` (mean over classes), `classes` and `confusion` (rows: true class; columns:
-        predicted); of a captioner `exact_match`, the share of captions that are right word for word.
+        `loss` (cross-entropy in nats, per clip or per word), `count`, `frames`, `frames_per_second` (of computing);
+        for a classifier `accuracy`, `f1` (mean over classes), `classes` and `confusion` (rows: true class; columns:
+        predicted); for a captioner `exact_match`, the share of captions that are right word for word.
 
     Raises:
         DataError: The clips have no such targets, or a label that the model does not know.
@@ -75,7 +75,7 @@ def _assess_captions(model: Captioner, split: Clips, batches: ClipBatches, how: 
 
 
 def _answered(answer: Callable[..., tf.Tensor], batches: ClipBatches) -> tuple[np.ndarray, float]:
-    """What a function of frames and lengths answers, in the order of the clips, and the seconds that it took."""
+    """The answers of a function of frames and lengths, in the order of the clips, and the seconds that it took."""
     watch = tf.function(answer, reduce_retracing=True, autograph=False)
     answers, computing = [], 0.0
     for (frames, lengths, *_), _ in batches.epoch(0):
@@ -106,7 +106,7 @@ def _size(split: Clips, computing: float) -> dict[str, Any]:
 
 
 def table(metrics: dict[str, Any]) -> str:
-    """The figures of `assess` for a person to read."""
+    """The figures of `assess`, formatted for reading."""
     size = f"{metrics['count']:,}, {metrics['frames_per_second']:,.0f} frames a second"
     if "exact_match" in metrics:
         return "\n".join(

@@ -1,4 +1,4 @@
-"""What the signature of a model of video is asked, and what its answer says. No TensorFlow."""
+"""Requests to the signature of a model of video, and the meaning of its answers. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
     Args:
         arguments: Paths.
         config: What the run was started with; None for an export or a server.
-        about: What an export says of itself.
+        about: What an export says about itself.
     """
     if not arguments:
         raise UserError("no input: name video files, folders of them, or folders of frames")
@@ -45,7 +45,7 @@ def informed(row: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]
 
 
 def sampling(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
-    """How a video is read, `fps`, `size` and `max_frames`: as the model says, or as was asked for, or as by default."""
+    """How a video is read, `fps`, `size` and `max_frames`: as the model says, or as requested, or the defaults."""
     default = Source()
     asked = {
         "fps": decoding.fps or default.fps,

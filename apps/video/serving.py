@@ -19,7 +19,7 @@ _SAMPLES = 8  # clips of the test split in an export
 
 
 def answers(model: VideoModel, frames: tf.Tensor, lengths: tf.Tensor, how: Answers) -> dict[str, tf.Tensor]:
-    """What the signatures answer.
+    """The answers of the signatures.
 
     Args:
         model: The model.
@@ -28,8 +28,8 @@ def answers(model: VideoModel, frames: tf.Tensor, lengths: tf.Tensor, how: Answe
         how: How captions are found.
 
     Returns:
-        Of a captioner, `caption`: string (batch,), and `score`: float32 (batch,), its log-probability over the length
-        penalty. Of a classifier, what `serving.labelled` gives.
+        For a captioner, `caption`: string (batch,), and `score`: float32 (batch,), its log-probability over the length
+        penalty. For a classifier, the outputs of `serving.labelled`.
     """
     time = tf.shape(frames)[1]
     valid = tf.reduce_all((lengths >= 1) & (lengths <= time))
@@ -45,7 +45,7 @@ def answers(model: VideoModel, frames: tf.Tensor, lengths: tf.Tensor, how: Answe
 def endpoints(model: VideoModel, decoding: Answers | None = None) -> dict[str, serving.Endpoint]:
     """The signatures.
 
-    - `serving_default`: `frames` uint8 (batch, time, size, size, 3), at the model's frames a second, and `lengths`
+    - `serving_default`: `frames` uint8 (batch, time, size, size, 3), at the model's frames per second, and `lengths`
       int32 (batch,), how many of them are real.
     - `jpeg`: `frames` string (batch, time), the bytes of JPEG files of any size; "" after the last frame of a clip.
     - `mjpeg`: `video` string (batch,), the JPEG files of a clip one after the other.
@@ -55,7 +55,7 @@ def endpoints(model: VideoModel, decoding: Answers | None = None) -> dict[str, s
         tf.TensorSpec([None, None, size, size, 3], tf.uint8, name="frames"),
         tf.TensorSpec([None], tf.int32, name="lengths"),
     ]
-    # One function for all signatures: a server reads a third before it answers.
+    # One function for all signatures: a server loads a third as much before it answers.
     of_frames = tf.function(
         lambda frames, lengths: answers(model, frames, lengths, how), autograph=False
     ).get_concrete_function(*specs)
@@ -95,6 +95,6 @@ def samples(model: VideoModel, split: Clips | None) -> dict[str, list[dict[str, 
 
 
 def about(model: VideoModel) -> dict[str, Any]:
-    """What an export says of the model: the frames that it takes, and classes in the order of `probabilities`."""
+    """What an export says about the model: the frames that it takes, and classes in the order of `probabilities`."""
     classes = {"classes": list(model.classes)} if isinstance(model, ActionClassifier) else {}
     return {**classes, "size": model.size, "fps": model.fps, "max_frames": model.max_frames}

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from rnnapps.text import END, PAD, START, UNKNOWN, normalise, vocabulary
 
-TOKENS = 4  # ids that are no words: PAD, UNKNOWN, START and END
+TOKENS = 4  # ids that are not words: PAD, UNKNOWN, START and END
 _UNKNOWN_WORD = "…"
 
 

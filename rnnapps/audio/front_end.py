@@ -17,29 +17,29 @@ from rnnapps.audio.waveform_augmentation import WaveformAugmentation
 
 @keras.saving.register_keras_serializable("rnnapps")
 class FrontEnd(keras.layers.Layer):
-    """Varies waveforms in training, and turns them into a sequence of features with few steps a second.
+    """Augments waveforms in training, and turns them into a sequence of features with few steps per second.
 
     Nothing in it looks ahead, so chunks fed one after another to `stream` give the steps of the whole.
 
     Args:
         sample_rate: Sample rate of the waveforms, in Hz.
-        bands, window_seconds, hop_seconds: As of `LogMel`.
+        bands, window_seconds, hop_seconds: As for `LogMel`.
         convolutions: Channels of the convolutions; each halves the frequencies.
         reduction: Number of frames that become one step: a power of two, at most 2 to the number of convolutions.
-        speed, shift_seconds, gain, noise: As of `WaveformAugmentation`, the shift in seconds.
-        tempo, warp, channel: As of `VoiceAugmentation`.
+        speed, shift_seconds, gain, noise: As for `WaveformAugmentation`, the shift in seconds.
+        tempo, warp, channel: As for `VoiceAugmentation`.
         mask_seconds, mask_bands: The longest and widest masks of `SpecAugment`.
 
     Call arguments:
         waveform: Float `(batch, samples)`, from -1 to 1.
         lengths: Integer `(batch,)`, the number of real samples of each waveform; None if all are real.
-        training: Whether to vary the waveforms.
+        training: Whether to augment the waveforms.
 
     Returns:
         The steps, `(batch, time, features)`, and their mask, boolean `(batch, time)`.
 
     Raises:
-        ValueError: `reduction` is not such a power of two.
+        ValueError: `reduction` is not a power of two in that range.
 
     Example:
         >>> steps, mask = FrontEnd(16000, hop_seconds=0.0125)(tf.zeros((2, 16000)), tf.constant([16000, 8000]))
@@ -135,7 +135,7 @@ class FrontEnd(keras.layers.Layer):
         return _merged(sequence), mask
 
     def initial_states(self, batch_size: int | tf.Tensor) -> dict[str, tf.Tensor]:
-        """What chunks carry on from before the first one, by name."""
+        """The initial states of a stream, by name."""
         states = {"samples": self.log_mel.initial_state(batch_size)}
         for number, layer in enumerate(self.convolutions):
             states[f"frames_{number}"] = layer.initial_state(batch_size)

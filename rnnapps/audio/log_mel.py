@@ -18,7 +18,7 @@ FLOOR = 1e-6  # added to the power of a band: what is below about -60 dB of full
 class LogMel(keras.layers.Layer):
     """Logarithms of the power in mel bands, frame by frame, normalised with statistics of training data.
 
-    A frame comes every `hop` samples and sees the last `window` samples up to there; before the first sample is
+    A frame comes every `hop` samples and sees the last `window` samples up to there; before the first sample there is
     silence. So n samples give floor(n / hop) frames, no frame depends on later samples, and chunks fed one after
     another to `stream` give the frames of the whole.
 
@@ -114,7 +114,7 @@ class LogMel(keras.layers.Layer):
             )
         self.mean.assign(total / count)
         variance = squares / count - np.square(total / count)
-        # A band that hardly varies (because it is empty at a low sample rate, say) must not become the loudest.
+        # A band that hardly varies (for example, one that is empty at a low sample rate) must not become the loudest.
         self.deviation.assign(np.sqrt(np.maximum(variance, 0.25)))
 
     def call(self, waveform: tf.Tensor, lengths: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -148,7 +148,7 @@ class LogMel(keras.layers.Layer):
         return frames, samples[:, tf.shape(frames)[1] * self.hop :]
 
     def spectrum(self, samples: tf.Tensor) -> tf.Tensor:
-        """Frames without normalisation and without silence before: `(batch, samples)` to `(batch, time, bands)`."""
+        """Frames without normalisation and without the silence before: `(batch, samples)` to `(batch, time, bands)`."""
         frames = self._frames(samples) * tf.constant(self.hann)
         # rfft pads as well, but not if there are no frames.
         frames = tf.pad(frames, [[0, 0], [0, 0], [0, self.fft_length - self.window]])
@@ -156,7 +156,7 @@ class LogMel(keras.layers.Layer):
         return tf.math.log(self._banded(power, tf.constant(self.filters)) + FLOOR)
 
     def place(self, frequency: float) -> float:
-        """The place of a frequency in Hz on an axis on which band b, counted from 0, reaches from b to b + 1."""
+        """Maps a frequency in Hz to an axis on which band b, counted from 0, spans b to b + 1."""
         low, high = _to_mel(self.lowest), _to_mel(self.top)
         return (_to_mel(frequency) - low) / (high - low) * (self.bands + 1) - 0.5
 
@@ -167,7 +167,7 @@ class LogMel(keras.layers.Layer):
 
     @contextlib.contextmanager
     def without_product(self) -> Iterator[None]:
-        """Within this context, graphs are traced without the matrix product that sums up the bands.
+        """Within this context, graphs are traced without the matrix product that sums the bands.
 
         For LiteRT, which rounds both factors of a product to eight bits, too few for powers of twelve decades. Takes
         `bands` times the memory.
@@ -204,7 +204,7 @@ class LogMel(keras.layers.Layer):
 
 
 def mel_filters(sample_rate: int, fft_length: int, bands: int, lowest: float, highest: float) -> np.ndarray:
-    """Triangles with corners equally far apart in mel, float32 `(fft_length / 2 + 1, bands)`."""
+    """Triangles with corners evenly spaced in mel, float32 `(fft_length / 2 + 1, bands)`."""
     mel = np.linspace(_to_mel(lowest), _to_mel(highest), bands + 2)
     corners = 700 * (10 ** (mel / 2595) - 1)  # Hz
     frequency = np.arange(fft_length // 2 + 1)[:, None] * sample_rate / fft_length

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 _FRAME_SECONDS = 0.02
-_PAUSE_SECONDS = 0.2  # over so long a time the power is averaged
+_PAUSE_SECONDS = 0.2  # the power is averaged over this time
 _EARLIEST = 0.4  # of the longest part: no cut before it
 
 
@@ -41,7 +41,7 @@ def cut_at_pauses(samples: np.ndarray, sample_rate: int, longest_seconds: float)
     while count - cuts[-1] > longest:
         begin, end = cuts[-1] + max(1, round(_EARLIEST * longest)), cuts[-1] + longest
         quiet = around[begin : end + 1]
-        # Of equally quiet places the middle one.
+        # The middle one of equally quiet places.
         quietest = np.flatnonzero(quiet <= quiet.min() + 1e-12)
         cuts.append(begin + int(quietest[len(quietest) // 2]))
     edges = [cut * frame for cut in cuts] + [len(samples)]

@@ -22,7 +22,7 @@ def resample(waveform: tf.Tensor, rate: tf.Tensor, new_rate: int) -> tf.Tensor:
     divisor = _greatest_common_divisor(rate, tf.constant(new_rate))
     block, new_block = rate // divisor, new_rate // divisor
     samples = tf.size(waveform)
-    # A discrete spectrum is that of a periodic signal, so silence separates the end from the beginning. A whole number
+    # A discrete spectrum belongs to a periodic signal, so silence separates the end from the beginning. A whole number
     # of blocks of `block` samples becomes as many blocks of `new_block` samples.
     silence = rate // 50
     blocks = -(-(samples + silence) // block)

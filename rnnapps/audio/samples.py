@@ -4,7 +4,7 @@ import numpy as np
 
 
 def int16(samples: np.ndarray) -> np.ndarray:
-    """Samples from -1 to 1 as integers of 16 bits; what is outside is clipped.
+    """Samples from -1 to 1 as 16-bit integers; values outside are clipped.
 
     Example:
         >>> int16(np.array([0.0, 0.5, -2.0])).tolist()

@@ -1,4 +1,4 @@
-"""Parts of a spectrogram hidden while a model trains, so that it relies on no single one of them."""
+"""Parts of a spectrogram masked in training, so that a model does not rely on any single one of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SpecAugment(keras.layers.Layer):
 
     Call arguments:
         frames: Float `(batch, time, bands)`.
-        training: Whether to hide anything.
+        training: Whether to mask anything.
 
     Returns:
         Frames of the same shape.

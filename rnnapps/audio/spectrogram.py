@@ -1,4 +1,4 @@
-"""The picture of a recording: what a model hears of it."""
+"""The picture of a recording, as a model hears it."""
 
 from __future__ import annotations
 

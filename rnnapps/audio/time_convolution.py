@@ -14,8 +14,8 @@ Shape = tuple[int | None, ...]
 class TimeConvolution(keras.layers.Layer):
     """A 2D convolution, causal in time, with layer normalisation and ReLU.
 
-    A step comes every `strides[0]` input steps and sees the last `kernel_size[0]` of them; before the first step are
-    zeros. So t steps become floor(t / strides[0]), and chunks fed to `stream` give the steps of the whole. A step is
+    A step comes every `strides[0]` input steps and sees the last `kernel_size[0]` of them; zeros precede the first
+    step. So t steps become floor(t / strides[0]), and chunks fed to `stream` give the steps of the whole. A step is
     normalised over its frequencies and channels together: where there is only noise, the step stays weak beside the
     bands of the voice.
 
@@ -23,7 +23,7 @@ class TimeConvolution(keras.layers.Layer):
         filters: Number of output channels.
         kernel_size: Size of the kernel, `(time, frequency)`.
         strides: Steps from one output to the next, `(time, frequency)`.
-        **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
+        **kwargs: `name`, `dtype`, `trainable`, as for any Keras layer.
 
     Call arguments:
         sequences: Float `(batch, time, frequency, channels)`.
@@ -61,7 +61,7 @@ class TimeConvolution(keras.layers.Layer):
         if frequencies is None or channels is None:
             raise ValueError(f"the numbers of frequencies and channels must be known, got the shape {sequences_shape}")
         self.frequencies, self.channels = frequencies, channels
-        # Padding in frequency that keeps every stride-th band under the middle of the kernel.
+        # Padding in frequency that keeps every stride-th band at the centre of the kernel.
         bands = -(-self.frequencies // self.strides[1])
         missing = max((bands - 1) * self.strides[1] + self.kernel_size[1] - self.frequencies, 0)
         self.edges = [missing // 2, missing - missing // 2]
@@ -88,8 +88,8 @@ class TimeConvolution(keras.layers.Layer):
         inputs = tf.concat([state, tf.cast(chunk, self.compute_dtype)], axis=1)
         stride = self.strides[0]
         steps = (tf.shape(inputs)[1] - self.past) // stride
-        # The kernels of some devices refuse an empty convolution, so one more step of zeros is computed and dropped.
-        # Those of others give the outputs of an empty batch the shape of the inputs.
+        # Some devices' kernels refuse an empty convolution, so one more step of zeros is computed and dropped.
+        # Others give the outputs of an empty batch the shape of the inputs.
         outputs = self.convolution(tf.pad(inputs, [[0, 0], [0, stride], self.edges, [0, 0]]))
         bands = -(-self.frequencies // self.strides[1])
         outputs = tf.reshape(outputs, [tf.shape(inputs)[0], steps + 1, bands, self.filters])[:, :-1]

@@ -15,7 +15,7 @@ _READ_AS_IT_IS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
 
 
 def wav_bytes(path: Path, start: float = 0.0, end: float | None = None) -> bytes:
-    """The bytes of a WAV file as it is, and of any other recording or a part of one as a WAV file.
+    """The bytes of a WAV file, unchanged, or of any other recording or a part of one, converted to WAV.
 
     Args:
         path: The recording.
@@ -51,8 +51,8 @@ def wav_file(samples: np.ndarray, rate: int, subtype: str = "FLOAT") -> bytes:
 
     Args:
         samples: Float from -1 to 1, or integers, `(samples,)` or `(samples, channels)`.
-        rate: In Hz, what the header says.
-        subtype: How a sample is written, as libsndfile calls it.
+        rate: Sample rate for the header, in Hz.
+        subtype: Sample format, as libsndfile names it.
     """
     wav = io.BytesIO()
     soundfile.write(wav, samples, rate, format="WAV", subtype=subtype)
@@ -63,4 +63,4 @@ def _plain(content: bytes) -> bool:
     try:
         return soundfile.info(io.BytesIO(content)).subtype in _READ_AS_IT_IS
     except soundfile.LibsndfileError:
-        return True  # let the decoder in the graph say what is wrong
+        return True  # the decoder in the graph reports what is wrong

@@ -1,4 +1,4 @@
-"""Another voice, another pace, another microphone: log-mel frames varied while a model trains."""
+"""Another voice, another pace, another microphone: augmentation of log-mel frames in training."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import tensorflow as tf
 class VoiceAugmentation(keras.layers.Layer):
     """Stretches time and frequencies of each clip and colours it, in training only.
 
-    Some speak faster than others at the same pitch. The resonances of a shorter vocal tract lie higher, all by the same
-    factor; a microphone and a room raise some frequencies and lower others, in all frames alike:
+    Some people speak faster than others at the same pitch. The resonances of a shorter vocal tract lie higher, all by
+    the same factor; a microphone and a room raise some frequencies and lower others, in all frames alike:
 
         y_b = z_(a b) + sum_k c_k cos(pi k (b + 1/2) / bands),   log a uniform, c_k normal, k = 0 .. 4
 
     Args:
-        tempo: Largest change of pace: 0.3 gives clips 1/1.3 to 1.3 times as long.
+        tempo: Largest change of pace: 0.3 makes clips 1/1.3 to 1.3 times as long.
         warp: Largest stretch of frequencies: 0.15 moves bands by factors from 1/1.15 to 1.15.
         channel: Standard deviation of the colouring's coefficients, in units of normalised log-mel.
         seed: Seed of the variation; None draws one.
@@ -27,7 +27,7 @@ class VoiceAugmentation(keras.layers.Layer):
     Call arguments:
         frames: Float `(batch, time, bands)`, normalised.
         mask: Boolean `(batch, time)`, False only at the end of a clip.
-        training: Whether to vary.
+        training: Whether to augment.
 
     Returns:
         The frames `(batch, new time, bands)`, and their mask `(batch, new time)`.

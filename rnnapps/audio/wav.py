@@ -80,7 +80,7 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
 
 
 def bounded(samples: tf.Tensor, name: str) -> tf.Tensor:
-    """The samples, which are an error where they are not finite, or absurdly large.
+    """The samples; an error if they are not finite, or absurdly large.
 
     Args:
         samples: Float tensor.
@@ -91,14 +91,14 @@ def bounded(samples: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def _number(data: tf.Tensor, begin: tf.Tensor | int, size: int) -> tf.Tensor:
-    """An unsigned little-endian number, int32; a huge one is cut to what int32 holds."""
+    """An unsigned little-endian number, int32; a huge one is clipped to the range of int32."""
     digits = tf.cast(data[begin : begin + size], tf.int64)
     value = tf.reduce_sum(digits * tf.constant([256**place for place in range(size)], tf.int64))
     return tf.cast(tf.minimum(value, 2**31 - 1), tf.int32)
 
 
 def _chunks(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Where the fmt and data chunks begin (0 if there is none), and the size of the data."""
+    """Where the fmt and data chunks begin (0 if missing), and the size of the data."""
     size = tf.size(data)
 
     def more(at: tf.Tensor, form_at: tf.Tensor, data_at: tf.Tensor, data_size: tf.Tensor) -> tf.Tensor:
@@ -106,11 +106,11 @@ def _chunks(data: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
     def step(at: tf.Tensor, form_at: tf.Tensor, data_at: tf.Tensor, data_size: tf.Tensor) -> tuple[tf.Tensor, ...]:
         name = data[at : at + 4]
-        # An interrupted recording leaves a size larger than the data that follow.
+        # An interrupted recording leaves a size larger than the actual data.
         length = tf.minimum(_number(data, at + 4, 4), size - at - 8)
         is_form, is_data = (tf.reduce_all(tf.equal(name, list(text))) for text in (b"fmt ", b"data"))
         return (
-            at + 8 + length + length % 2,  # chunks begin at even places
+            at + 8 + length + length % 2,  # chunks begin at even offsets
             tf.where(is_form, at + 8, form_at),
             tf.where(is_data, at + 8, data_at),
             tf.where(is_data, length, data_size),

@@ -1,4 +1,4 @@
-"""Another speaker, another room, another distance: waveforms varied while a model trains."""
+"""Another speaker, another room, another distance: augmentation of waveforms in training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class WaveformAugmentation(keras.layers.Layer):
     Call arguments:
         waveform: Float `(batch, samples)`.
         lengths: Integer `(batch,)`, the number of real samples of each waveform.
-        training: Whether to vary.
+        training: Whether to augment.
 
     Returns:
         The waveforms `(batch, new samples)`, and their lengths `(batch,)`.
@@ -103,10 +103,10 @@ class WaveformAugmentation(keras.layers.Layer):
     def _noise(self, waveform: tf.Tensor, lengths: tf.Tensor, loudest: float) -> tf.Tensor:
         """Noise of power 1 / f^colour, at most `loudest` dB above each clip."""
         batch, samples = tf.unstack(tf.shape(waveform))
-        # A Fourier transform is several times as fast where the length has no large prime factor.
+        # A Fourier transform is several times as fast if the length has no large prime factor.
         longer = -(-samples // _SMOOTH) * _SMOOTH
         logarithm = tf.math.log(tf.range(1.0, tf.cast(longer // 2, tf.float32) + 2))[None]
-        # Random phases alone make noise, in a third of the time that random samples would take.
+        # Random phases alone give noise, in a third of the time that random samples would take.
         phase = keras.random.uniform([batch, longer // 2 + 1], 0.0, 2 * math.pi, seed=self.random)
         size = tf.exp(-self._uniform(waveform, 0.0, 2.0) / 2 * logarithm)
         noise = tf.signal.irfft(tf.complex(size * tf.cos(phase), size * tf.sin(phase)), [longer])[:, :samples]
@@ -131,7 +131,7 @@ class WaveformAugmentation(keras.layers.Layer):
 def _between(
     before: tf.Tensor, waveform: tf.Tensor, lengths: tf.Tensor, after: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Clips with so many samples of silence before and after them, (batch,) each, and their lengths.
+    """Clips with the given numbers of silent samples before and after them, (batch,) each, and their lengths.
 
     Rows are copied whole, in a quarter of the time that gathering each sample would take.
     """

@@ -18,10 +18,10 @@ INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
 class Command(click.Command):
-    """A command that works with TensorFlow, and keeps what it says while it loads to itself.
+    """A command that uses TensorFlow, and hides what TensorFlow prints while it loads.
 
     Args:
-        check: Takes the values of the options and refuses what is wrong with them, before TensorFlow is loaded.
+        check: Checks the values of the options before TensorFlow is loaded, and refuses wrong ones.
     """
 
     def __init__(self, *args: Any, check: Callable[..., Any] | None = None, **kwargs: Any):
@@ -33,7 +33,7 @@ class Command(click.Command):
             self.check(**context.params)
         if context.find_root().params["debug"] or context.params.get("server"):  # a server's client needs no TensorFlow
             return super().invoke(context)
-        # TensorFlow's C++ writes to the file descriptor before any setting of ours counts.
+        # TensorFlow's C++ code writes to the file descriptor before any setting of ours takes effect.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
@@ -69,10 +69,10 @@ class App(click.Group):
                 help="Show the version.",
             )
         )
-        self.callback = lambda debug: None  # the decorated function is there for its docstring
+        self.callback = lambda debug: None  # the decorated function only provides the docstring
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **kwargs: Any) -> NoReturn:
-        # Keras warns of attention over a single step, which a text of one word or a clip of one frame has.
+        # Keras warns about attention over a single step, which happens for a text of one word or a clip of one frame.
         warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
         debug = "--debug" in (sys.argv[1:] if args is None else args)
         try:

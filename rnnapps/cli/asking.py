@@ -1,4 +1,4 @@
-"""Who answers a command, a run, an export or a server, and its answers to rows: `predict` and `try` ask alike."""
+"""The run, export or server that a command asks, and its answers to rows; shared by `predict` and `try`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Row = Mapping[str, Any]
 
 
 class Asked(NamedTuple):
-    """Who is asked: a run folder or an export at `path`, or the `client` of a server.
+    """What is asked: a run folder or an export at `path`, or the `client` of a server.
 
-    `name` identifies it: the answers of another one must not be added to its file.
+    `name` identifies it: answers of another model must not be added to its file.
     """
 
     path: Path | None
@@ -32,7 +32,7 @@ class Asked(NamedTuple):
 
 
 def server_options(task: Task) -> list[click.Option]:
-    """The options that name a server, in place of a run or an export."""
+    """The options that name a server instead of a run or an export."""
     return [
         click.Option(
             ["--server"],
@@ -62,7 +62,7 @@ def who_is_asked(
         server, model, version, timeout: The values of `server_options`.
 
     Raises:
-        UserError: Nothing is named, or options do not go together.
+        UserError: Neither is named, or options do not go together.
     """
     if server is None:
         context = click.get_current_context()
@@ -85,7 +85,7 @@ def who_is_asked(
 
 
 def _state(run: Path) -> str:
-    """When a run's model was written; a version of an export never changes, but a newer one may come."""
+    """When a run's model was written. A version of an export never changes, but a newer one may appear."""
     model = RunFolder(run).model_file
     if model.is_file():
         return f" {model.stat().st_mtime_ns}"
@@ -127,8 +127,8 @@ def predictor_of(task: Task, asked: Asked, decoding: Any, signature: str | None 
         task: The task.
         asked: Who is asked.
         decoding: The options of the task's `decoding`.
-        signature: The signature; that of the task where it is not given.
-        model: The model of a run, where it is loaded already.
+        signature: The signature; by default that of the task.
+        model: The model of a run, if it is loaded already.
     """
     from rnnapps.prediction import predictor
 
@@ -145,7 +145,7 @@ def predictor_of(task: Task, asked: Asked, decoding: Any, signature: str | None 
 
 
 def answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) -> list[Any]:
-    """An answer to each row, or why it gets none."""
+    """An answer to each row, or the reason why it gets none."""
     from rnnapps.prediction.answers import Refused, answer_each
     from rnnapps.prediction.requests import ask_rows
 
@@ -181,7 +181,7 @@ def answer_rows(task: Task, predictor: Any, decoding: Any, rows: Sequence[Row]) 
     for number, row in enumerate(rows):
         if answers[number] is None:
             answers[number] = next(found)
-            if task.suffixes and isinstance(answers[number], Refused):  # a signature knows no names of files
+            if task.suffixes and isinstance(answers[number], Refused):  # a signature does not know file names
                 answers[number] = Refused(f"{row[task.columns[0]]}: {answers[number].reason.removeprefix('audio: ')}")
         if hasattr(asking, "placed") and not isinstance(answers[number], Refused):
             answers[number] = asking.placed(row, answers[number])

@@ -1,4 +1,4 @@
-"""The options of a model that hears recordings, and of its training. An application subclasses them."""
+"""The options of a model for recordings, and of its training. Applications subclass them."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from rnnapps.options import inherited, option
 
 @dataclasses.dataclass(frozen=True)
 class AudioOptions(RecurrentOptions):
-    """Recurrent layers behind a `rnnapps.audio.FrontEnd`. "Training:" options vary the recordings in training."""
+    """Recurrent layers behind a `rnnapps.audio.FrontEnd`. "Training:" options augment the recordings in training."""
 
     cell: str = inherited(RecurrentOptions, "cell", "gru")
     causal: bool = option(
@@ -35,7 +35,7 @@ class AudioOptions(RecurrentOptions):
     mask_bands: int = option(6, "Training: maximum number of mel bands masked.", minimum=0)
 
     def front_end_arguments(self) -> dict[str, Any]:
-        """What `rnnapps.audio.FrontEnd` takes of these options."""
+        """The options that `rnnapps.audio.FrontEnd` takes."""
         fields = (field.name for field in dataclasses.fields(AudioOptions))
         recurrent = {field.name for field in dataclasses.fields(RecurrentOptions)}
         return {name: getattr(self, name) for name in fields if name not in recurrent and name != "causal"}
@@ -43,7 +43,7 @@ class AudioOptions(RecurrentOptions):
 
 @dataclasses.dataclass(frozen=True)
 class AudioTrainingOptions(TrainingOptions):
-    """Training that may start from what another model has learned to hear."""
+    """Training that may start from the weights of another model."""
 
     learning_rate: float | None = inherited(
         TrainingOptions, "learning_rate", None, missing="3e-3; 1e-3 with --start-from"

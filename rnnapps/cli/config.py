@@ -1,4 +1,4 @@
-"""Options from a TOML file; the command line wins over the file."""
+"""Options from a TOML file; the command line takes precedence."""
 
 import sys
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def set_defaults(context: click.Context, values: Mapping[str, Any], source: str)
     """Makes `values` the defaults of the command's options.
 
     Raises:
-        UserError: A value belongs to no option, or is none that the option takes.
+        UserError: A value belongs to no option, or is not valid for its option.
     """
     options = {
         one.name: one for one in context.command.params if isinstance(one, click.Option) and one.name != "config"

@@ -89,9 +89,9 @@ def _export(task: Task, run: Path, output: Path, version: int | None, quantize: 
 
 
 def _held_out(app: Any, source: Any) -> Any:
-    """The split whose inputs the check asks about; None, with a warning, where it cannot be read."""
+    """The split whose inputs the check uses; None, with a warning, if it cannot be read."""
     problem = None
-    for name in ("test", "validation"):  # parallel files with their own validation part have no test part
+    for name in ("test", "validation"):  # parallel files with a separate validation file have no test split
         try:
             return app.load(source, [name])[name]
         except UserError as error:

@@ -12,7 +12,7 @@ from rnnapps import options
 
 
 class _Whole(click.IntRange):
-    """A whole number within bounds. Click's own type cuts 1.5 from a TOML file down to 1."""
+    """A whole number within bounds. Click's own type truncates 1.5 from a TOML file to 1."""
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int:
         if isinstance(value, bool | float):
@@ -21,7 +21,7 @@ class _Whole(click.IntRange):
 
 
 class _Finite(click.FloatRange):
-    """A finite number within bounds. Not-a-number lies within every bound of Click's own type."""
+    """A finite number within bounds. Click's own type accepts NaN within any bounds."""
 
     def _describe_range(self) -> str:
         return "" if self.min is None and self.max is None else super()._describe_range()
@@ -34,7 +34,7 @@ class _Finite(click.FloatRange):
 
 
 class _Several(click.ParamType):
-    """Comma-separated values of a type; "0" or nothing for none of them."""
+    """Comma-separated values of a type; "0" or nothing for an empty list."""
 
     name = "list"
 
@@ -72,9 +72,9 @@ def click_options(owner: type | Any, *, inherited: bool = False, without: Sequen
 
     Args:
         owner: The dataclass, or an instance of it whose values are the defaults.
-        inherited: Whether an option that is left out keeps the value of a run: its default is None then, and options
+        inherited: Whether an option that is left out keeps the value of a run: its default is then None, and options
             that belong to the run are not offered.
-        without: Options of which `Limits` says one of these are left out, for example "shown".
+        without: Kinds of options to leave out, as in `Limits`, for example "shown".
 
     Returns:
         An option for each field.
@@ -82,7 +82,7 @@ def click_options(owner: type | Any, *, inherited: bool = False, without: Sequen
     kind = owner if isinstance(owner, type) else type(owner)
     found = []
     fields = [(field, options.limits(field)) for field in dataclasses.fields(kind)]
-    # What says where the data are comes first in the help.
+    # Options for the data come first in the help.
     for field, limits in sorted(fields, key=lambda pair: not (pair[1].data or pair[1].located)):
         if (inherited and limits.fixed) or any(getattr(limits, name) for name in without):
             continue
@@ -139,7 +139,7 @@ def collected(owner: type | Any, values: Mapping[str, Any]) -> Any:
 
 
 def given(context: click.Context, names: Iterable[str]) -> list[str]:
-    """The options among `names` that stand on the command line."""
+    """The options among `names` that were given on the command line."""
     return [name for name in names if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
 
 

@@ -6,7 +6,7 @@ from rnnapps.terminal import printable
 
 
 def say(text: object, *, err: bool = False, newline: bool = True) -> None:
-    """Prints text of any number of lines, without the characters that a terminal would obey.
+    """Prints text of any number of lines, without control characters for the terminal.
 
     Args:
         text: The text to print.
@@ -17,7 +17,7 @@ def say(text: object, *, err: bool = False, newline: bool = True) -> None:
 
 
 def one_line(message: str) -> str:
-    """What click says of a mistake, on one line and with the everyday names of numbers."""
+    """Click's message about a mistake, on one line and with everyday names for numbers."""
     for name, everyday in (("a valid integer range", "a whole number"), ("a valid float range", "a number")):
         message = message.replace(name, everyday)
     return " ".join(message.split())

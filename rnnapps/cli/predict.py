@@ -228,7 +228,7 @@ def _one_input_rows(task: Task, arguments: Sequence[str]) -> Iterator[Row]:
 
 
 def _named(row: Row) -> str:
-    """The text that a row is, or the name of its series, for the beginning of a message."""
+    """The text of a row, or the name of its series, for the beginning of a message."""
     name = next((value for value in row.values() if isinstance(value, str)), "")
     return f"{shortened(name, _NAMED)!r}: " if name else ""
 

@@ -1,4 +1,4 @@
-"""How `predict` prints answers to inputs of the command line: columns or JSON, on the screen or into a file."""
+"""How `predict` prints answers to inputs on the command line: columns or JSON, on the screen or to a file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
     """A function that prints an answer, given its number from 1, its row and the answer itself.
 
     Args:
-        task: The task, which says what the columns are.
+        task: The task, which defines the columns.
         decoding: The options of the task's `decoding`.
-        as_json: Whether to print a JSON object a line on the screen.
-        output: The file to write, which has its name only when it is complete; None for the screen. Its suffix says
-            its format.
+        as_json: Whether to print one JSON object per line on the screen.
+        output: The file to write, which gets its name only when it is complete; None for the screen. Its suffix
+            determines its format.
         overwrite: Whether to replace it.
 
     Raises:
@@ -49,7 +49,7 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
     from rnnapps.prediction.formats import output_format, table_line
 
     form = output_format(output, task.columns, task.outputs)
-    own_table = task.delimiter == ","  # what is printed is a table with a header of its own
+    own_table = task.delimiter == ","  # the printed lines are a table with its own header
     if output.exists() and not overwrite:
         raise UserError(f"--output {output}: already exists; choose another file, or add --overwrite")
     try:
@@ -72,7 +72,7 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
 
 
 def _line(cells: list[str], delimiter: str) -> str:
-    """A line of columns; of CSV with quotes where a cell needs them."""
+    """A line of columns; in CSV, with quotes where a cell needs them."""
     if delimiter == "\t":
         return delimiter.join(cells)
     from rnnapps.prediction.formats import table_line

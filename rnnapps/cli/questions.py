@@ -21,7 +21,7 @@ class Questions:
 
     Attributes:
         kind: "run", "export" or "server".
-        about: What an export says of itself; empty for a server.
+        about: What an export says about itself; empty for a server.
         model: The model of a run; None for an export or a server.
         decoding: The options of the task's `decoding`.
     """
@@ -36,7 +36,7 @@ class Questions:
         self.model: Any = first.model
 
     def rows(self, arguments: Sequence[str]) -> list[Row]:
-        """The rows that arguments of `predict` give, where the application has `rows`."""
+        """The rows for arguments of `predict`, if the application has `rows`."""
         found: Iterator[Row] = self._task.asking().rows(
             arguments, config_of(self._task, self._asked), self._predictors[self._task.signature].about
         )
@@ -47,7 +47,7 @@ class Questions:
 
         Args:
             rows: Dictionaries of the task's columns.
-            **changed: Options of decoding that have other values for these rows; those declared `free` or `shown`.
+            **changed: Decoding options with other values for these rows; those declared `free` or `shown`.
 
         Raises:
             UserError: A row cannot be answered, or the server cannot be reached.

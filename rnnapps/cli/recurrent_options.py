@@ -1,4 +1,4 @@
-"""The options of a model with recurrent layers. An application subclasses them, with defaults of its own."""
+"""The options of a model with recurrent layers. Applications subclass them, with their own defaults."""
 
 import dataclasses
 from typing import Any
@@ -26,6 +26,6 @@ class RecurrentOptions:
     )
 
     def layer_arguments(self) -> dict[str, Any]:
-        """What `rnnapps.layers.recurrent_layer` takes of these options: all but the number of layers."""
+        """The options that `rnnapps.layers.recurrent_layer` takes: all but the number of layers."""
         names = ("cell", "units", "l2", "dropout", "recurrent_dropout", "truncate")
         return {name: getattr(self, name) for name in names}

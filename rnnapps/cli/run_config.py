@@ -16,7 +16,7 @@ from rnnapps.cluster import worker_count
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
 
-FORMAT = 2  # 1 was a flat list of options; no release wrote it
+FORMAT = 2  # 1 was a flat list of options, never written by a release
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_config(run: Path, task: Task) -> RunConfig:
     """The options that a run was started with.
 
     Raises:
-        UserError: There is no run, it is one of another task or of another format, or `config.json` is damaged.
+        UserError: There is no run, it belongs to another task or has another format, or `config.json` is damaged.
     """
     path = RunFolder(run).config_file
     try:
@@ -94,7 +94,7 @@ def read_run(run: Path, task: Task) -> tuple[RunFolder, RunConfig, Any]:
     """A trained run: its folder, what it was started with, and its model.
 
     Raises:
-        UserError: There is no run with a model, it is one of another task, or a file of it is damaged.
+        UserError: There is no run with a model, it belongs to another task, or one of its files is damaged.
     """
     from rnnapps import training
 
@@ -119,14 +119,14 @@ def check_unchanged(run: Path, before: RunConfig, now: RunConfig) -> None:
 
 
 def check_same_data(run: Path, now: str) -> None:
-    """Refuses to resume a run whose data are others than when it was started.
+    """Refuses to resume a run whose data have changed since it was started.
 
     Args:
         run: The run folder.
-        now: One line about the data of today: sizes and classes.
+        now: One line about the current data: sizes and classes.
 
     Raises:
-        UserError: The line of then differs; the message has both.
+        UserError: The line from the start differs; the message has both.
     """
     before = RunFolder(run).read_config().get("data", now)
     if before != now:

@@ -12,7 +12,7 @@ from rnnapps.cli.config import read_toml
 from rnnapps.cli.run_config import RunConfig
 from rnnapps.errors import UserError
 
-# Sizes, rates and truncation as textbooks on recurrent networks advise them.
+# Sizes, rates and truncation as recommended in textbooks on recurrent networks.
 DEFAULT_SPACE: Mapping[str, Any] = {
     "units": [128, 256, 512],
     "layers": {"low": 2, "high": 3},
@@ -20,7 +20,7 @@ DEFAULT_SPACE: Mapping[str, Any] = {
     "dropout": {"low": 0.2, "high": 0.5},
     "truncate": ["none", 50, 100, 200],
 }
-NONE = "none"  # of an option that may be left out; TOML has no null
+NONE = "none"  # for an option that may be left out; TOML has no null
 
 
 class Dimension(NamedTuple):
@@ -31,7 +31,7 @@ class Dimension(NamedTuple):
         choices: The values to choose from; empty for a range.
         low, high: The ends of a range, both included.
         log: Whether a range is searched on a logarithmic scale.
-        whole: Whether a range is of whole numbers.
+        whole: Whether a range consists of whole numbers.
     """
 
     name: str
@@ -61,11 +61,11 @@ def search_space(file: Path | None, config: RunConfig, given: Collection[str] = 
     Args:
         file: TOML in which each key is an option of the model or of training, and each value a list of choices or a
             table with `low`, `high` and, for a logarithmic scale, `log = true`.
-        config: The options of the command, which tell what each option takes.
-        given: Names of options that the user gave: they do not vary in the default space.
+        config: The options of the command, which define what each option takes.
+        given: Names of options given by the user: they do not vary in the default space.
 
     Raises:
-        UserError: The file cannot be read, or says something that an option does not take.
+        UserError: The file cannot be read, or has a value that an option does not take.
     """
     where = "the default search space" if file is None else f"--space {file}"
     default = {name: values for name, values in DEFAULT_SPACE.items() if name not in given}
@@ -81,7 +81,7 @@ def with_values(config: RunConfig, values: Mapping[str, Any], where: str) -> Run
     Raises:
         UserError: An option does not take its value.
     """
-    # Four digits are enough of what a search finds, and stay readable in a file.
+    # Four digits of what a search finds are enough, and stay readable in a file.
     values = {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in values.items()}
     changed = {}
     for group in ("model", "training"):

@@ -16,7 +16,7 @@ from rnnapps.errors import UserError
 
 
 def model_to_start_from(task: Task, config: RunConfig, recipes: Mapping[str, Callable[[RunConfig], RunConfig]]) -> Any:
-    """The model that a new run starts from: that of another run, or one that is trained now and kept.
+    """The model that a new run starts from: that of another run, or one that is trained now and kept in the cache.
 
     Args:
         task: The task.
@@ -24,7 +24,7 @@ def model_to_start_from(task: Task, config: RunConfig, recipes: Mapping[str, Cal
         recipes: The data sets that can be named, each with the config of the run to train first, made from `config`.
 
     Returns:
-        The model, built; None where the run starts from nothing.
+        The model, built; None if the run starts from scratch.
 
     Raises:
         UserError: There is no such run, or its model is of another kind.
@@ -38,12 +38,12 @@ def model_to_start_from(task: Task, config: RunConfig, recipes: Mapping[str, Cal
     if origin in recipes and not run.exists():
         run = _trained_once(task, origin, recipes[origin](config))
     model = training.load_model(training.open_run(run), task.code().Model)
-    training.set_seed(config.source.seed)  # whether or not a model was trained just now
+    training.set_seed(config.source.seed)  # the same whether or not a model was trained just now
     return model
 
 
 def take_over(model: Any, other: Any, config: RunConfig) -> None:
-    """Gives a new model what another has learned, by its method `start_from`.
+    """Passes what another model has learned to a new one, with its method `start_from`.
 
     Raises:
         UserError: The models have different shapes.
@@ -55,7 +55,7 @@ def take_over(model: Any, other: Any, config: RunConfig) -> None:
 
 
 def _trained_once(task: Task, dataset: str, config: RunConfig) -> Path:
-    """The run of a config on a data set, from the cache folder; trained now where it is not there."""
+    """The run of a config on a data set, from the cache folder; trained now if it is missing."""
     from rnnapps import training
     from rnnapps.native.cache import cache_folder
 

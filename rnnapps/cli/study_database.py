@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import optuna
 
 HEARTBEAT, DEAD_AFTER = 10, 60  # seconds: how often a process reports that its trial is alive, and when others retry it
-_LOCKED_FOR = 60  # seconds that a process waits for the others' transactions
+_LOCKED_FOR = 60  # seconds that a process waits for other processes' transactions
 
 
 def shared_database(url: str) -> optuna.storages.RDBStorage:
@@ -40,7 +40,7 @@ def shared_database(url: str) -> optuna.storages.RDBStorage:
 
 
 def _lock_from_the_first_read(engine: Any) -> None:
-    """Makes every transaction take SQLite's write lock when it begins.
+    """Makes every transaction take SQLite's write lock at its start.
 
     Optuna locks the row of a waiting trial with `SELECT ... FOR UPDATE` before it takes the trial. SQLite ignores that
     clause, so two processes could read "waiting" and both take the trial. The two listeners are SQLAlchemy's own recipe

@@ -1,4 +1,4 @@
-"""The pictures of a study: its history, which options matter, and how options and results go together."""
+"""The pictures of a study: its history, the importance of options, and the relation between options and results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PICTURES = {
 
 
 def draw_study(study: optuna.Study, folder: Path) -> None:
-    """Draws what Optuna draws of a study with two or more results that differ.
+    """Draws Optuna's plots for a study with at least two different results.
 
     Args:
         study: The study.
@@ -48,7 +48,7 @@ def draw_study(study: optuna.Study, folder: Path) -> None:
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             figure = axes.figure
             for part in figure.axes:
-                part.grid(False)  # each axis has lines of its own, which only belong to it
+                part.grid(False)  # each axis has its own lines, which do not fit the others
                 part.set_facecolor("white")
             for lines in axes.collections:
                 lines.set_cmap("viridis")  # Optuna's palest blue cannot be seen

@@ -4,21 +4,21 @@ The functions behind a task live in two modules, which commands import when they
 
 `implementation` works with TensorFlow. S is a split (any object with `name` and `split`), M a Keras model.
 
-| function | is |
+| function | what it is |
 | --- | --- |
 | `Model` | the class of the model, or a tuple of classes, as for `isinstance` |
-| `load(source, splits=None) -> dict[str, S]` | the splits asked for ("train", "validation", "test", "all") |
+| `load(source, splits=None) -> dict[str, S]` | the requested splits ("train", "validation", "test", "all") |
 | `summary(splits) -> Iterator[str]` | lines that say what was loaded |
 | `make(config, train) -> M` | a built model for a new run or a resumed one; `config` is a `RunConfig` |
 | `batches(model, split, config, seed=None) -> Batches` | training batches with a seed, validation batches without |
-| `objective(model, validation, config) -> Objective` | what is minimised, and what decides which epoch is best |
+| `objective(model, validation, config) -> Objective` | what is minimised, and how the best epoch is chosen |
 | `assess(model, split, batch_size, decoding, report) -> dict` | figures; pictures go into the folder `report` |
-| `table(metrics) -> str` | the figures for a person to read |
-| `about(model) -> dict` | what an export says of the model, and `answer` is given |
+| `table(metrics) -> str` | the figures, formatted for reading |
+| `about(model) -> dict` | what an export says about the model; passed to `answer` |
 | `endpoints(model, decoding) -> dict[str, Endpoint]` | the signatures of an export, and of `predict` |
 | `samples(model, split) -> dict[str, list[Request]]` | requests for the check and the warm-up; `split` may be None |
 
-and, where the task has them, `start(model, config)` (weights that a new run starts from),
+and, if the task has them, `start(model, config)` (weights that a new run starts from),
 `layer_rates(model, config, steps) -> list[LayerRate]` (weights that learn more slowly or later; `steps` are those of
 an epoch), `callbacks(model, config, run) -> list` (Keras callbacks of training; `run` is the `RunFolder`),
 `finish(model, splits, config, report)` (pictures after training), `stream(model, row, decoding) -> Iterator[str]` (the
@@ -27,24 +27,24 @@ answer of `predict` in a terminal, piece by piece as it is found), `draw(model, 
 
 `requests` imports no TensorFlow, so a client of a server does not either:
 
-| function | is |
+| function | what it is |
 | --- | --- |
 | `request(row, decoding) -> dict` | the inputs of a signature for one row, a dictionary of the task's `columns` |
-| `answer(outputs, about, decoding) -> dict` | what the signature says about one row, as JSON can hold it |
+| `answer(outputs, about, decoding) -> dict` | what the signature says about one row, as JSON values |
 | `lines(number, row, answer, decoding) -> Iterable[Sequence[str]]` | lines that `predict` prints, as columns |
 
-and, where the task has them, `check(decoding, asked, input)`, which refuses options of `predict` that do not go
-together (`asked` is "run", "export" or "server", and `input` the file of `--input` or None), and
-`check_config(config)`, which refuses those of `train`. Where an argument of `predict` is not one text or file but may
-hold many inputs, `rows(arguments, config, about) -> Iterator[Row]` reads them; `config` is that of a run, None for an
-export or a server, and `about` what an export says of itself. `open_series(path, columns, config, about, quoting) ->
-SeriesRows | None` opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is what
-`predict --json` repeats of a row, where that is not all of it, and `placed(row, answer) -> dict` the answer where it
-depends on the row, too. Where a request depends on the model, as on the size of the pictures that it takes,
-`informed(row, about) -> dict` adds to a row what `request` needs to know; `about` is empty for a server.
+and, if the task has them, `check(decoding, asked, input)`, which refuses options of `predict` that do not go together
+(`asked` is "run", "export" or "server", and `input` the file of `--input` or None), and `check_config(config)`, which
+does so for `train`. If an argument of `predict` is not a single text or file but may contain many inputs,
+`rows(arguments, config, about) -> Iterator[Row]` reads them; `config` is that of a run, None for an export or a server,
+and `about` what an export says about itself. `open_series(path, columns, config, about, quoting) -> SeriesRows | None`
+opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is the part of a row that `predict
+--json` repeats, if not all of it, and `placed(row, answer) -> dict` the answer, if it also depends on the row. If a
+request depends on the model, for example on the size of the pictures that it takes, `informed(row, about) -> dict` adds
+to a row what `request` needs to know; `about` is empty for a server.
 
-`page`, where a task names such a module, declares the page of `try`: `page(questions) -> Page`, from a
-`rnnapps.cli.questions.Questions` to a `rnnapps.pages.Page`. It knows no Gradio.
+`page`, if a task names such a module, declares the page of `try`: `page(questions) -> Page`, from a
+`rnnapps.cli.questions.Questions` to a `rnnapps.pages.Page`. It does not use Gradio.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from rnnapps.cli.training_options import TrainingOptions
 
 @dataclasses.dataclass(frozen=True)
 class NoOptions:
-    """The options of a task that has none of a kind."""
+    """The options of a task that has none of some kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,19 +77,19 @@ class Task:
         requests: The module of the functions that do not.
         page: The module that declares the page of `try`; empty for a plain page, with a field for each column.
         columns: The columns of a table that are inputs.
-        optional_columns: Those that are inputs where a table has them.
-        suffixes: Where inputs are files: the suffixes of those to take from a folder.
-        argument: What help calls an argument of `predict`; empty for FILE where there are suffixes, else TEXT.
+        optional_columns: Columns that are inputs if a table has them.
+        suffixes: If inputs are files: the suffixes of those to take from a folder.
+        argument: The name of an argument of `predict` in help; empty for FILE if there are suffixes, else TEXT.
         outputs: The answers that a table gets a column for.
-        delimiter: What stands between the columns that `predict` prints on the screen; a comma makes CSV.
+        delimiter: The separator of the columns that `predict` prints on the screen; a comma makes CSV.
         decoding: Dataclass of options that say how answers are found and shown: of `evaluate`, `predict` and `export`.
-            An export fixes them, but for those that are declared `free` or `shown`.
-        evaluation: Dataclass of options of `evaluate`; those of `decoding` where it is not given.
-        signature: The signature that `predict` asks.
+            An export fixes them, except those declared `free` or `shown`.
+        evaluation: Dataclass of options of `evaluate`; by default those of `decoding`.
+        signature: The signature that `predict` queries.
         batch_size: How many inputs `evaluate` and `predict` answer at once.
         batch_sizes: The sizes of batches that a server is prepared for.
         resources: What an export needs besides the model: names of its attributes, such as tokenizers.
-        litert_input: What a LiteRT file of the model takes, for `export --quantize`; empty where there is none.
+        litert_input: What a LiteRT file of the model takes, for `export --quantize`; empty if there is none.
     """
 
     name: str
@@ -131,11 +131,11 @@ class Objective(NamedTuple):
     """What training minimises, and which epoch is the best.
 
     Attributes:
-        loss: As for `keras.Model.compile`; None where the model's `train_step` has its own.
+        loss: As for `keras.Model.compile`; None if the model's `train_step` has its own.
         metrics: As for `keras.Model.compile`.
-        monitor: The value that decides, see `rnnapps.training.fit`.
-        mode: Whether the least or the greatest value is best.
-        figures: More values to find out after each epoch: functions by name.
+        monitor: The value that decides; see `rnnapps.training.fit`.
+        mode: Whether the smallest or the largest value is best.
+        figures: More values to compute after each epoch: functions by name.
         jit_compile: As for `keras.Model.compile`.
     """
 

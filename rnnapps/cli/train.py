@@ -30,7 +30,7 @@ def train_command(task: Task) -> click.Command:
             train_run(task, asked_config(task, values), run_dir, resumed=resume, overwrite=overwrite)
         except training.WorkerLost as error:
             say(f"error: {error}", err=True)
-            os._exit(2)  # at an ordinary end TensorFlow's threads would wait for the lost worker, and complain
+            os._exit(2)  # on a normal exit, TensorFlow's threads would wait for the lost worker, and complain
 
     def read_resumed(context: click.Context, parameter: click.Parameter, run: Path | None) -> None:
         if run is not None:
@@ -72,7 +72,7 @@ def train_command(task: Task) -> click.Command:
 def train_run(
     task: Task, config: RunConfig, run_dir: Path, *, resumed: RunConfig | None = None, overwrite: bool = False
 ) -> None:
-    """Trains and evaluates a model, and says what became of it.
+    """Trains and evaluates a model, and prints the results.
 
     Args:
         task: The task.
@@ -125,7 +125,7 @@ def train_run(
 
 
 class Trained(NamedTuple):
-    """What training has left.
+    """The results of training.
 
     Attributes:
         model: The model, with the weights of its best epoch.
@@ -155,7 +155,7 @@ def fit_model(
         config: What to train on, and how.
         splits: The data: "train" and "validation".
         run_dir: The run folder.
-        resume: Whether the run goes on.
+        resume: Whether to continue the run.
         overwrite: Whether to replace a run in `run_dir`.
         watch: Makes Keras callbacks from the objective.
     """
@@ -194,7 +194,7 @@ def fit_model(
         one_batch = next(iter(validation.epoch(0)))
         callbacks.append(training.GradientFlow(one_batch, run.logs, run.gradient_flow_picture))
     if overwrite and not resume and chief:
-        training.remove_run(run_dir)  # not before everything else has gone well
+        training.remove_run(run_dir)  # only after everything else has gone well
     history = training.fit(
         model,
         batches,

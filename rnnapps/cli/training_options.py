@@ -1,4 +1,4 @@
-"""The options that say how to train; the same in every application, with defaults of its own."""
+"""The options that say how to train; the same in every application, except for the defaults."""
 
 import dataclasses
 
@@ -41,9 +41,9 @@ class TrainingOptions:
 
     @property
     def initial_learning_rate(self) -> float:
-        """The learning rate that training begins with; a task may choose it by its other options."""
+        """The learning rate that training begins with; a task may derive it from its other options."""
         return self.learning_rate or 1e-3
 
 
-# Options that change no result: a resumed run may change them.
+# Options that do not change the result: a resumed run may change them.
 CHANGEABLE = ("checkpoint_every", "gradient_flow", "strategy")

@@ -1,4 +1,4 @@
-"""`try`: a page in the browser to try a run, an export or a server with."""
+"""`try`: a page in the browser for trying a run, an export or a server."""
 
 from __future__ import annotations
 

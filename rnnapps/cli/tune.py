@@ -1,4 +1,4 @@
-"""`tune`: a search for the options that train the model which is best on the validation split."""
+"""`tune`: a search for the training options that give the best model on the validation split."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _study(
     task: Task,
     config: RunConfig,
 ) -> optuna.Study:
-    """A new study, or one that is there already and about the same."""
+    """A new study, or an existing one about the same."""
     optuna = from_extra("optuna", extra="tune", purpose="tune")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     samplers: dict[str, Callable[[], Any]] = {
@@ -154,7 +154,7 @@ def _study(
         known = folder.name in optuna.get_all_study_names(database)
     except OSError as error:
         raise UserError(f"--study {folder}: cannot be written: {error.strerror}; choose another folder") from None
-    except Exception as error:  # whatever a database and its driver raise
+    except Exception as error:  # a database and its driver may raise anything
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"--storage {storage or own}: cannot be used: {reason}") from None
     if known and not resume:
@@ -213,7 +213,7 @@ def _search(
         values = {dimension.name: dimension.suggested(trial) for dimension in dimensions}
         say(f"trial {trial.number}: {_listed(values)}{_standing(study, done(), trials, began)}")
         run_dir = folder / "trials" / f"{trial.number:05}"
-        if run_dir.exists():  # of a process that was killed before the database knew of the trial
+        if run_dir.exists():  # left by a process that was killed before the database knew of the trial
             remove_folder(run_dir)
         watch = _watch(trial, None if budget is None else began + budget)
         chosen = with_values(config, values, f"trial {trial.number}")
@@ -253,7 +253,7 @@ def _search(
 
 
 def _watch(trial: optuna.Trial, deadline: float | None) -> Callable[[Objective], list[Any]]:
-    """A callback of training that tells the trial of each epoch, and stops it where the pruner or the time says so."""
+    """A training callback that reports each epoch to the trial, and stops when the pruner or the time limit says so."""
     import keras
 
     def watch(objective: Objective) -> list[Any]:
@@ -278,7 +278,7 @@ def _loss(value: float, objective: Objective) -> float:
 
 
 def _standing(study: optuna.Study, done: int, trials: int, began: float) -> str:
-    """How far the search is, for the line that begins a trial."""
+    """The progress of the search, for the line at the start of a trial."""
     text = f"  ({done} of {trials} done"
     if best := _best(study):
         text += f", best {best[0].user_attrs['monitor']} {best[0].user_attrs['value']:.4f} by trial {best[0].number}"
@@ -302,7 +302,7 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 
 def _leave(study: optuna.Study, folder: Path, task: Task, config: RunConfig) -> None:
-    """Writes what the search has found: a table, the best options, and pictures."""
+    """Writes the results of the search: a table, the best options, and pictures."""
     rows = [
         {
             "trial": trial.number,
@@ -327,7 +327,7 @@ def _leave(study: optuna.Study, folder: Path, task: Task, config: RunConfig) -> 
 
 
 def _write_best(trial: optuna.trial.FrozenTrial, folder: Path, task: Task, config: RunConfig) -> None:
-    """The options of the best trial that are not the defaults, as `train --config` takes them."""
+    """The options of the best trial that differ from the defaults, for `train --config`."""
     defaults = RunConfig(task.source(), task.model(), task.training).flat()
     values = with_values(config, trial.params, f"trial {trial.number}").flat()
     lines = [

@@ -15,9 +15,9 @@ TensorFlow Serving runs them. Their shapes change from step to step, so XLA cann
   repeated for each hypothesis: `AdditiveAttention` and `MultiplicativeAttention` take a query `(rows, width, units)`.
 - `logits`: `(rows, width, vocabulary)`, of any floating dtype; log-probabilities serve as well.
 
-`rows` starts as the batch size and shrinks when a sentence is done, so that one long sentence does not keep all others
-computing. States and constants hold tensors only, not None. Dense layers and the cells of `rnnapps.layers` work on
-`(rows, width, features)` as they are:
+`rows` starts as the batch size and shrinks when a sentence is done, so that one long sentence does not keep the others
+computing. States and constants may contain only tensors, not None. Dense layers and the cells of `rnnapps.layers` work
+on `(rows, width, features)` directly:
 
     def step(ids, states, constants):
         memory, keys, mask = constants
@@ -30,11 +30,11 @@ computing. States and constants hold tensors only, not None. Dense layers and th
 
 `sample_rows` is for requests that a server answers together: each row has its own seed, temperature and length.
 
-Speech needs another search: a model trained with CTC has said all its probabilities before the search begins.
-`ctc_greedy`, `ctc_beam_search` and `ctc_align` take these.
+Speech needs a different search: a CTC model outputs all its probabilities before the search begins. `ctc_greedy`,
+`ctc_beam_search` and `ctc_align` take these.
 
-A hypothesis is a sequence of at most `max_length` tokens, followed by the end. Its log-probability is that of all its
-tokens and of the end; after `max_length` tokens only the end can follow, however unlikely it is.
+A hypothesis is a sequence of at most `max_length` tokens, followed by the end. Its log-probability includes all its
+tokens and the end; after `max_length` tokens only the end can follow, however unlikely it is.
 """
 
 from rnnapps.decoding.beam_search import beam_search

@@ -1,7 +1,7 @@
 """From the steps of a CTC model to a text: the best path, and where on it each token was heard.
 
-A CTC model says at each step how probable each token and the blank are. A path has one of them at every step; it spells
-the tokens that are left when repeats are joined and then blanks dropped. The blank is the last class.
+A CTC model says at each step how probable each token and the blank are. A path has one of them at every step. It spells
+the tokens that remain after repeats are joined and then blanks dropped. The blank is the last class.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def ctc_greedy(log_probs: tf.Tensor, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Te
 
 
 def without_long_blanks(log_probs: tf.Tensor, steps: tf.Tensor, least: float = 0.9999) -> tuple[tf.Tensor, tf.Tensor]:
-    """Leaves out steps that add nothing to a search: where the blank is certain, and was so at the step before.
+    """Leaves out steps that add nothing to a search: where the blank is certain, and was at the previous step too.
 
     Args:
         log_probs: Float `(batch, time, tokens + 1)`, the blank last.
         steps: Integer `(batch,)`, the number of real steps.
-        least: The probability from which on the blank is certain.
+        least: The probability at which the blank counts as certain.
 
     Returns:
         The same for fewer steps.
@@ -75,7 +75,7 @@ def ctc_align(log_probs: tf.Tensor, steps: tf.Tensor, tokens: tf.Tensor) -> Alig
     Args:
         log_probs: Float `(batch, time, tokens + 1)`, the blank last.
         steps: Integer `(batch,)`, the number of real steps.
-        tokens: Integer `(batch, length)`, -1 for padding. A text that its steps cannot spell gets any times.
+        tokens: Integer `(batch, length)`, -1 for padding. A text that its steps cannot spell gets arbitrary times.
 
     Returns:
         The `Alignment`.
@@ -90,7 +90,7 @@ def ctc_align(log_probs: tf.Tensor, steps: tf.Tensor, tokens: tf.Tensor) -> Alig
     blank = log_probs.shape[-1] - 1
     real = tokens >= 0
     lengths = tf.math.count_nonzero(real, axis=1, dtype=tf.int32)
-    # States of a path: blank, token, blank, ..., blank. It stays, goes on, or jumps a blank between unlike tokens.
+    # States of a path: blank, token, blank, ..., blank. It stays, moves on, or skips a blank between different tokens.
     labels = tf.where(real, tf.cast(tokens, tf.int32), blank)
     blanks = tf.fill([batch, length], blank)
     states = tf.concat([tf.reshape(tf.stack([blanks, labels], axis=2), [batch, 2 * length]), blanks[:, :1]], axis=1)
@@ -125,7 +125,7 @@ def ctc_align(log_probs: tf.Tensor, steps: tf.Tensor, tokens: tf.Tensor) -> Alig
     path = tf.TensorArray(tf.int32, time, element_shape=[None])
     _, _, path = tf.while_loop(lambda step, *_: step >= 0, backward, (time - 1, state, path))
     path = tf.transpose(tf.reshape(path.stack(), [time, batch]))  # (batch, time)
-    # on[b, t, k]: token k is what the path says at step t.
+    # on[b, t, k]: the path has token k at step t.
     within = tf.sequence_mask(steps, time)[:, :, None]
     on = tf.equal(path[:, :, None], 2 * tf.range(length)[None, None] + 1) & within & real[:, None]
     place = tf.range(time)[None, :, None]

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rnnapps.decoding.ctc import IMPOSSIBLE
 from rnnapps.decoding.hypotheses import Hypotheses, any_rows
 
-# A hash of a prefix follows from that of the one before by a step of Knuth's linear congruential generator.
+# The hash of a prefix follows from that of its parent by a step of Knuth's linear congruential generator.
 _FACTOR, _SUMMAND = 6364136223846793005, 1442695040888963407
 
 
@@ -37,7 +37,7 @@ class _Prefixes(NamedTuple):
     last: tf.Tensor  # the last token, -1 for none
     blank: tf.Tensor  # log-probability of the paths that end in the blank
     token: tf.Tensor  # and of those that end in the last token
-    bonus: tf.Tensor  # what language model and length add
+    bonus: tf.Tensor  # contribution of language model and length
     language: tf.Tensor  # (batch, width, tokens + 1), log-probabilities of what comes next
     states: list[tf.Tensor]
 
@@ -56,7 +56,7 @@ def ctc_beam_search(
 
         score(y) = log p(y | x) + alpha log p_language(y, end) + beta |y|
 
-    where p(y | x) sums over all paths that spell y. A plain graph of core operations, of any batch size but 0. The
+    where p(y | x) sums over all paths that spell y. A plain graph of core operations, for any batch size but 0. The
     result for a row does not depend on the other rows.
 
     Args:
@@ -64,9 +64,9 @@ def ctc_beam_search(
         steps: Integer `(batch,)`, the number of real steps.
         beam_width: Number of prefixes that are kept at each step.
         n_best: Number of texts returned for each row, at most `beam_width`.
-        scorer: A language model; None for none.
+        scorer: A language model, or None.
         alpha: Weight of the language model.
-        beta: Reward for each token, against the preference of a language model for short texts.
+        beta: Reward for each token, to counter the bias of a language model towards short texts.
 
     Returns:
         `Hypotheses`, padded with -1, sorted by score; where there are fewer the score is -inf.
@@ -89,7 +89,7 @@ def ctc_beam_search(
     log_probs, steps = tf.cast(log_probs, tf.float32), tf.cast(steps, tf.int32)
     batch, time = tf.shape(log_probs)[0], tf.shape(log_probs)[1]
     tokens = log_probs.shape[-1] - 1
-    # After its last step a row goes on with a certain blank, which changes nothing.
+    # After its last step, a row continues with a certain blank, which changes nothing.
     certain = tf.one_hot(tokens, tokens + 1, on_value=0.0, off_value=IMPOSSIBLE)
     log_probs = tf.where(tf.sequence_mask(steps, time)[..., None], tf.maximum(log_probs, IMPOSSIBLE), certain)
 
@@ -127,7 +127,7 @@ def ctc_beam_search(
 
 
 def _first(batch: tf.Tensor, width: int, time: tf.Tensor, tokens: int, scorer: Scorer | None) -> _Prefixes:
-    """The empty prefix, and places without one."""
+    """The empty prefix, and empty places."""
     shape = [batch, width]
     language: tf.Tensor = tf.zeros([*shape, 0])
     states: list[tf.Tensor] = []
@@ -151,15 +151,15 @@ def _first(batch: tf.Tensor, width: int, time: tf.Tensor, tokens: int, scorer: S
 def _continued(
     prefixes: _Prefixes, heard: tf.Tensor, blank: tf.Tensor, tokens: int
 ) -> tuple[tuple[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Log-probabilities one step later: of the same prefixes, by how their paths end, and of those one token longer."""
+    """Log-probabilities one step later: of the same prefixes, by how paths end, and of those one token longer."""
     total = _log_add(prefixes.blank, prefixes.token)
     last = tf.maximum(prefixes.last, 0)
-    # Of the last token of each prefix; the empty one has none that could repeat.
+    # For the last token of each prefix; the empty prefix has none that could repeat.
     repeated = tf.where(prefixes.last >= 0, tf.gather(heard, last, batch_dims=1), IMPOSSIBLE)
     is_last = tf.one_hot(prefixes.last, tokens, on_value=True, off_value=False)
     before = tf.where(is_last, prefixes.blank[..., None], total[..., None])
     extend = before + heard[:, None]
-    # A prefix that becomes one that is there already adds to it: child j has parent i.
+    # A prefix that becomes an existing one adds to it: child j has parent i.
     parent = tf.equal(
         prefixes.hashes[:, :, None], _extended_hash(prefixes.hashes[:, None, :], prefixes.last[:, :, None])
     ) & tf.equal(prefixes.lengths[:, :, None], prefixes.lengths[:, None, :] + 1)
@@ -179,7 +179,7 @@ def _selected(
     token: tf.Tensor,
     scorer: Scorer | None,
 ) -> _Prefixes:
-    """The prefixes chosen: `parents` as they are, or with a `token` more."""
+    """The chosen prefixes: `parents` unchanged, or with one more `token`."""
 
     def of_parent(x: tf.Tensor) -> tf.Tensor:
         return tf.gather(x, parents, batch_dims=1)

@@ -53,13 +53,13 @@ def log_normaliser(logits: tf.Tensor, highest: tf.Tensor) -> tf.Tensor:
     """log Σ exp(logits) over the last axis, of which `highest` is the maximum.
 
     The softmax gives the highest logit the probability exp(highest - log Σ exp(logits)); its kernel passes over the
-    vocabulary in about half the time that exponentials and sums take as ops of their own.
+    vocabulary in about half the time of separate exponential and sum ops.
     """
     return highest - tf.math.log(tf.reduce_max(tf.nn.softmax(logits), axis=-1))
 
 
 def per_sentence(batch: tf.Tensor, value: Any) -> tf.Tensor:
-    """Int32 `(batch,)` from one number for all sentences or from one number each; at least 0."""
+    """Int32 `(batch,)` from one number for all sentences or one for each; at least 0."""
     return tf.broadcast_to(tf.maximum(tf.cast(value, tf.int32), 0), [batch])
 
 

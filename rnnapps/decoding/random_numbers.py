@@ -1,4 +1,4 @@
-"""The numbers that sequences are drawn with: each row has its own seed, so it draws the same in every batch."""
+"""Random numbers for drawing sequences: each row has its own seed, so it draws the same in every batch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def uniform(seed: tf.Tensor, length: tf.Tensor, count: tf.Tensor, sample: int = 0) -> tf.Tensor:
-    """Numbers from 0 to 1 for each row, which depend on the row's seed alone.
+    """Numbers from 0 to 1 for each row, which depend only on the row's seed.
 
     Args:
         seed: Int32 `(batch,)`.
@@ -27,7 +27,7 @@ def uniform(seed: tf.Tensor, length: tf.Tensor, count: tf.Tensor, sample: int = 
 
 
 def step_uniform(seed: tf.Tensor, number: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
-    """Numbers from 0 to 1 for one step of each row, which depend on the row's seed and on the number of the step.
+    """Numbers from 0 to 1 for one step of each row, which depend only on the row's seed and the step number.
 
     Args:
         seed: Int32 `(batch,)`.

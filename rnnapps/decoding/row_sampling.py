@@ -1,7 +1,7 @@
 """Sampling in which each row has its own seed, temperature and end: a sequence is the same in every batch.
 
 `rnnapps.decoding.sample` draws several sequences of a sentence with one seed for the whole batch; this is for requests
-of many clients that a server answers together.
+from many clients that a server answers together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ States = Sequence[tf.Tensor]
 
 
 class Rows(NamedTuple):
-    """What was drawn, and where the sequences stand then.
+    """What was drawn, and the new position in the sequences.
 
     Attributes:
         ids: Int32 `(batch, count)`, `pad` after the end.
@@ -42,7 +42,7 @@ def sample_rows(
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> Rows:
-    """Draws token after token.
+    """Draws tokens one after another.
 
     Args:
         step: `step(ids, states) -> (logits, states)`: reads a token of each row, int32 `(batch,)`, and says how
@@ -50,7 +50,7 @@ def sample_rows(
         last: Int32 `(batch,)`, the last token of each row, which `step` has not read.
         states: The states before it, `(batch, ...)` each.
         randoms: A number from 0 to 1 for each token to draw, float32 `(batch, count)`, see `uniform`; below 0 where
-            nothing is to be drawn any more.
+            nothing more is to be drawn.
         temperature: Float32 `(batch,)`; 0 takes the most probable token.
         end: Token that ends a sequence.
         pad: Fills `ids` after the end.
@@ -92,7 +92,7 @@ def draw(
     top_k: int | None = None,
     top_p: float | None = None,
 ) -> tf.Tensor:
-    """One token of each row by inverting the distribution function: a row's token depends on nothing but the row.
+    """One token of each row by inverting the distribution function: a row's token depends only on the row.
 
     Args:
         logits: `(batch, tokens)`.

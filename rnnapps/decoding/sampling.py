@@ -1,4 +1,4 @@
-"""One token after the other without a beam: the most probable one (greedy), or one drawn by its probability."""
+"""Decoding token by token without a beam: the most probable token (greedy), or one drawn by its probability."""
 
 from __future__ import annotations
 
@@ -143,8 +143,8 @@ def candidates(
         top_k, top_p: See `sample`.
 
     Returns:
-        Logits `(rows, candidates)`, those that are left out -inf, and the tokens that they are of, int32
-        `(rows, candidates)`, the most probable first; None where all tokens are candidates, in their order.
+        Logits `(rows, candidates)`, -inf for those left out, and their tokens, int32 `(rows, candidates)`, the most
+        probable first; None instead of the tokens if all are candidates, in their order.
     """
     tokens = None
     if top_k is not None or top_p is not None:

@@ -1,10 +1,10 @@
 """The native engine: forward and backward loops of the cells as C++ CPU ops for TensorFlow.
 
 It is compiled with the machine's C++ compiler on first use (`build.py`) and kept in the user's cache folder
-(`cache.py`). The graph engine takes over whatever the native engine cannot do, and everything where there is no
+(`cache.py`). The graph engine takes over whatever the native engine cannot do, and everything if there is no
 compiler. `python -m rnnapps.native` shows which engine is in use and why.
 
-The environment variable `RNNAPPS_ENGINE` decides for the whole process: "graph", "native" (an error where it cannot be
+The environment variable `RNNAPPS_ENGINE` decides for the whole process: "graph", "native" (an error if it cannot be
 built) or "auto".
 """
 
@@ -28,7 +28,7 @@ def wanted() -> str:
     """The engine that `RNNAPPS_ENGINE` asks for: "graph", "native" or "auto", the default.
 
     Raises:
-        UserError: If the variable holds anything else.
+        UserError: If the variable has any other value.
     """
     value = os.environ.get("RNNAPPS_ENGINE") or "auto"
     if value not in ENGINES:
@@ -37,7 +37,7 @@ def wanted() -> str:
 
 
 def library() -> ModuleType | None:
-    """The ops, built on first use, or None where they cannot be built.
+    """The ops, built on first use, or None if they cannot be built.
 
     The first call may take about ten seconds and says so on stderr. If nothing can be built, that is said once as well,
     and this process does not try again.

@@ -1,10 +1,10 @@
 """Compiles the native engine on the machine that runs it, once, and finds it again.
 
-The sources beside this file become one shared library in the cache folder (`cache.py`). The name of its folder there is
-a digest of everything that the library depends on: sources, flags, compiler, TensorFlow, processor. A stale library is
-therefore never loaded. One process builds while others wait for it. If the compiler rejects the sources, its log stays
-in the folder and no process tries again until something in the digest changes; a compiler that was killed, timed out or
-found the disk full is tried again by the next process.
+The sources next to this file become one shared library in the cache folder (`cache.py`). The name of its folder there
+is a digest of everything that the library depends on: sources, flags, compiler, TensorFlow, processor. A stale library
+is therefore never loaded. One process builds while others wait for it. If the compiler rejects the sources, its log
+stays in the folder and no process tries again until something in the digest changes; if the compiler was killed, timed
+out or found the disk full, the next process tries again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def built() -> Path | None:
 
 
 def state() -> str:
-    """What a process that asks for the library now would meet, in one line; builds and writes nothing."""
+    """One line about what a process that asks for the library now would get; builds and writes nothing."""
     try:
         name = folder_name()
     except BuildError as error:
@@ -74,8 +74,8 @@ def build(
     """The library, built now if the cache has none that may be loaded.
 
     Args:
-        announce: Is told, in one line, what takes time.
-        again: Whether to build also if there is a library, or a build failed before.
+        announce: Called with one line about what takes time.
+        again: Whether to build even if there is a library, or if a build failed before.
 
     Returns:
         Path of the shared library.
@@ -121,7 +121,7 @@ def build(
 
 
 def clear() -> int:
-    """Deletes every build, also failed and interrupted ones, and returns how many there were.
+    """Deletes every build, including failed and interrupted ones, and returns how many there were.
 
     Raises:
         BuildError: If one cannot be deleted.
@@ -158,7 +158,7 @@ def _failed(log: Path) -> BuildError:
 
 
 def _compile(folder: Path) -> None:
-    """Leaves the library in a locked folder, or the log of sources that the compiler rejects."""
+    """Puts the library into a locked folder, or the log of sources that the compiler rejects."""
     with tempfile.TemporaryDirectory(prefix="objects-", dir=folder, ignore_cleanup_errors=True) as temporary:
         try:
             library = compile_library(Path(temporary))

@@ -1,9 +1,9 @@
-"""The folder in which builds of the native engine are kept, and when what lies there may be loaded.
+"""The folder for builds of the native engine, and the conditions for loading a library from it.
 
-A shared library runs with all rights of the process that loads it, and a truncated one kills that process. A library is
-therefore loaded only if nobody but its owner and root could have written it and if it matches the checksum beside it.
-Where the cache cannot serve (no home folder, read-only, full, writable by others), a temporary folder that only this
-process uses takes its place.
+A shared library runs with all the rights of the process that loads it, and a truncated one kills that process. A
+library is therefore loaded only if nobody but its owner and root could have written it and if it matches the checksum
+next to it. If the cache cannot be used (no home folder, read-only, full, writable by others), a temporary folder that
+only this process uses takes its place.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def cache_folder() -> Path:
 
 
 def prepare_kept(folder: Path) -> None:
-    """Makes a folder of the cache ready to be written to, one that is not for builds.
+    """Makes a folder of the cache ready for writing, for anything other than builds.
 
     Raises:
         UnusableCache: If it cannot be written.
@@ -96,7 +96,7 @@ def require_safe(folder: Path) -> None:
     """
     try:
         real = folder.resolve()
-    except (OSError, RuntimeError) as error:  # a circle of symbolic links
+    except (OSError, RuntimeError) as error:  # a loop of symbolic links
         raise UnusableCache(f"{folder} cannot be read: {error}") from error
     ours = {folder, folder.parent, real, real.parent}
     for path in dict.fromkeys([folder, *folder.parents, real, *real.parents]):
@@ -145,7 +145,7 @@ def _checksum(library: Path) -> bytes:
 
 
 def prepare(folder: Path) -> None:
-    """Makes a folder that a build can be written to, or says at once why there can be none.
+    """Makes a folder that a build can be written to, or reports at once why that is impossible.
 
     Raises:
         UnusableCache: If the folder cannot be written, is not safe, or its disk is full.
@@ -165,7 +165,7 @@ def prepare(folder: Path) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Says what `prepare` would, as far as that can be told without writing.
+    """Reports what `prepare` would, as far as that can be known without writing.
 
     Raises:
         UnusableCache: If `prepare` would fail.
@@ -207,12 +207,12 @@ def private_folder() -> Path:
 
 @contextlib.contextmanager
 def locked(folder: Path, seconds: float, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Holds the folder against other builds; the lock of a process that was killed is free at once.
+    """Locks the folder against other builds; the lock of a killed process is released at once.
 
     Args:
         folder: Folder of one build, prepared.
         seconds: How long to wait for the build of another process.
-        on_wait: Called once if there is one to wait for.
+        on_wait: Called once if there is a build to wait for.
 
     Raises:
         TimeoutError: If another build still runs after that time.
@@ -239,7 +239,7 @@ def locked(folder: Path, seconds: float, on_wait: Callable[[], None]) -> Iterato
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process builds in a folder at this moment."""
+    """Whether a process is building in a folder at this moment."""
     import fcntl
 
     try:
@@ -270,14 +270,14 @@ def _take(fcntl: Any, descriptor: int, folder: Path) -> bool:
 
 
 def empty(folder: Path) -> None:
-    """Deletes everything in a locked folder but the lock: what an earlier or interrupted build left."""
+    """Deletes everything in a locked folder except the lock: what an earlier or interrupted build left."""
     for path in folder.iterdir():
         if path.name != LOCK:
             delete(path)
 
 
 def delete(path: Path) -> None:
-    """Deletes a file, a symbolic link (not what it points to) or a folder with all it holds."""
+    """Deletes a file, a symbolic link (not what it points to) or a folder with everything in it."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -285,7 +285,7 @@ def delete(path: Path) -> None:
 
 
 def store(library: Path, folder: Path) -> None:
-    """Moves a library into a locked folder and writes its checksum; a power cut leaves both whole, or a mismatch."""
+    """Moves a library into a locked folder and writes its checksum; a power cut leaves both complete, or a mismatch."""
     with replacing(folder / LIBRARY, durable=True) as partial:
         library.rename(partial)
         partial.chmod(0o644)

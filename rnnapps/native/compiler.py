@@ -1,7 +1,7 @@
 """The machine's C++ compiler: what a build depends on, and the commands that make the library.
 
-A compiler fails for two kinds of reason. Those that lie in the sources come back every time; the others (killed, out of
-memory, disk full, too slow) pass. `Rejected` and `Interrupted` tell them apart, so that only the first are remembered.
+A compiler fails for two kinds of reason. Errors in the sources come back every time; the others (killed, out of memory,
+disk full, too slow) pass. `Rejected` and `Interrupted` tell them apart, so that only the former are remembered.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ BUILD_SECONDS = 600  # a build that takes longer is given up
 FLAGS = ("-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
 KERNEL_FLAGS = ("-std=c++17", "-O3")
 # The files with TensorFlow's headers have no loop worth the optimiser's time; the headers alone take eight seconds.
-# Their Eigen does not compile where it sees 16-bit floats of AVX-512 (Sapphire Rapids and later), which nothing here
-# uses.
+# Their Eigen does not compile with the 16-bit floats of AVX-512 (Sapphire Rapids and later), which nothing here uses.
 OPS_FLAGS = ("-O1", "-w", "-U__AVX512FP16__")
 OPS = ("ops.cc", "shapes.cc")
 # Variables that change what a compiler finds.
@@ -51,7 +50,7 @@ class BuildError(UserError):
 
 
 class Rejected(Exception):
-    """The compiler does not accept the sources, and would not the next time; the message is its log."""
+    """The compiler does not accept the sources, now or next time; the message is its log."""
 
 
 class Interrupted(Exception):
@@ -104,7 +103,7 @@ def compile_library(folder: Path) -> Path:
         flags = (*OPS_FLAGS, *_tf_flags()) if source.name in OPS else KERNEL_FLAGS
         return [str(path), *FLAGS, *flags, "-c", source, "-o", folder / f"{source.stem}.o"]
 
-    # Those that take longest first, the others beside them.
+    # The slowest files first, the others in parallel.
     sources = sorted(SOURCES.glob("*.cc"), key=lambda source: source.name not in OPS)
     objects = [folder / f"{source.stem}.o" for source in sources]
     library = folder / "library.so"
@@ -115,7 +114,7 @@ def compile_library(folder: Path) -> Path:
 
 
 def _passing_reason(status: int, log: str) -> str | None:
-    """What stopped a compiler if that says nothing about the sources; None if it would fail the same way again."""
+    """What stopped a compiler, if unrelated to the sources; None if it would fail the same way again."""
     if status < 0 or status > 128:  # a shell around the compiler adds 128 to the number of the signal
         return f"the compiler was killed by signal {-status if status < 0 else status - 128}"
     if status in (126, 127):
@@ -125,14 +124,14 @@ def _passing_reason(status: int, log: str) -> str | None:
 
 
 def _run_all(commands: Iterable[list[str | Path]], folder: Path, deadline: float) -> None:
-    """Runs compiler commands that end with their output's path, as many at a time as there are processors.
+    """Runs compiler commands, each ending with the path of its output, as many at a time as there are processors.
 
     Raises:
-        Rejected: As soon as one fails; the others are ended.
-        Interrupted: As soon as one is stopped, or when the time is over; the others are ended.
+        Rejected: As soon as one fails; the others are terminated.
+        Interrupted: As soon as one is stopped, or when the time is up; the others are terminated.
         OSError: If one cannot be started.
     """
-    # Messages in English, for PASSING; temporary files on the disk that was found to have room.
+    # Messages in English, for PASSING; temporary files on the disk that was checked for space.
     environment = {**os.environ, "LC_ALL": "C", "TMPDIR": str(folder)}
     waiting = [[str(part) for part in command] for command in commands]
     running: list[tuple[list[str], subprocess.Popen]] = []

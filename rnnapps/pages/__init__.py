@@ -1,4 +1,4 @@
-"""Pages to try a model in a browser: what a page declares, and the Gradio server that shows it (extra `try`)."""
+"""Pages for trying a model in a browser: what a page declares, and the Gradio server that shows it (extra `try`)."""
 
 from rnnapps.pages.page import (
     ChoiceInput,

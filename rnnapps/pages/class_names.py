@@ -1,4 +1,4 @@
-"""The names of classes beside their probabilities, also where a server says only that of the answer."""
+"""The names of classes with their probabilities, even if a server names only the class of the answer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ def named(probabilities: Sequence[float], classes: Sequence[str] | None, label: 
     """The probabilities by the names of the classes.
 
     Args:
-        probabilities: Those of all classes, in their order.
-        classes: Their names; None where they are not known.
+        probabilities: The probabilities of all classes, in order.
+        classes: Their names; None if unknown.
         label: The name of the most probable class.
 
     Example:

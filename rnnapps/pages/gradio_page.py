@@ -73,7 +73,7 @@ def _add(gradio: ModuleType, part: Part, folder: Path) -> None:
             outputs = [_output(gradio, field) for field in part.outputs]
     names = [field.name for field in part.inputs]
     answer = _answering(part, names, folder)
-    # One question at a time: what answers need not be safe among threads. Others wait for their turn.
+    # One request at a time, since models need not be thread-safe. The others wait their turn.
     how: dict[str, Any] = {
         "outputs": [notice, *outputs],
         "concurrency_id": "model",
@@ -92,7 +92,7 @@ def _add(gradio: ModuleType, part: Part, folder: Path) -> None:
         filled = shown.click(
             functools.partial(_first, values), None, inputs, api_visibility="private", show_progress="hidden"
         )
-        if not part.live:  # there, the change of the text asks
+        if not part.live:  # there, a change of the text triggers the request
             filled.then(answer, inputs, **how)
 
 
@@ -109,7 +109,7 @@ def _answering(part: Part, names: list[str], folder: Path) -> Callable[..., list
             return ["", *(_value(field, found.get(field.name), folder) for field in part.outputs)]
         except UserError as error:
             message = " ".join(str(error).split())
-            for value in values:  # a file is known by its name, not by where Gradio has put it
+            for value in values:  # a file is identified by its name, not by where Gradio has put it
                 if isinstance(value, str) and Path(value).is_absolute():
                     message = message.replace(value, Path(value).name)
         except Exception:

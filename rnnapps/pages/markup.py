@@ -72,7 +72,7 @@ def labelled(label: str, content: str) -> str:
 
 
 def notice(message: str) -> str:
-    """A sentence that says what went wrong; nothing where nothing did."""
+    """A sentence that says what went wrong; nothing if all went well."""
     return f'<p class="notice" role="alert">{escape(message)}</p>' if message else ""
 
 

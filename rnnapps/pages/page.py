@@ -1,4 +1,4 @@
-"""What a page to try a model declares: parts with inputs, outputs, and the function between them. Data, no Gradio."""
+"""The declaration of a page for trying a model: parts with inputs, outputs, and the function between. No Gradio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Field:
 
     Attributes:
         name: The keyword of an input, or the key of an output.
-        label: What stands above it on the page.
+        label: The text above it on the page.
     """
 
     name: str
@@ -25,12 +25,12 @@ class _Field:
 
 @dataclasses.dataclass(frozen=True)
 class TextInput(_Field):
-    """A text that is typed: str.
+    """A typed text: str.
 
     Attributes:
-        value: What stands there at first.
+        value: The initial text.
         lines: Its height.
-        placeholder: What the empty field shows.
+        placeholder: The text in the empty field.
     """
 
     value: str = ""
@@ -40,7 +40,7 @@ class TextInput(_Field):
 
 @dataclasses.dataclass(frozen=True)
 class NumberInput(_Field):
-    """A number between two bounds: int if `step` is whole, else float. A first value beyond `maximum` raises it."""
+    """A number between two bounds: int if `step` is whole, else float. A larger initial value raises `maximum`."""
 
     value: float = 0
     minimum: float = 0
@@ -63,7 +63,7 @@ class SoundInput(_Field):
 
 @dataclasses.dataclass(frozen=True)
 class FileInput(_Field):
-    """A file that is dropped in: its path, str, or None."""
+    """A file dropped onto the page: its path, str, or None."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ class TextOutput(_Field):
 
 @dataclasses.dataclass(frozen=True)
 class Probabilities(_Field):
-    """Names and their probabilities, the greatest ones first: `Mapping[str, float]`."""
+    """Names and their probabilities, the most probable first: `Mapping[str, float]`."""
 
     most: int = 8
 
@@ -138,9 +138,9 @@ class Part:
         outputs: What the page shows.
         answer: From the inputs, as keywords, to the values of the outputs by name. A `UserError` is shown as a
             sentence; outputs that are left out are empty.
-        button: What the button says.
-        examples: Values of inputs to begin with, by name; a button each.
-        live: Whether to answer at every key, without a button.
+        button: The text of the button.
+        examples: Example values of inputs, by name; each gets a button.
+        live: Whether to answer after every keystroke, without a button.
     """
 
     title: str
@@ -154,7 +154,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """A page to try a model.
+    """A page for trying a model.
 
     Attributes:
         title: Its heading.

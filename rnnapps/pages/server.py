@@ -1,4 +1,4 @@
-"""The server of a page: on this machine, for as long as a `with` block lasts, without a request to anywhere else."""
+"""The server of a page: on this machine, for the duration of a `with` block, without requests to other servers."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def running(page: Page, host: str = "127.0.0.1", port: int | None = None, share:
     Args:
         page: The page.
         host: The address to listen on; "0.0.0.0" lets other machines in.
-        port: The port; None takes the first free one from 7860 on.
-        share: Whether to open a tunnel through Gradio's server, with a public address. Only this asks other servers.
+        port: The port; None takes the first free one, starting at 7860.
+        share: Whether to open a tunnel through Gradio's server, with a public address. Only this uses other servers.
 
     Yields:
         The address of the page.
@@ -85,7 +85,7 @@ def _theme(gradio: ModuleType) -> Any:
 
 @contextlib.contextmanager
 def _settings(folder: Path) -> Iterator[None]:
-    """Settings that Gradio reads from the environment: it says nothing to anybody, and keeps files in `folder`."""
+    """Settings that Gradio reads from the environment: no telemetry, and files are kept in `folder`."""
     settings = {
         "GRADIO_ANALYTICS_ENABLED": "False",
         "GRADIO_TEMP_DIR": str(folder / "gradio"),

@@ -1,1 +1,1 @@
-"""Answers for whole files: rows in, rows out, rejects and resume; the same on Apache Beam. Imports no TensorFlow."""
+"""Answers for whole files: rows in, rows out, with rejects and resuming; also on Apache Beam. Imports no TensorFlow."""

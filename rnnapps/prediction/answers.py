@@ -1,4 +1,4 @@
-"""Answers to many rows, where one bad row does not cost its neighbours theirs."""
+"""Answers to many rows; one bad row does not cost the others their answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Input = TypeVar("Input")
 
 
 class Refused(NamedTuple):
-    """What a row gets that cannot be answered.
+    """What a row gets if it cannot be answered.
 
     Attributes:
         reason: Why not.
@@ -27,10 +27,10 @@ Answer = Callable[[list[Input]], Sequence[Any]]
 
 
 def answer_each(answer: Answer, inputs: list[Input]) -> list[Any]:
-    """Answers a list of inputs; where the request for all is refused, halves it until the culprit stands alone.
+    """Answers a list of inputs; if the request for all is refused, halves it until the bad row is isolated.
 
     Args:
-        answer: From a list of inputs to an answer each. Raises `BadRequest` where one of them is at fault.
+        answer: From a list of inputs to an answer each. Raises `BadRequest` if one of them is at fault.
         inputs: What to answer.
 
     Returns:

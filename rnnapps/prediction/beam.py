@@ -2,11 +2,11 @@
 
     python -m rnnapps.prediction.beam --export exports/sentiment --input 'reviews-*.jsonl' --output answers
 
-answers JSON lines, tables (.csv, .tsv) or lines of text on this machine. A signature with several inputs takes each
-from the column of its name, or from another one: `--column history=sales --column weekday`. Options that are not ours
+Answers JSON lines, tables (.csv, .tsv) or lines of text on this machine. A signature with several inputs takes each
+from the column of the same name, or from another one: `--column history=sales --column weekday`. All other options
 are Beam's: `--runner FlinkRunner --flink_master HOST:PORT`, `--runner SparkRunner`, `--runner DataflowRunner --project
 ... --temp_location gs://...`.
-Workers need TensorFlow and this package; neither Keras nor the run.
+Workers need TensorFlow and this package, but neither Keras nor the run.
 
 Reference: https://beam.apache.org/documentation/ml/about-ml/
 """
@@ -38,9 +38,9 @@ _BAD, _GOOD = "bad", "good"
 def read_rows(
     file: fileio.ReadableFile, columns: Sequence[str], quoting: str = "standard", steps: Steps | None = None
 ) -> Iterator[Any]:
-    """The rows of a file, by the reader of `predict --input`; a bad one goes, with the reason, to the output `bad`.
+    """The rows of a file, by the reader of `predict --input`; bad rows go to the output `bad`, with the reason.
 
-    With `steps` the file is a long table of series, and the rows of a series become one.
+    With `steps`, the file is a long table of series, and the rows of a series are combined into one.
     """
     path = file.metadata.path
     with file.open(mime_type="application/octet-stream") as content:
@@ -87,10 +87,10 @@ def build(
         pipeline: Beam's.
         input: Files to read, a pattern; JSON lines or tables with a header if it ends as they do, and otherwise lines
             of text. A file is read by one worker, and its rows are spread over all of them.
-        output: How the names of the files of answers begin; JSON lines, in any order.
+        output: Prefix of the names of the answer files; JSON lines, in any order.
         handler: Whom to ask.
-        columns: The columns of the inputs; of lines of text the key that they get in the answers.
-        quoting: "standard", or "none" where quotes are ordinary characters of a table.
+        columns: The columns of the inputs; for lines of text, the key that they get in the answers.
+        quoting: "standard", or "none" if quotes are ordinary characters in a table.
         steps: How the rows of long tables become series; None if each row is an input.
 
     Raises:
@@ -100,7 +100,7 @@ def build(
         raise UserError(f"--input {input}: must end in {', '.join(SUFFIXES)} to have several columns")
     files = pipeline | "Find" >> fileio.MatchFiles(input) | "Open" >> fileio.ReadMatches()
     read = files | "Rows" >> beam.FlatMap(read_rows, columns, quoting, steps).with_outputs(_BAD, main=_GOOD)
-    rows = read[_GOOD] | beam.Reshuffle()  # from the reader of a file to all workers
+    rows = read[_GOOD] | beam.Reshuffle()  # from the worker that reads a file to all workers
     results = rows | "Predict" >> RunInference(handler)
     written = results | "Answers" >> beam.FlatMap(write_result).with_outputs(_BAD, main=_GOOD)
     written[_GOOD] | "Write" >> beam.io.WriteToText(output, ".jsonl")
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.batch_size < 1:
             raise UserError(f"--batch-size must be at least 1, got {options.batch_size}")
         settings = {"files": options.files, "signature": options.signature, "batch_size": options.batch_size}
-        # A mistake shows here, and not in the logs of the workers.
+        # Mistakes show up here, rather than in the logs of the workers.
         model = SavedModelHandler(options.export, **settings).load_model()
         steps = None if options.long is None else _steps(options.export, options.long)
         columns = columns_of(options.column, list(model.inputs))

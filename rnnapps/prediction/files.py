@@ -1,6 +1,6 @@
 """Prediction for whole files: constant memory, answers in the order of the rows, and a job that survives a kill.
 
-Answers are collected in OUTPUT.partial. OUTPUT.position says how far they go; it is written after they are, so that
+Answers are collected in OUTPUT.partial. OUTPUT.position says how far they go; it is written after them, so that
 whatever a kill leaves after that position is cut off when the job continues. OUTPUT gets its name when it is complete.
 """
 
@@ -55,21 +55,21 @@ def predict_file(
     source: str,
     batch_size: int = 64,
 ) -> Summary:
-    """Answers every row of a file, and prints on standard output what became of it.
+    """Answers every row of a file, and prints a summary on standard output.
 
-    The output has the columns of the input, and for the answers columns whose names start with `predicted_`. Rows that
+    The output has the columns of the input, and columns for the answers whose names start with `predicted_`. Rows that
     cannot be read or answered go to `<OUTPUT>.rejects.csv`, with line, reason and the values of the input columns, so
-    that they can be corrected there and answered from there. The same call continues a job that was interrupted.
+    that they can be corrected there and answered from that file. The same call continues a job that was interrupted.
 
     Args:
-        rows: The input, whose `inputs` are the columns that a row is answered from.
+        rows: The input; its `inputs` are the columns that answers depend on.
         answer: From a list of rows to an answer each: a dictionary by output, or a `Refused`. A row is a dictionary by
-            input column. Its values are strings if the file is a table, and of JSON lines also numbers, or lists of
-            numbers in which None stands for what is missing. `BadRequest` means that one of the rows is at fault.
+            input column. Its values are strings if the file is a table; with JSON lines also numbers, or lists of
+            numbers in which None stands for a missing one. `BadRequest` means that one of the rows is at fault.
         output: The file to write: .csv, .tsv or .jsonl.
         overwrite: Whether to replace it.
         outputs: The names of the answers that a table gets; JSON lines get all that there are.
-        source: Who answers; a job continues only with the same one.
+        source: Identifies the model; a job continues only with the same one.
         batch_size: The number of rows answered at once.
 
     Returns:
@@ -127,7 +127,7 @@ def _run(
                 show(done)
                 if (begin := time.monotonic()) > save_at:
                     save_progress(files, this_job, done, answers, refused)
-                    took = time.monotonic() - begin  # on a slow disk seldom enough not to wait for it
+                    took = time.monotonic() - begin  # on a slow disk, saves seldom enough not to wait for it
                     save_at = begin + max(_SAVE_SECONDS, 20 * took)
         except BaseException as error:
             raise _stopped(error, rows, files, this_job, done, answers, refused) from None
@@ -137,7 +137,7 @@ def _run(
     if done.rejected and not done.answered:
         files.partial.unlink()
     else:
-        os.replace(files.partial, output)  # not by `rnnapps.files.replacing`: a kill must leave what is answered
+        os.replace(files.partial, output)  # not with `rnnapps.files.replacing`: a kill must leave what is answered
     files.position.unlink()
     return Summary(done.answered, done.rejected, files.rejects)
 
@@ -151,11 +151,11 @@ def _stopped(
     answers: BinaryIO,
     refused: BinaryIO,
 ) -> BaseException:
-    """Leaves what a later call needs to continue, or nothing; returns the error to raise, which says so."""
+    """Leaves what a later call needs to continue, or nothing; returns the error to raise, which says which."""
     if done.rows:
         save_progress(files, this_job, done, answers, refused)
         remedy = f"run the same command to continue after line {done.place.line - 1} of {rows.path}"
-    else:  # another command may start in its place
+    else:  # a different job may start in its place
         for file, path in ((answers, files.partial), (refused, files.rejects)):
             file.close()
             path.unlink()
@@ -177,7 +177,7 @@ def _answered(
     refused: BinaryIO,
     done: Progress,
 ) -> Progress:
-    """Answers a batch and writes it; returns how far the job is then."""
+    """Answers a batch and writes it; returns the progress of the job."""
     problems = [row.problem or _unusable(row.values, inputs) or line_format.problem(row.values or {}) for row in batch]
     asked = [
         {name: row.values[name] for name in inputs}
@@ -212,12 +212,12 @@ def _unusable(values: dict[str, Any] | None, inputs: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def _sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM as Ctrl-C. An interrupt may come at any place: what counts is the position on the disk."""
+    """Handles SIGTERM like Ctrl-C. An interrupt may come at any point: only the position on the disk counts."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():  # only there Python lets signals be handled
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals only there
         yield
         return
     before = signal.signal(signal.SIGTERM, interrupt)
@@ -228,7 +228,7 @@ def _sigterm_interrupts() -> Iterator[None]:
 
 
 def _warnings(path: Path) -> Callable[[Row], None]:
-    """A function that prints what is suspicious about a row, for the first few of them."""
+    """A function that prints warnings about suspicious rows, for the first few of them."""
     shown = 0
 
     def warn(row: Row) -> None:
@@ -243,7 +243,7 @@ def _warnings(path: Path) -> Callable[[Row], None]:
 
 @contextlib.contextmanager
 def _bar(size: int) -> Iterator[Callable[[Progress], None]]:
-    """A function that shows how far a job is: a bar on a terminal, nothing elsewhere."""
+    """A function that shows the progress of a job: a bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return

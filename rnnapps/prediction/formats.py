@@ -21,8 +21,8 @@ class Format(NamedTuple):
 
     Attributes:
         columns: The columns of the input.
-        outputs: The names of the answers that a table gets. JSON lines get all that there are.
-        delimiter: What stands between the cells of a table; None for JSON lines.
+        outputs: The names of the answers that a table gets. JSON lines get all of them.
+        delimiter: The separator of a table's cells; None for JSON lines.
     """
 
     columns: tuple[str, ...]
@@ -56,7 +56,7 @@ class Format(NamedTuple):
 
 
 def output_format(output: Path, columns: Sequence[str], outputs: Sequence[str]) -> Format:
-    """The format that the name of an output asks for.
+    """The format for the suffix of an output.
 
     Args:
         output: The file, which ends in .csv, .tsv or as JSON lines do.
@@ -67,7 +67,7 @@ def output_format(output: Path, columns: Sequence[str], outputs: Sequence[str]) 
         The format.
 
     Raises:
-        UserError: The file ends otherwise, or a column has a name that an answer may have.
+        UserError: The file has another suffix, or a column has a name reserved for answers.
     """
     suffix = output.suffix.lower()
     if suffix not in SUFFIXES:
@@ -85,14 +85,14 @@ def table_line(cells: Sequence[Any], delimiter: str = ",") -> bytes:
 
 
 def cell(value: Any) -> str | int | float:
-    """A value as a cell: text and numbers as they are, nothing for None, all else as JSON."""
+    """A value as a cell: text and numbers unchanged, nothing for None, everything else as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
 
 
 def _encoded(line: str) -> bytes:
-    return line.encode(errors="backslashreplace")  # names of files may hold bytes that are not UTF-8
+    return line.encode(errors="backslashreplace")  # names of files may contain bytes that are not UTF-8
 
 
 def _taken(column: str) -> bool:

@@ -1,4 +1,4 @@
-"""Long tables of time series, a row for each value, as the input of an export that forecasts."""
+"""Long tables of time series, with a row for each value, as input for an export that forecasts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def steps_of(about: Mapping[str, Any], source: SeriesSource) -> Steps | None:
     """How the rows of a long table become the series that a model takes.
 
     Args:
-        about: What the model says of itself: `frequency`, `horizon`, and the columns `known`, `past` and `static`.
+        about: What the model says about itself: `frequency`, `horizon`, and the columns `known`, `past` and `static`.
         source: Names the other columns.
 
     Returns:
-        How; None if the model does not say it.
+        The way to combine them; None if the model does not say.
     """
     if "frequency" not in about or "horizon" not in about:
         return None
@@ -31,16 +31,16 @@ def steps_of(about: Mapping[str, Any], source: SeriesSource) -> Steps | None:
 
 
 def open_series(path: Path, steps: Steps | None, history: str, quoting: str = "standard") -> SeriesRows | None:
-    """Looks at a file, and at whether a row of it holds a value or a series.
+    """Opens a file as a long table of series, unless each of its rows is a series.
 
     Args:
         path: The file.
-        steps: How rows become series; None if nobody says so.
-        history: The column that a file has whose rows hold series.
+        steps: How rows become series; None if unknown.
+        history: The column that a file has if each row is a series.
         quoting: What quotes mean, see `open_rows`.
 
     Returns:
-        The series of a long table; None if a row holds a series.
+        The series of a long table; None if each row is a series.
     """
     if steps is None or path.suffix.lower() not in SUFFIXES:
         return None

@@ -6,14 +6,14 @@ from rnnapps.errors import UserError
 
 
 def check_nbest(wanted: int | None, held: int) -> None:
-    """Refuses to show more answers to an input than a signature gives.
+    """Refuses to show more answers per input than a signature gives.
 
     Args:
-        wanted: The value of `--nbest`; None takes what there is.
+        wanted: The value of `--nbest`; None takes all answers.
         held: Number of answers in an output, fixed when the export was made.
 
     Raises:
-        UserError: More are wanted.
+        UserError: More are requested.
 
     Example:
         >>> check_nbest(8, held=5)
@@ -28,7 +28,7 @@ def check_nbest(wanted: int | None, held: int) -> None:
 
 
 def check_top(top: int, asked: str, input: Path | None) -> None:
-    """Refuses to name several classes where only the best is known: by a server, or in a file.
+    """Refuses to name several classes where only the best one is available: from a server, or in a file.
 
     Args:
         top: The value of `--top`.
@@ -36,7 +36,7 @@ def check_top(top: int, asked: str, input: Path | None) -> None:
         input: The file of `--input`, if there is one.
 
     Raises:
-        UserError: Several are wanted.
+        UserError: Several are requested.
     """
     check_one("--top", top, input)
     if asked == "server" and top > 1:
@@ -44,15 +44,15 @@ def check_top(top: int, asked: str, input: Path | None) -> None:
 
 
 def check_one(option: str, wanted: int | None, input: Path | None) -> None:
-    """Refuses several answers to each row of the file of `--input`, whose output has a column for one.
+    """Refuses several answers per row of the file of `--input`, whose output has one column for the answer.
 
     Args:
-        option: What asks for them, for example "--nbest".
+        option: The option that requests them, for example "--nbest".
         wanted: Its value.
         input: The file, if there is one.
 
     Raises:
-        UserError: Several are wanted of a file.
+        UserError: Several are requested for a file.
     """
     if input is not None and wanted is not None and wanted > 1:
         raise UserError(f"{option} {wanted} is for inputs on the command line: a file gets one answer per row")

@@ -1,4 +1,4 @@
-"""How far a job is, in a file beside its output, so that it can continue after an interrupt or a kill."""
+"""The progress of a job, in a file next to its output, so that it can continue after an interrupt or a kill."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Job = dict[str, Any]
 
 
 class Paths(NamedTuple):
-    """The files of a job, beside its output.
+    """The files of a job, next to its output.
 
     Attributes:
-        partial: The output until it is complete.
+        partial: The output, until it is complete.
         rejects: The rows that have no answer, and why.
         position: How far both go.
     """
@@ -39,7 +39,7 @@ class Paths(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a job is.
+    """The progress of a job.
 
     Attributes:
         place: Where reading continues in the input.
@@ -67,12 +67,12 @@ def paths(output: Path) -> Paths:
 
 
 def job(rows: Rows, outputs: tuple[str, ...], source: str) -> Job:
-    """What must be the same for a job to continue, as JSON has it.
+    """What must be the same for a job to continue, as JSON values.
 
     Args:
         rows: The input.
         outputs: The names of the answers that are written.
-        source: Who answers.
+        source: Identifies the model.
     """
     if rows.files:
         state: Any = hashlib.sha256("\0".join(map(str, rows.files)).encode(errors="surrogateescape")).hexdigest()
@@ -91,7 +91,7 @@ def job(rows: Rows, outputs: tuple[str, ...], source: str) -> Job:
 
 
 def saved_progress(files: Paths, job: Job, overwrite: bool) -> Progress | None:
-    """How far the same job came before.
+    """The earlier progress of the same job.
 
     Args:
         files: The files of the job.
@@ -107,7 +107,7 @@ def saved_progress(files: Paths, job: Job, overwrite: bool) -> Progress | None:
     try:
         with open(files.position, "rb") as file:
             saved = json.loads(file.read(_LARGEST))
-        # The digest says that we wrote all of it, so nothing else needs to be checked.
+        # The digest shows that we wrote all of it, so nothing else needs to be checked.
         intact = saved["digest"] == _digest(saved["job"], saved["done"])
         same = [name for name in job if saved["job"].get(name) == job[name]] if intact else []
     except FileNotFoundError:
@@ -134,13 +134,13 @@ def saved_progress(files: Paths, job: Job, overwrite: bool) -> Progress | None:
 
 
 def save_progress(files: Paths, job: Job, progress: Progress, *written: BinaryIO) -> None:
-    """Writes how far a job is, after what it has written has reached the disk.
+    """Writes the progress of a job, once everything that it has written is on the disk.
 
     Args:
         files: The files of the job.
         job: What must be the same for the job to continue.
-        progress: How far it is.
-        written: The open files that `progress` counts the bytes of.
+        progress: The progress.
+        written: The open files whose bytes `progress` counts.
     """
     for file in written:
         file.flush()
@@ -151,7 +151,7 @@ def save_progress(files: Paths, job: Job, progress: Progress, *written: BinaryIO
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[BinaryIO]:
-    """A file to read and write that no other job has open; it is made if need be. A kill unlocks it.
+    """A file to read and write that no other job has open; created if needed. A kill unlocks it.
 
     Raises:
         UserError: Another process has it open.

@@ -1,4 +1,4 @@
-"""Who answers: a signature of a run, of an export or of a server, each a function from named arrays to named arrays."""
+"""Predictors: a signature of a run, an export or a server, each a function from named arrays to named arrays."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Predictor(NamedTuple):
-    """A signature that can be asked.
+    """A signature that can be queried.
 
     Attributes:
-        ask: From the signature's inputs, the batch first, to its outputs. Raises `BadRequest` where the inputs are at
+        ask: From the signature's inputs, the batch first, to its outputs. Raises `BadRequest` if the inputs are at
             fault.
         kind: "run", "export" or "server".
         about: What is known about the model, such as its classes; empty for a server.
@@ -75,7 +75,7 @@ def of_server(client: Client, signature: str) -> Predictor:
 
     Args:
         client: A connection to the model.
-        signature: The signature to ask.
+        signature: The signature to query.
     """
 
     def ask(inputs: Arrays) -> dict[str, np.ndarray]:
@@ -85,7 +85,7 @@ def of_server(client: Client, signature: str) -> Predictor:
 
 
 def of_graph(function: Callable[[Arrays], dict[str, Any]]) -> Callable[[Arrays], dict[str, np.ndarray]]:
-    """A function of arrays from one of tensors; what the graph refuses raises `BadRequest`."""
+    """A function of arrays, from one of tensors; inputs that the graph refuses raise `BadRequest`."""
 
     def ask(inputs: Arrays) -> dict[str, np.ndarray]:
         import tensorflow as tf
@@ -99,6 +99,6 @@ def of_graph(function: Callable[[Arrays], dict[str, Any]]) -> Callable[[Arrays],
 
 
 def _reason(message: str) -> str:
-    """What a graph refused, without the places in the code that TensorFlow puts before it."""
+    """The message of a graph's error, without the code locations that TensorFlow puts before it."""
     assertion = message.rfind("assertion failed:")
     return reason(message[assertion:] if assertion >= 0 else message.rpartition("unavailable>\n")[2])

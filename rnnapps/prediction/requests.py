@@ -1,7 +1,7 @@
 """From the values of rows to the inputs of a signature, and from its outputs to an answer for each row.
 
-Rows whose inputs have different shapes, such as series of different lengths, are asked in requests of their own: no
-value is padded, so that an answer does not depend on which other rows are in its batch.
+Rows whose inputs have different shapes, such as series of different lengths, go into separate requests: no value is
+padded, so that an answer does not depend on which other rows are in its batch.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ TEXT = TensorSpec("object", ())  # of one row
 def as_input(row: Mapping[str, Any], column: str, spec: TensorSpec) -> Any:
     """The input that a row of a file gives: a cell of a table, or a value of JSON lines.
 
-    A number may be written as text. A list may be written as JSON, or as numbers with spaces between them. Null, in a
-    table an empty cell or `null` in a list, is a missing number: not-a-number, which only floats have.
+    A number may be written as text. A list may be written as JSON, or as numbers with spaces between them. Null (in a
+    table, an empty cell or `null` in a list) is a missing number: NaN, which only floats have.
 
     Args:
         row: The row's values by column: texts, numbers, or nested lists of them.
@@ -98,18 +98,18 @@ def _with_nan(value: Any) -> Any:
 
 
 def ask_rows(ask: Callable[[Arrays], Arrays], requests: Sequence[Request]) -> list[dict[str, Any]]:
-    """Asks for the answers of rows, those with inputs of one shape together.
+    """Requests the answers to rows, grouping rows whose inputs have the same shape.
 
     Args:
         ask: From a signature's inputs, the batch first, to its outputs.
         requests: The inputs of each row, by the names of the signature: arrays, numbers, str or bytes.
 
     Returns:
-        The outputs of each row: numbers and lists as Python has them, strings as bytes. An output that is not a batch
-        is every row's.
+        The outputs of each row: numbers and lists as Python objects, strings as bytes. An output that is not a batch
+        is repeated for every row.
 
     Raises:
-        UserError: An output has another number of rows.
+        UserError: An output has a different number of rows.
 
     Example:
         >>> total = lambda inputs: {"total": inputs["x"].sum(axis=1)}
@@ -131,7 +131,7 @@ def stacked(requests: Sequence[Request]) -> dict[str, np.ndarray]:
     """Puts the inputs of several rows together, the batch first. Strings become an array of objects.
 
     Args:
-        requests: The inputs of each row; those of one name have the same shape.
+        requests: The inputs of each row; inputs with the same name have the same shape.
 
     Example:
         >>> stacked([{"history": [1.0, 2.0], "start": "a"}, {"history": [3.0, 4.0], "start": "b"}])["history"].tolist()

@@ -1,4 +1,4 @@
-"""An export as Apache Beam's RunInference runs it: rows in, the answers of a signature out."""
+"""An export for Apache Beam's RunInference: rows in, the answers of a signature out."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from rnnapps.serving.clients.signatures import DEFAULT_SIGNATURE, TensorSpec
 
 
 @dataclass(frozen=True)
-class Signature:  # no tuple: Beam keeps it by a weak reference
+class Signature:  # not a tuple: Beam keeps a weak reference to it
     """A signature of an export that a worker has loaded.
 
     Attributes:
@@ -31,13 +31,13 @@ class Signature:  # no tuple: Beam keeps it by a weak reference
 class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Signature]):
     """Lets `RunInference` run a signature whose inputs are batches.
 
-    An element is a row, a dictionary; its result is the row with an answer by output, as JSON has it, or with a
-    `Refused`. The values of the row become the dtypes that the signature takes; `as_input` says how.
+    An element is a row, a dictionary; its result is the row with an answer by output, as JSON values, or with a
+    `Refused`. The values of the row are converted to the dtypes of the signature, as in `as_input`.
 
     Args:
         export: The folder of an export or of a version, on any file system that TensorFlow reads.
-        columns: The row's key of each of the signature's inputs. An input that is not named has its own name.
-        files: Whether an input that is a string is the content of a file of which the row has the path.
+        columns: The row's key for each of the signature's inputs; by default the name of the input.
+        files: Whether a string input is the content of a file whose path is in the row.
         signature: Which signature to run.
         batch_size: The largest number of rows answered at once.
 
@@ -110,7 +110,7 @@ class SavedModelHandler(ModelHandler[dict[str, Any], PredictionResult, Signature
                 try:
                     with FileSystems.open(value) as file:
                         value = file.read()
-                except Exception as error:  # every file system of Beam's has errors of its own
+                except Exception as error:  # each of Beam's file systems has its own errors
                     return Refused(f"{value}: cannot be read: {error}")
             request[name] = value
         return request
@@ -120,12 +120,12 @@ def columns_of(options: Sequence[str], inputs: Sequence[str]) -> dict[str, str]:
     """The column of each input.
 
     Args:
-        options: What `--column` says: `INPUT=COLUMN`, or the column of the only input, or a column that is called as
-            its input.
+        options: The values of `--column`: `INPUT=COLUMN`, or the column of the only input, or a column with the name
+            of its input.
         inputs: The names of the signature's inputs.
 
     Returns:
-        The columns by input; an input that no option names has its own name.
+        The columns by input; the column of an input that no option names has the name of the input.
 
     Raises:
         UserError: An option names an input that the signature does not have, or one twice.
@@ -150,7 +150,7 @@ def columns_of(options: Sequence[str], inputs: Sequence[str]) -> dict[str, str]:
 
 
 def _json(value: Any) -> Any:
-    """An output as JSON has it: text for bytes, and six digits after the point, as `predict` prints them."""
+    """An output as JSON values: text for bytes, and six digits after the decimal point, as `predict` prints them."""
     if isinstance(value, list):
         return [_json(part) for part in value]
     if isinstance(value, bytes):
