@@ -250,7 +250,7 @@ def build_of_another_user(machine, monkeypatch):
 
 
 USELESS = [
-    (no_home, "no home folder is known"),
+    (no_home, "the home folder is unknown"),
     (file_in_its_place, "is not a folder"),
     (file_above, "Not a directory|is not a folder"),
     (file_in_place_of_the_build, "is not a folder"),

@@ -77,7 +77,7 @@ ODD = {
     "http://me:secret@host:1/v1/models/a": "give the address only, http://host:1, and",
     "http://host:1?key=secret": "give the address only, http://host:1, and",
     "http://host:1#secret": "give the address only, http://host:1, and",
-    "grpc://me:secret@host:1": "gRPC has no user and password; leave them out",
+    "grpc://me:secret@host:1": "gRPC takes no user and password; leave them out",
     "http://me:80/secret@host:1": "write /, ?, # and @ in a password as %2F, %3F, %23 and %40",
     "http://me:80?secret@host:1": "write /, ?, # and @ in a password as %2F, %3F, %23 and %40",
     "http://me:80#secret@host:1": "write /, ?, # and @ in a password as %2F, %3F, %23 and %40",
