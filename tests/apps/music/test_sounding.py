@@ -71,7 +71,7 @@ def test_what_keeps_fluidsynth_from_playing_is_one_line(tmp_path, soundfont, mon
     with pytest.raises(UserError, match="needs the program fluidsynth"):
         write_wav(NOTES, "4/4", 60.0, tmp_path / "tune.wav", soundfont)
     soundfont.write_bytes(b"not a soundfont")
-    with pytest.raises(UserError, match="is not a soundfont"):
+    with pytest.raises(UserError, match="not a soundfont"):
         check_soundfont(soundfont)
     with pytest.raises(UserError, match="cannot be read"):
         check_soundfont(tmp_path / "typo.sf2")
