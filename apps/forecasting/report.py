@@ -22,6 +22,7 @@ from rnnapps.apps.forecasting.metrics import (
 )
 from rnnapps.apps.forecasting.model import Forecaster
 from rnnapps.apps.forecasting.pictures import draw_calibration, draw_errors, draw_forecasts, draw_worst
+from rnnapps.apps.forecasting.requests import check_steps
 from rnnapps.apps.forecasting.windows import Windows
 from rnnapps.datasets import DataError, TimeSeries
 
@@ -92,10 +93,7 @@ def assess(
 
 def check_fit(model: Forecaster, split: TimeSeries) -> None:
     """Refuses series that do not fit the model."""
-    frequency = "" if split.frequency is None else str(split.frequency)
-    if frequency != model.frequency:
-        expected, found = (f"steps of {step}" if step else "no times" for step in (model.frequency, frequency))
-        raise DataError(f"{split.name}: the model was trained on series with {expected}, got {found}")
+    check_steps(split.name, model.frequency, "" if split.frequency is None else str(split.frequency))
     for name in ("known", "past", "static"):
         has, wanted = getattr(split, name), getattr(model, name)
         if has != wanted:

@@ -12,10 +12,11 @@ from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.cli import RunConfig
 from rnnapps.cli.output import say
 from rnnapps.datasets.frequency import parsed
-from rnnapps.datasets.rejected import skipped
+from rnnapps.datasets.rejected import DataError, skipped
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
 from rnnapps.options import changed, redirected
+from rnnapps.prediction.drawn_files import check_on_screen, check_suffix
 from rnnapps.prediction.requests import TEXT, as_input
 from rnnapps.serving.clients.errors import BadRequest
 from rnnapps.serving.clients.signatures import TensorSpec
@@ -97,11 +98,24 @@ def open_series(
     return long_tables.open_series(path, long_tables.steps_of(about, source), columns["history"], quoting)
 
 
+def check_steps(name: str, wanted: str, found: str) -> None:
+    """Refuses series whose steps are not those that the model forecasts.
+
+    Args:
+        name: The data, for the message.
+        wanted, found: The steps of the model and of the data, such as "3600 seconds"; "" for values without times.
+
+    Raises:
+        DataError: They differ.
+    """
+    if found != wanted:
+        expected, got = (f"steps of {step}" if step else "no times" for step in (wanted, found))
+        raise DataError(f"{name}: the model was trained on series with {expected}, got {got}")
+
+
 def _rows_of(series: TimeSeries, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     frequency = "" if series.frequency is None else str(series.frequency)
-    if about.get("frequency", frequency) != frequency:
-        expected, found = (f"steps of {step}" if step else "no times" for step in (about["frequency"], frequency))
-        raise UserError(f"{series.name}: the model was trained on series with {expected}, got {found}")
+    check_steps(series.name, about.get("frequency", frequency), frequency)
     horizon = about.get("horizon", series.horizon)
     for one in series.series:
         row: dict[str, Any] = {"series": one.id, "history": one.values}
@@ -176,10 +190,9 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(decoding: Shown, asked: str, input: Path | None) -> None:
     """Refuses options of `predict` that do not go together."""
-    if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
-        raise UserError(f"--plot must end in .png, got {decoding.plot}")
-    if decoding.plot is not None and (asked != "run" or input is not None):
-        raise UserError("--plot needs a run folder and answers on the screen; name a run, and leave out --input")
+    if decoding.plot is not None:
+        check_suffix("--plot", decoding.plot)
+        check_on_screen("--plot", asked, input)
 
 
 def check_config(config: RunConfig) -> None:

@@ -17,6 +17,7 @@ from rnnapps.cli.run_config import read_run
 from rnnapps.datasets import CorpusSource, load_splits
 from rnnapps.errors import UserError
 from rnnapps.files import strict_json
+from rnnapps.prediction.drawn_files import check_suffix
 
 
 def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
@@ -25,8 +26,8 @@ def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_js
     Raises:
         UserError: There is no run, no text, or the file is not text.
     """
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise UserError(f"--plot must end in .png, got {plot}")
+    if plot is not None:
+        check_suffix("--plot", plot)
     content = _content(text)
     _, _, model = read_run(run, task)
     ids, scores = log_probabilities(model, tf.constant([content]))

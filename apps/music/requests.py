@@ -21,6 +21,7 @@ from rnnapps.datasets.music_files import SUFFIXES, read_file
 from rnnapps.datasets.pieces import TICKS, Piece
 from rnnapps.errors import UserError
 from rnnapps.options import changed
+from rnnapps.prediction.drawn_files import check_on_screen, check_suffix
 from rnnapps.prediction.requests import TEXT, as_input
 
 FILES = {"midi": (".mid", ".midi"), "abc": (".abc",), "wav": (".wav",), "plot": (".png",)}
@@ -103,13 +104,10 @@ def check(decoding: Generation, asked: str, input: Path | None) -> None:
         raise UserError(f"--metre must be a time signature such as 3/4, got {decoding.metre!r}")
     for name, suffixes in FILES.items():
         path = getattr(decoding, name)
-        if path is None:
-            continue
-        if path.suffix.lower() not in suffixes:
-            raise UserError(f"--{name} must end in {suffixes[0]}, got {path}")
-        if asked != "run" or input is not None:
-            raise UserError(f"--{name} needs a run folder and answers on the screen; name a run, and leave out --input")
-    if changed(decoding, "tempo") and (decoding.midi, decoding.abc, decoding.wav) == (None, None, None):
+        if path is not None:
+            check_suffix(f"--{name}", path, suffixes)
+            check_on_screen(f"--{name}", asked, input)
+    if changed(decoding, "tempo") and not (decoding.midi or decoding.abc or decoding.wav):
         raise UserError("--tempo needs --midi, --abc or --wav; add one, such as --midi tune.mid")
     if decoding.soundfont is not None:
         if decoding.wav is None:

@@ -43,11 +43,7 @@ def check(decoding: Shown, asked: str, input: Path | None) -> None:
 
 def check_config(config: RunConfig) -> None:
     """Refuses options of `train` that do not go together."""
-    options, rate = config.model, config.source.sample_rate
+    options = config.model
     if options.causal and options.pooling != "attention":
         raise UserError(f"--causal needs --pooling attention, got {options.pooling}")
-    if not 1 <= round(options.hop_seconds * rate) <= round(options.window_seconds * rate):
-        raise UserError(
-            f"--hop-seconds must be at least one sample and at most --window-seconds ({options.window_seconds}),"
-            f" got {options.hop_seconds}"
-        )
+    options.check_frames(config.source.sample_rate)

@@ -12,7 +12,8 @@ from rnnapps.cli import RunConfig
 from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
 from rnnapps.options import changed
-from rnnapps.prediction.nbest import check_nbest, check_one
+from rnnapps.prediction.drawn_files import check_suffix
+from rnnapps.prediction.nbest import check_beam, check_nbest
 
 LONGEST_SECONDS = 20.0  # of a recording that is transcribed at once; longer ones are cut at pauses
 NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
@@ -155,21 +156,19 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
-    check_one("--nbest", decoding.nbest, input)
-    if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
-        raise UserError(f"--nbest {decoding.nbest} needs a --beam of at least {decoding.nbest}, got {decoding.beam}")
+    check_beam(decoding.nbest, decoding.beam, asked, input)
     if asked == "run" and decoding.language_model is None:
         for name, value in changed(decoding, "alpha", "beta").items():
             raise UserError(f"--{name} {value:g} needs a language model: add --language-model RUN")
-    if decoding.plot is not None and decoding.plot.suffix.lower() != ".png":
-        raise UserError(f"--plot must end in .png, got {decoding.plot}")
-    if decoding.plot is not None and input is not None:
-        raise UserError("--plot is for recordings on the command line; leave out --input")
+    if decoding.plot is not None:
+        check_suffix("--plot", decoding.plot)
+        if input is not None:
+            raise UserError("--plot is for recordings on the command line; leave out --input")
 
 
 def check_config(config: RunConfig) -> None:
     """Refuses options of `train` that do not go together."""
-    options, rate = config.model, config.source.sample_rate
+    options = config.model
     most = 2 ** len(options.convolutions)
     if options.reduction > most or options.reduction not in (1, 2, 4, 8):
         raise UserError(
@@ -178,11 +177,7 @@ def check_config(config: RunConfig) -> None:
         )
     if options.layers == 1 and (options.join or 1) > 1:
         raise UserError(f"--join {options.join} needs a second recurrent layer; use at least --layers 2")
-    if not 1 <= round(options.hop_seconds * rate) <= round(options.window_seconds * rate):
-        raise UserError(
-            f"--hop-seconds must be at least one sample and at most --window-seconds ({options.window_seconds}),"
-            f" got {options.hop_seconds}"
-        )
+    options.check_frames(config.source.sample_rate)
 
 
 def _text(value: bytes) -> str:

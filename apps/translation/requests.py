@@ -6,7 +6,8 @@ from typing import Any
 
 from rnnapps.apps.translation.cli import Search
 from rnnapps.errors import UserError
-from rnnapps.prediction.nbest import check_nbest, check_one
+from rnnapps.prediction.drawn_files import check_suffix
+from rnnapps.prediction.nbest import check_beam, check_nbest
 from rnnapps.prediction.requests import TEXT, as_input
 
 NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
@@ -39,11 +40,8 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
 
 def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
-    check_one("--nbest", decoding.nbest, input)
-    if asked == "run" and decoding.nbest is not None and decoding.nbest > decoding.beam:
-        raise UserError(f"--nbest {decoding.nbest} needs a --beam of at least {decoding.nbest}, got {decoding.beam}")
-    plot = decoding.attention_plot
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise UserError(f"--attention-plot must end in .png, got {plot}")
-    if plot is not None and input is not None:
-        raise UserError("--attention-plot is for texts on the command line or standard input; leave out --input")
+    check_beam(decoding.nbest, decoding.beam, asked, input)
+    if decoding.attention_plot is not None:
+        check_suffix("--attention-plot", decoding.attention_plot)
+        if input is not None:
+            raise UserError("--attention-plot is for texts on the command line or standard input; leave out --input")

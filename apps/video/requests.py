@@ -16,6 +16,7 @@ from rnnapps.datasets.clip_lists import clips_in
 from rnnapps.datasets.video_files import read_clip
 from rnnapps.errors import UserError
 from rnnapps.options import changed
+from rnnapps.prediction.drawn_files import check_on_screen, check_suffix
 from rnnapps.prediction.nbest import check_top
 
 _SAMPLING = ("fps", "size", "max_frames")
@@ -100,9 +101,6 @@ def check(decoding: Answers, asked: str, input: Path | None) -> None:
         for name in ("fps", "size"):
             if (value := getattr(decoding, name)) is not None:
                 raise UserError(f"--{name} is for --server only, since the {asked} sets it; leave it out, got {value}")
-    if decoding.plot is None:
-        return
-    if decoding.plot.suffix.lower() != ".png":
-        raise UserError(f"--plot must end in .png, got {decoding.plot}")
-    if asked != "run" or input is not None:
-        raise UserError("--plot needs a run folder and answers on the screen; name a run, and leave out --input")
+    if decoding.plot is not None:
+        check_suffix("--plot", decoding.plot)
+        check_on_screen("--plot", asked, input)

@@ -5,6 +5,7 @@ from typing import Any
 
 from rnnapps.cli.recurrent_options import RecurrentOptions
 from rnnapps.cli.training_options import TrainingOptions
+from rnnapps.errors import UserError
 from rnnapps.options import inherited, option
 
 
@@ -39,6 +40,21 @@ class AudioOptions(RecurrentOptions):
         fields = (field.name for field in dataclasses.fields(AudioOptions))
         recurrent = {field.name for field in dataclasses.fields(RecurrentOptions)}
         return {name: getattr(self, name) for name in fields if name not in recurrent and name != "causal"}
+
+    def check_frames(self, sample_rate: int) -> None:
+        """Refuses frames that skip samples, or do not move on.
+
+        Args:
+            sample_rate: In Hz.
+
+        Raises:
+            UserError: The hop is shorter than a sample or longer than the window.
+        """
+        if not 1 <= round(self.hop_seconds * sample_rate) <= round(self.window_seconds * sample_rate):
+            raise UserError(
+                f"--hop-seconds must be at least one sample and at most --window-seconds ({self.window_seconds}),"
+                f" got {self.hop_seconds}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,6 +27,23 @@ def check_nbest(wanted: int | None, held: int) -> None:
         )
 
 
+def check_beam(nbest: int | None, beam: int, asked: str, input: Path | None) -> None:
+    """Refuses several answers where only one is available: in a file, or more of them than a run's beam finds.
+
+    Args:
+        nbest: The value of `--nbest`.
+        beam: The value of `--beam`.
+        asked: "run", "export" or "server".
+        input: The file of `--input`, if there is one.
+
+    Raises:
+        UserError: More are requested.
+    """
+    check_one("--nbest", nbest, input)
+    if asked == "run" and nbest is not None and nbest > beam:
+        raise UserError(f"--nbest {nbest} needs a --beam of at least {nbest}, got {beam}")
+
+
 def check_top(top: int, asked: str, input: Path | None) -> None:
     """Refuses to name several classes where only the best one is available: from a server, or in a file.
 

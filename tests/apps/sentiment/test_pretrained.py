@@ -66,7 +66,7 @@ def test_language_models_that_do_not_fit_are_one_line(data, tmp_path):
     arguments = ["train", "--dataset", data / "reviews.csv", "--run-dir", tmp_path / "run", *SMALL]
     start = [*arguments, "--start-from", language_run(data)]
     wider = invoke(main, *start, "--embedding-units", "9", code=2).stderr
-    assert "use --embedding-units 8" in wider and "--units 8 " not in wider
+    assert "use --embedding-units 8" in wider and "--cell" not in wider
     wider = invoke(main, *start, "--start-layers", "--units", "9", code=2).stderr
     assert "use --embedding-units 8 --cell lstm --units 8" in wider
     characters = language_run(data, "--level", "char")
