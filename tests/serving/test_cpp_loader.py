@@ -1,30 +1,23 @@
 """TensorFlow's own C++ loader, the one in TensorFlow Serving, gets from each application's export what was recorded."""
 
-import importlib.util
 import json
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2, named_tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
+from benchmarks import cpp_loader
 from rnnapps import serving
 from rnnapps.apps.sentiment import serving as sentiment
 from rnnapps.apps.sentiment.model import SentimentClassifier
 from rnnapps.apps.speech import serving as speech
 from rnnapps.apps.speech.model import SpeechClassifier
-from rnnapps.native.compiler import compiler
 from rnnapps.serving.inspection.columns import from_json
 from rnnapps.serving.inspection.graph import serving_graph
 
-SOURCE = Path(__file__).parent / "loader" / "ask_export.cc"
-LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
-TENSORFLOW = Path(tf.sysconfig.get_lib())
 pytestmark = pytest.mark.skipif(
-    compiler() is None or not all((TENSORFLOW / name).exists() for name in LIBRARIES),
-    reason="no C++ compiler, or a wheel without libtensorflow_cc",
+    not cpp_loader.available(), reason="no C++ compiler, or a wheel without libtensorflow_cc"
 )
 SIGNATURES = {
     "sentiment": {"serving_default"},
@@ -37,10 +30,7 @@ SIGNATURES = {
 def compiling(tmp_path_factory):
     """The compiler at work on the program, which takes it a while: exports are written in the meantime."""
     program = tmp_path_factory.mktemp("loader") / "ask_export"
-    command = [compiler(), "-O0", "-w", *tf.sysconfig.get_compile_flags(), SOURCE, "-o", program, f"-L{TENSORFLOW}"]
-    command += ["-Wl,--no-as-needed"]  # sessions register themselves: no symbol of theirs is needed
-    command += [*(f"-l:{name}" for name in LIBRARIES), f"-Wl,-rpath,{TENSORFLOW}", "-ldl"]
-    process = subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True)
+    process = cpp_loader.build(program)
     yield program, process
     process.kill()
 
@@ -95,19 +85,16 @@ def test_the_recorded_requests_get_the_recorded_answers(exported, compiling, tmp
     signatures = serving_graph(str(exported)).signature_def
     recorded = json.loads((exported / "assets.extra" / "recorded_answers.json").read_text(encoding="utf-8"))
     assert {entry["request"]["signature_name"] for entry in recorded} == SIGNATURES[exported.parent.name]
-    with tf.io.TFRecordWriter(str(tmp_path / "requests")) as file:
-        for entry in recorded:
-            name = entry["request"]["signature_name"]
-            file.write(named_tensor_pb2.NamedTensorProto(name=name).SerializeToString())
-            for key, value in arrays(entry["request"]["inputs"], signatures[name].inputs).items():
-                tensor = named_tensor_pb2.NamedTensorProto(name=key, tensor=tf.make_tensor_proto(value))
-                file.write(tensor.SerializeToString())
-    text = importlib.util.find_spec("tensorflow_text") if exported.parent.name == "translation" else None
-    libraries = sorted(Path(text.origin).parent.glob("python/ops/_*.so")) if text else []
-    command = [program, exported, tmp_path / "requests", tmp_path / "answers", *libraries]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    answers = read_answers(tmp_path / "answers")
+    requests = [entry["request"] for entry in recorded]
+    cpp_loader.write_requests(
+        tmp_path / "requests",
+        [
+            (request["signature_name"], arrays(request["inputs"], signatures[request["signature_name"]].inputs))
+            for request in requests
+        ],
+    )
+    assert cpp_loader.ask(program, exported, tmp_path / "requests", tmp_path / "answers") > 0
+    answers = cpp_loader.read_answers(tmp_path / "answers")
     for entry, (name, answer) in zip(recorded, answers, strict=True):
         assert name == entry["request"]["signature_name"]
         expected = arrays(entry["response"]["outputs"], signatures[name].outputs)
@@ -117,17 +104,6 @@ def test_the_recorded_requests_get_the_recorded_answers(exported, compiling, tmp
                 assert value.tolist() == expected[key].tolist()
             else:
                 np.testing.assert_allclose(value, expected[key], rtol=1e-4, atol=1e-5)
-
-
-def read_answers(path: Path) -> list[tuple[str, dict[str, np.ndarray]]]:
-    answers: list[tuple[str, dict[str, np.ndarray]]] = []
-    for record in tf.data.TFRecordDataset(str(path)):
-        tensor = named_tensor_pb2.NamedTensorProto.FromString(record.numpy())
-        if tensor.HasField("tensor"):
-            answers[-1][1][tensor.name] = tf.make_ndarray(tensor.tensor)
-        else:
-            answers.append((tensor.name, {}))
-    return answers
 
 
 def arrays(values: dict, tensors: dict[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
