@@ -61,6 +61,16 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+def reason(error: Exception) -> str:
+    """What another library's error says, on one line of at most 200 characters; the name of its class if it is silent.
+
+    Example:
+        >>> reason(ValueError("no such\\n  column"))
+        'no such column'
+    """
+    return shortened(" ".join(str(error).split()), 200) or type(error).__name__
+
+
 def printable_json(value: Any) -> str:
     r"""JSON on one line that means the same as any other, in which what a terminal would obey is written as `\u....`.
 

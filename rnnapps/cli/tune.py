@@ -25,6 +25,7 @@ from rnnapps.cli.train import fit_model
 from rnnapps.errors import Stopped, UserError
 from rnnapps.extras import from_extra
 from rnnapps.files import remove_folder, replacing, write_csv
+from rnnapps.terminal import reason
 
 if TYPE_CHECKING:
     import optuna
@@ -155,8 +156,7 @@ def _study(
     except OSError as error:
         raise UserError(f"--study {folder}: cannot be written: {error.strerror}; choose another folder") from None
     except Exception as error:  # a database and its driver may raise anything
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"--storage {storage or own}: cannot be used: {reason}") from None
+        raise UserError(f"--storage {storage or own}: cannot be used: {reason(error)}") from None
     if known and not resume:
         raise UserError(f"{folder} already contains a study: continue it with --resume, or choose another --study")
     if resume and not known:

@@ -12,6 +12,7 @@ import numpy as np
 from rnnapps.errors import UserError
 from rnnapps.extras import from_extra
 from rnnapps.files import opened
+from rnnapps.terminal import reason
 
 _FASTTEXT = (793712314).to_bytes(4, "little")  # how a fastText model begins
 
@@ -76,9 +77,8 @@ def _keyed_vectors(file: Path) -> Any:
             return load(str(file), no_header=True)
         return load(str(file), binary=_is_binary(file, int(header[1])), unicode_errors="replace")
     except Exception as error:  # whatever gensim raises where a file is damaged or of another kind
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"{file}: cannot be read as vectors of word2vec, GloVe or fastText: {reason}; check the file"
+            f"{file}: cannot be read as vectors of word2vec, GloVe or fastText: {reason(error)}; check the file"
         ) from None
 
 
