@@ -20,15 +20,7 @@ def actual_values(split: TimeSeries, origins: Sequence[tuple[int, int]]) -> np.n
 
 def mase_scales(split: TimeSeries, origins: Sequence[tuple[int, int]]) -> np.ndarray:
     """The seasonal error of what is known at each origin, float64 (forecasts,)."""
-    known: dict[int, list[int]] = {}
-    for index, origin in origins:
-        known.setdefault(index, []).append(origin)
-    found = {
-        (index, origin): seasonal_error(split.series[index].values[:origin], split.season)
-        for index, own in known.items()
-        for origin in own
-    }
-    return np.array([found[origin] for origin in origins])
+    return np.array([seasonal_error(split.series[index].values[:origin], split.season) for index, origin in origins])
 
 
 def point_figures(actual: np.ndarray, median: np.ndarray, scales: np.ndarray) -> dict[str, float]:

@@ -116,12 +116,11 @@ class Forecaster(keras.Model):
 
     def call(self, inputs: Inputs, training: bool = False) -> tf.Tensor:
         window = scaled(inputs["history"], self.season)
+        beside = self._beside(inputs)
         if self.options.head != "quantiles":
-            beside = self._beside(inputs)
             return tf.stack(
                 [network(window, inputs["future"], *beside, training=training) for network in self.networks], axis=1
             )
-        beside = self._beside(inputs)
         answers = tf.stack([network(window, *beside, training=training) for network in self.networks], axis=1)
         return answers * window.spread[:, None, None] + window.level[:, None, None]
 

@@ -16,8 +16,7 @@ from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.apps.forecasting.metrics import interval_places
 from rnnapps.apps.forecasting.requests import times
 from rnnapps.datasets import TimeSeries
-from rnnapps.files import replacing
-from rnnapps.training.plots import INK, STYLE, TRAIN, VALIDATION
+from rnnapps.training.plots import INK, STYLE, TRAIN, VALIDATION, plain, save
 
 if TYPE_CHECKING:
     from rnnapps.apps.forecasting.model import Forecaster
@@ -97,7 +96,7 @@ def draw_bands(
         figure = matplotlib.figure.Figure(figsize=(6.2 * columns, 2.7 * lines), layout="constrained")
         for place, (title, times, values, quantiles) in enumerate(panels):
             axes = figure.add_subplot(lines, columns, place + 1)
-            axes.set_title(title, loc="left")
+            axes.set_title(plain(title), loc="left")
             ahead = times[-len(quantiles) :]
             # Starts at the last known value, so that there is no gap before the forecast.
             known = len(times) - len(quantiles)
@@ -120,8 +119,7 @@ def draw_bands(
             if place == 0:
                 handles, labels = axes.get_legend_handles_labels()
                 figure.legend(handles, labels, fontsize=8, loc="outside upper right", ncols=len(labels))
-        with replacing(path) as partial:
-            figure.savefig(partial, dpi=110)
+        save(figure, path)
 
 
 def _lighter(colour: str, share: float) -> tuple[float, ...]:
@@ -144,8 +142,7 @@ def draw_errors(
         axes.set(xlabel="step of the horizon", ylabel="mean absolute scaled error", ylim=(0, None))
         axes.set_title("error by horizon", loc="left")
         axes.legend()
-        with replacing(path) as partial:
-            figure.savefig(partial, dpi=110)
+        save(figure, path)
 
 
 def draw_calibration(actual: np.ndarray, named: Mapping[str, np.ndarray], levels: Sequence[float], path: Path) -> None:
@@ -161,8 +158,7 @@ def draw_calibration(actual: np.ndarray, named: Mapping[str, np.ndarray], levels
         axes.set(xlabel="level of the quantile", ylabel="share of the values below it", xlim=(0, 1), ylim=(0, 1))
         axes.set_title("calibration", loc="left")
         axes.legend()
-        with replacing(path) as partial:
-            figure.savefig(partial, dpi=110)
+        save(figure, path)
 
 
 def draw_answers(

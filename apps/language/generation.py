@@ -1,4 +1,4 @@
-"""Writing text token by token, completing words, and the states of a text that somebody is typing."""
+"""Writing text token by token."""
 
 from __future__ import annotations
 

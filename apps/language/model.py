@@ -15,7 +15,7 @@ from rnnapps.apps.language.tokens import END, NEWLINE, PAD, Tokens
 from rnnapps.apps.language.weight_drop import dropped_weights
 from rnnapps.layers.token_model import TokenModel
 from rnnapps.options import as_json, from_keywords
-from rnnapps.training import apply_gradients
+from rnnapps.training import apply_gradients, measured
 
 SAMPLED_ABOVE = 20_000  # larger vocabularies are trained with a sampled softmax
 _SAMPLES = 2048
@@ -116,11 +116,12 @@ class LanguageModel(TokenModel):
             loss = self.optimizer.scale_loss(cross_entropy + self._penalties(masked, outputs) + sum(self.losses))
         weights = self.trainable_weights
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
-        return self._measured(cross_entropy, targets)
+        return measured(self, cross_entropy, tf.math.count_nonzero(targets))
 
     def test_step(self, data: Any) -> dict[str, Any]:
         inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._measured(self.cross_entropy(self._read_on(inputs)[0], targets), targets)
+        cross_entropy = self.cross_entropy(self._read_on(inputs)[0], targets)
+        return measured(self, cross_entropy, tf.math.count_nonzero(targets))
 
     def cross_entropy(self, outputs: tf.Tensor, targets: tf.Tensor, sampled: bool = False) -> tf.Tensor:
         """Mean nats per token; targets that are `PAD` do not count.
@@ -152,11 +153,6 @@ class LanguageModel(TokenModel):
             change = tf.cast(outputs[:, 1:] - outputs[:, :-1], tf.float32)
             penalty += self.options.slowness_penalty * tf.reduce_mean(tf.square(change))
         return penalty
-
-    def _measured(self, cross_entropy: tf.Tensor, targets: tf.Tensor) -> dict[str, Any]:
-        (loss,) = (metric for metric in self.metrics if metric.name == "loss")
-        loss.update_state(cross_entropy, sample_weight=tf.math.count_nonzero(targets))
-        return self.get_metrics_result()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "vocabulary": list(self.tokens.vocabulary), **as_json(self.options)}

@@ -96,13 +96,12 @@ def melody_of(piece: Piece) -> list[int]:
     return tokens_of([(onset - silent, length, pitch) for onset, length, pitch in notes], bar)
 
 
-def tokens_of(notes: Iterable[Note], bar: int, fill: bool = True) -> list[int]:
-    """The tokens of notes, one after the other, in ticks.
+def tokens_of(notes: Iterable[Note], bar: int) -> list[int]:
+    """The tokens of notes, one after the other, in ticks; a rest fills the last bar.
 
     Args:
         notes: Onset, length, pitch of each.
         bar: Ticks of a bar.
-        fill: Whether to fill the last bar with a rest.
 
     Example:
         >>> text_of(tokens_of([(0, 24, 60), (36, 24, 66)], 48))
@@ -124,7 +123,7 @@ def tokens_of(notes: Iterable[Note], bar: int, fill: bool = True) -> list[int]:
     for onset, length, pitch in notes:
         add(REST, onset - now)
         add(FIRST_PITCH + pitch - LOWEST, length)
-    if fill and now % bar:
+    if now % bar:
         add(REST, bar - now % bar)
     return found
 

@@ -28,7 +28,7 @@ def assess(
         model: The classifier.
         split: Labelled recordings.
         batch_size: Recordings per batch.
-        decoding: Not used; a classifier has no such options.
+        decoding: Not used; its options are for `predict`.
         report: Folder for `confusion_matrix.png`; None draws nothing.
 
     Returns:

@@ -7,7 +7,7 @@ from typing import Any
 from rnnapps.apps.speech.cli import Shown
 from rnnapps.cli import RunConfig
 from rnnapps.errors import UserError
-from rnnapps.prediction.nbest import check_top
+from rnnapps.prediction.nbest import best_classes, check_top
 
 
 def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
@@ -23,11 +23,7 @@ def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
 
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Shown) -> dict[str, Any]:
     """The label, its probability, and the most probable classes with theirs."""
-    label, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
-    top = {label: score}
-    if decoding.top > 1:
-        ranked = sorted(zip(about["classes"], outputs["probabilities"], strict=True), key=lambda pair: -pair[1])
-        top = {name: round(probability, 6) for name, probability in ranked[: decoding.top]}
+    label, score, top = best_classes(outputs, about, decoding.top)
     return {"label": label, "score": score, "top": top}
 
 

@@ -17,7 +17,7 @@ from rnnapps.audio import FrontEnd
 from rnnapps.layers import Stacked, recurrent_layers, stream_recurrent, stream_states
 from rnnapps.options import as_json, from_keywords
 from rnnapps.text import Characters, SubwordPieces, Subwords
-from rnnapps.training import Batches, apply_gradients, ctc_loss, take_weights
+from rnnapps.training import Batches, apply_gradients, ctc_loss, measured, take_weights
 
 # The options that decide which weights there are and what they mean.
 SHAPING = (
@@ -228,17 +228,12 @@ class Transcriber(keras.Model):
             loss = self.optimizer.scale_loss(total)
         weights = self.trainable_weights
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
-        return self._measured(mean, count)
+        return measured(self, mean, count)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         (waveform, lengths), texts, _ = keras.utils.unpack_x_y_sample_weight(data)
         said, _ = self._read(waveform, lengths)
-        return self._measured(*_mean_loss(said, self.tokens.encode(texts)))
-
-    def _measured(self, mean: tf.Tensor, count: tf.Tensor) -> dict[str, Any]:
-        (loss,) = (metric for metric in self.metrics if metric.name == "loss")
-        loss.update_state(mean, sample_weight=count)
-        return self.get_metrics_result()
+        return measured(self, *_mean_loss(said, self.tokens.encode(texts)))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -13,10 +13,9 @@ from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
 from rnnapps.options import changed
 from rnnapps.prediction.drawn_files import check_suffix
-from rnnapps.prediction.nbest import check_beam, check_nbest
+from rnnapps.prediction.nbest import NO_ANSWER, check_beam, check_nbest, with_nbest
 
 LONGEST_SECONDS = 20.0  # of a recording that is transcribed at once; longer ones are cut at pauses
-NO_TEXT = -1e9  # score of a text that does not exist; not -inf, for which JSON has no number
 
 
 def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -113,11 +112,10 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Searc
     # Two rows of tokens may spell the same text; the first has the higher score.
     scores: dict[str, float] = {}
     for text, score in zip(outputs["texts"], outputs["scores"], strict=True):
-        if score > NO_TEXT / 2:
+        if score > NO_ANSWER / 2:
             scores.setdefault(_text(text), round(score, 6))
-    several = [{"text": text, "score": score} for text, score in scores.items()][: decoding.nbest or 1]
-    found = {**several[0], "words": words}
-    return found | ({"nbest": several} if decoding.nbest and decoding.nbest > 1 else {})
+    several = [{"text": text, "score": score} for text, score in scores.items()]
+    return {**several[0], "words": words, **with_nbest(several, decoding.nbest)}
 
 
 def placed(row: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:

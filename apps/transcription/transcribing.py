@@ -11,8 +11,8 @@ import tensorflow as tf
 from rnnapps.apps.transcription.cli import Search
 from rnnapps.apps.transcription.language import Judge
 from rnnapps.apps.transcription.model import Transcriber
-from rnnapps.apps.transcription.requests import NO_TEXT
 from rnnapps.decoding import Scorer, ctc_align, ctc_beam_search, ctc_greedy, without_long_blanks
+from rnnapps.prediction.nbest import NO_ANSWER
 
 Listen = Callable[[tf.Tensor, tf.Tensor], list[str]]
 _CERTAIN = 0.999
@@ -23,8 +23,8 @@ class Heard(NamedTuple):
 
     Attributes:
         texts: String (batch, n_best), the best first; "" where there are fewer.
-        scores: Float32 (batch, n_best), log-probabilities, including a language model if there is one; `NO_TEXT` where
-            there are fewer texts.
+        scores: Float32 (batch, n_best), log-probabilities, with those of a language model if there is one; `NO_ANSWER`
+            where there are fewer texts.
         words: String (batch, words) of the best text, padded with "".
         starts, ends: Float32 (batch, words), when each word was heard, in seconds.
         confidences: Float32 (batch, words), from 0 to 1: the mean probability of its tokens where they were heard.
@@ -74,7 +74,7 @@ def transcribe(
     times = _words(model, log_probs, steps, tokens[:, 0])
     return Heard(
         tf.ensure_shape(texts, [None, n_best]),
-        tf.ensure_shape(tf.maximum(scores, NO_TEXT), [None, n_best]),
+        tf.ensure_shape(tf.maximum(scores, NO_ANSWER), [None, n_best]),
         tf.strings.split(texts[:, 0]).to_tensor(""),
         *times,
     )

@@ -6,13 +6,13 @@ import keras
 import tensorflow as tf
 
 from rnnapps.apps.translation.cli import Options, Search
-from rnnapps.apps.translation.requests import NO_TRANSLATION
 from rnnapps.decoding import beam_search
 from rnnapps.layers import Bidirectional, Stacked, recurrent_layer
 from rnnapps.layers.attention_decoder import AttentionDecoder, Tensors, embed, token_embedding
 from rnnapps.options import as_json, from_keywords
+from rnnapps.prediction.nbest import NO_ANSWER
 from rnnapps.text import END, PAD, START, Subwords
-from rnnapps.training import apply_gradients
+from rnnapps.training import apply_gradients, measured
 
 LONGEST = 1000  # subwords of a source that are read, so that no request uses up the memory
 
@@ -143,17 +143,13 @@ class Translator(AttentionDecoder):
             loss = self.optimizer.scale_loss(cross_entropy + smoothing + sum(self.losses))
         weights = self.trainable_weights
         apply_gradients(self.optimizer, tape.gradient(loss, weights), weights)
-        return self._measured(cross_entropy, target_out)
+        # Without smoothing and penalties, so that exp(loss) is the perplexity.
+        return measured(self, cross_entropy, tf.math.count_nonzero(target_out))
 
     def test_step(self, data: Any) -> dict[str, Any]:
         (source, target_in), target_out, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._measured(self.costs(source, target_in, target_out)[0], target_out)
-
-    def _measured(self, cross_entropy: tf.Tensor, target_out: tf.Tensor) -> dict[str, Any]:
-        """The mean over subwords, without smoothing and penalties, so that exp(loss) is the perplexity."""
-        (loss,) = (metric for metric in self.metrics if metric.name == "loss")
-        loss.update_state(cross_entropy, sample_weight=tf.math.count_nonzero(target_out))
-        return self.get_metrics_result()
+        cross_entropy, _ = self.costs(source, target_in, target_out)
+        return measured(self, cross_entropy, tf.math.count_nonzero(target_out))
 
     def costs(
         self, source: tf.Tensor, target_in: tf.Tensor, target_out: tf.Tensor, training: bool = False
@@ -188,7 +184,7 @@ class Translator(AttentionDecoder):
 
         Returns:
             Translations, string (batch, n_best), the best first, and their scores, float32 (batch, n_best):
-            log-probability over length penalty. Missing ones are empty, with the score `NO_TRANSLATION`.
+            log-probability over length penalty. Missing ones are empty, with the score `NO_ANSWER`.
         """
         search = search or Search()
         source = self.source_ids(text)
@@ -209,8 +205,8 @@ class Translator(AttentionDecoder):
         )
         ids = tf.reshape(found.ids, [tf.size(found.scores), tf.shape(found.ids)[2]])
         translations = tf.reshape(self.target_subwords.decode(ids), tf.shape(found.scores))
-        scores = tf.maximum(found.scores, NO_TRANSLATION)
-        nothing = tf.logical_and(lengths[:, None] == 0, scores > NO_TRANSLATION)
+        scores = tf.maximum(found.scores, NO_ANSWER)
+        nothing = tf.logical_and(lengths[:, None] == 0, scores > NO_ANSWER)
         return translations, tf.where(nothing, 0.0, scores)
 
     def get_config(self) -> dict[str, Any]:

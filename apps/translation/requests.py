@@ -7,10 +7,8 @@ from typing import Any
 from rnnapps.apps.translation.cli import Search
 from rnnapps.errors import UserError
 from rnnapps.prediction.drawn_files import check_suffix
-from rnnapps.prediction.nbest import check_beam, check_nbest
+from rnnapps.prediction.nbest import NO_ANSWER, check_beam, check_nbest, with_nbest
 from rnnapps.prediction.requests import TEXT, as_input
-
-NO_TRANSLATION = -1e9  # score of a translation that does not exist; not -inf, for which JSON has no number
 
 
 def request(row: Mapping[str, Any], decoding: object) -> dict[str, Any]:
@@ -24,9 +22,9 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Searc
     several = [
         {"translation": text.decode("utf-8", errors="replace"), "score": round(score, 6)}
         for text, score in zip(outputs["translations"], outputs["scores"], strict=True)
-        if score > NO_TRANSLATION / 2
-    ][: decoding.nbest or 1]
-    return several[0] | ({"nbest": several} if decoding.nbest and decoding.nbest > 1 else {})
+        if score > NO_ANSWER / 2
+    ]
+    return with_nbest(several, decoding.nbest)
 
 
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Search) -> Iterator[Sequence[str]]:

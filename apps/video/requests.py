@@ -17,7 +17,7 @@ from rnnapps.datasets.video_files import read_clip
 from rnnapps.errors import UserError
 from rnnapps.options import changed
 from rnnapps.prediction.drawn_files import check_on_screen, check_suffix
-from rnnapps.prediction.nbest import check_top
+from rnnapps.prediction.nbest import best_classes, check_top
 
 _SAMPLING = ("fps", "size", "max_frames")
 
@@ -72,12 +72,8 @@ def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answe
         _refuse(changed(decoding, "top"), "captions")
         return {"answer": outputs["caption"].decode("utf-8", errors="replace"), "score": round(outputs["score"], 6)}
     _refuse(changed(decoding, "beam", "length_penalty", "longest"), "actions")
-    found, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
-    top = {found: score}
-    if decoding.top > 1:
-        ranked = sorted(zip(about["classes"], outputs["probabilities"], strict=True), key=lambda pair: -pair[1])
-        top = {name: round(probability, 6) for name, probability in ranked[: decoding.top]}
-    return {"answer": found, "score": score, "top": top}
+    label, score, top = best_classes(outputs, about, decoding.top)
+    return {"answer": label, "score": score, "top": top}
 
 
 def _refuse(given: Mapping[str, Any], kind: str) -> None:

@@ -147,7 +147,7 @@ def _answer_file(
     from rnnapps.datasets.rows import open_rows
     from rnnapps.prediction.files import predict_file
 
-    if task.suffixes and columns:
+    if task.suffixes:
         folder = input if input.is_dir() else input.parent
     predictor = long = None
     if hasattr(task.asking(), "open_series"):

@@ -211,7 +211,7 @@ def _search(
 
     def trained_loss(trial: Any) -> float:
         values = {dimension.name: dimension.suggested(trial) for dimension in dimensions}
-        say(f"trial {trial.number}: {_listed(values)}{_standing(study, done(), trials, began)}")
+        say(f"trial {trial.number}: {_listed(values)}{_standing(study, done(), trials)}")
         run_dir = folder / "trials" / f"{trial.number:05}"
         if run_dir.exists():  # left by a process that was killed before the database knew of the trial
             remove_folder(run_dir)
@@ -277,7 +277,7 @@ def _loss(value: float, objective: Objective) -> float:
     return -value if objective.mode == "max" else value
 
 
-def _standing(study: optuna.Study, done: int, trials: int, began: float) -> str:
+def _standing(study: optuna.Study, done: int, trials: int) -> str:
     """The progress of the search, for the line at the start of a trial."""
     text = f"  ({done} of {trials} done"
     if best := _best(study):

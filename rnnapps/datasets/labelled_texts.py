@@ -21,7 +21,7 @@ from rnnapps.datasets.lines import foreign_byte
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.sources import TextSource
-from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out, named_split
+from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out, split_of
 
 _WARNINGS_SHOWN = 3
 
@@ -128,7 +128,7 @@ def _read_file(path: Path, source: TextSource, split: str | None, found: _Read) 
                 raise ValueError(row.problem)
             text, label = _text(row.values, source.text_column), label_of(row.values, source.label_column)
             label.encode()
-            own = named_split(row.values["split"]) if "split" in row.values and split is None else split
+            own = split or split_of(row.values)
         except UnicodeEncodeError:
             found.reject(row.line, "not UTF-8", path, source.strict)
         except ValueError as error:

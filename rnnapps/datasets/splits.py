@@ -21,22 +21,6 @@ SPLIT_NAMES = {"train": "train", "training": "train", "validation": "validation"
 SPLIT_NAMES |= {"val": "validation", "dev": "validation", "test": "test", "testing": "test"}
 
 
-def named_split(value: object) -> str:
-    """The split that a value of the column `split` names.
-
-    Raises:
-        ValueError: It names none.
-
-    Example:
-        >>> named_split(" Dev ")
-        'validation'
-    """
-    split = SPLIT_NAMES.get(str(value).strip().lower())
-    if split is None:
-        raise ValueError(f"'split' is {str(value)[:40]!r}, not one of {', '.join(SPLITS)}")
-    return split
-
-
 def split_of(row: Mapping[str, object]) -> str | None:
     """The split that the column `split` of a row names; None where there is no such column, or it is empty.
 
@@ -44,11 +28,14 @@ def split_of(row: Mapping[str, object]) -> str | None:
         ValueError: It names none.
 
     Example:
-        >>> split_of({"split": "dev"}), split_of({"split": " "})
+        >>> split_of({"split": " Dev "}), split_of({"split": " "})
         ('validation', None)
     """
     value = row.get("split")
-    return None if value is None or not str(value).strip() else named_split(value)
+    name = "" if value is None else str(value).strip().lower()
+    if name and name not in SPLIT_NAMES:
+        raise ValueError(f"'split' is {str(value)[:40]!r}, not one of {', '.join(SPLITS)}")
+    return SPLIT_NAMES.get(name)
 
 
 def named_parts(path: Path, named: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from rnnapps.errors import UserError
+from rnnapps.file_lock import take_lock
 from rnnapps.files import remove_leftovers, replacing
 
 VARIABLE = "RNNAPPS_CACHE"
@@ -218,14 +218,12 @@ def locked(folder: Path, seconds: float, on_wait: Callable[[], None]) -> Iterato
         TimeoutError: If another build still runs after that time.
         OSError: If the folder cannot be written.
     """
-    import fcntl  # not on Windows, where nothing is built
-
     deadline = time.monotonic() + seconds
     waited = False
     while True:
         descriptor = _open_lock(folder)
         try:
-            if _take(fcntl, descriptor, folder):
+            if _take(descriptor, folder):
                 yield
                 return
         finally:
@@ -240,14 +238,12 @@ def locked(folder: Path, seconds: float, on_wait: Callable[[], None]) -> Iterato
 
 def is_locked(folder: Path) -> bool:
     """Whether a process is building in a folder at this moment."""
-    import fcntl
-
     try:
         descriptor = os.open(folder / LOCK, os.O_RDONLY)
     except OSError:
         return False
     try:
-        return not _take(fcntl, descriptor, folder)
+        return not _take(descriptor, folder)
     finally:
         os.close(descriptor)
 
@@ -256,13 +252,9 @@ def _open_lock(folder: Path) -> int:
     return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
-def _take(fcntl: Any, descriptor: int, folder: Path) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+def _take(descriptor: int, folder: Path) -> bool:
+    if not take_lock(descriptor):
         return False
-    except OSError:  # a file system without locks: two builds at once are wasteful, not wrong
-        return True
     try:  # somebody may have deleted the folder while we waited
         return os.path.samestat(os.fstat(descriptor), os.stat(folder / LOCK))
     except FileNotFoundError:

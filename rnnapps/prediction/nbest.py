@@ -1,15 +1,53 @@
 """Several answers to one input."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rnnapps.errors import UserError
+
+NO_ANSWER = -1e9  # the score of an answer that does not exist; not -inf, for which JSON has no number
+
+
+def with_nbest(several: Sequence[Mapping[str, Any]], nbest: int | None) -> dict[str, Any]:
+    """The best answer, and under `nbest` the best few if several are requested.
+
+    Args:
+        several: The answers, the best first.
+        nbest: The value of `--nbest`.
+
+    Example:
+        >>> with_nbest([{"text": "a"}, {"text": "b"}, {"text": "c"}], 2)
+        {'text': 'a', 'nbest': [{'text': 'a'}, {'text': 'b'}]}
+    """
+    return {**several[0], **({"nbest": list(several[:nbest])} if nbest and nbest > 1 else {})}
+
+
+def best_classes(outputs: Mapping[str, Any], about: Mapping[str, Any], top: int) -> tuple[str, float, dict[str, float]]:
+    """The label of a classifier's answer, its probability, and the most probable classes with theirs.
+
+    Args:
+        outputs: `label`, `score`, and with `top` above 1 `probabilities`.
+        about: `classes` in the order of the probabilities.
+        top: The value of `--top`.
+
+    Example:
+        >>> outputs = {"label": b"yes", "score": 0.7, "probabilities": [0.1, 0.7, 0.2]}
+        >>> best_classes(outputs, {"classes": ["no", "yes", "perhaps"]}, 2)
+        ('yes', 0.7, {'yes': 0.7, 'perhaps': 0.2})
+    """
+    label, score = outputs["label"].decode("utf-8", errors="replace"), round(outputs["score"], 6)
+    if top == 1:
+        return label, score, {label: score}
+    ranked = sorted(zip(about["classes"], outputs["probabilities"], strict=True), key=lambda pair: -pair[1])
+    return label, score, {name: round(probability, 6) for name, probability in ranked[:top]}
 
 
 def check_nbest(wanted: int | None, held: int) -> None:
     """Refuses to show more answers per input than a signature gives.
 
     Args:
-        wanted: The value of `--nbest`; None takes all answers.
+        wanted: The value of `--nbest`; None shows the best answer.
         held: Number of answers in an output, fixed when the export was made.
 
     Raises:

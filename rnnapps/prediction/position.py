@@ -12,12 +12,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from rnnapps.datasets.rows import START, Place, Rows
 from rnnapps.errors import UserError
+from rnnapps.file_lock import take_lock
 from rnnapps.files import replacing
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 _LARGEST = 2**20  # bytes; a position has a few hundred
 
@@ -157,11 +153,8 @@ def locked(path: Path) -> Iterator[BinaryIO]:
         UserError: Another process has it open.
     """
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"{path}: another process is writing it; wait, or choose another --output") from None
+        if not take_lock(file.fileno()):
+            raise UserError(f"{path}: another process is writing it; wait, or choose another --output")
         yield file
 
 

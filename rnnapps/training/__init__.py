@@ -8,7 +8,7 @@ from rnnapps.training.errors import Diverged, Interrupted, WorkerLost
 from rnnapps.training.gradient_flow import GradientFlow, gradient_flow
 from rnnapps.training.history import History
 from rnnapps.training.model_file import load_arrays, load_model, load_model_file
-from rnnapps.training.optimizer import OPTIMIZERS, LayerRate, apply_gradients, averaged_weights, optimizer
+from rnnapps.training.optimizer import OPTIMIZERS, LayerRate, apply_gradients, averaged_weights, measured, optimizer
 from rnnapps.training.plots import plot_attention, plot_confusion_matrix, plot_curves
 from rnnapps.training.runs import check_run_dir, open_run, remove_run
 from rnnapps.training.schedule import SCHEDULES, ReduceOnPlateau, learning_rate_schedule
@@ -46,6 +46,7 @@ __all__ = [
     "load_model",
     "load_model_file",
     "lost_workers_named",
+    "measured",
     "needed_steps",
     "open_run",
     "optimizer",

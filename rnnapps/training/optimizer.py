@@ -147,6 +147,19 @@ def apply_gradients(
     update(*(tf.convert_to_tensor(gradient) for gradient in gradients))
 
 
+def measured(model: keras.Model, loss: tf.Tensor, weight: tf.Tensor) -> dict[str, Any]:
+    """Adds the loss of a batch to the mean of the epoch, for a `train_step` or `test_step`; returns all metrics.
+
+    Args:
+        model: The model, which is compiled.
+        loss: The mean over the batch.
+        weight: How many it is the mean of, such as tokens.
+    """
+    (metric,) = (metric for metric in model.metrics if metric.name == "loss")
+    metric.update_state(loss, sample_weight=weight)
+    return model.get_metrics_result()
+
+
 @contextlib.contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Gives `model` the averaged weights inside the block, if its optimizer keeps them, and then the raw ones back.

@@ -7,12 +7,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from rnnapps.file_lock import take_lock
 from rnnapps.run_folder import RunError, RunFolder
-
-try:
-    import fcntl
-except ImportError:  # Windows: runs are not locked there
-    fcntl = None  # type: ignore[assignment]
 
 
 @contextlib.contextmanager
@@ -61,18 +57,12 @@ def _take(run: RunFolder) -> int:
 
 
 def _flock(descriptor: int, run: RunFolder) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not take_lock(descriptor):
         number = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         process = f"process {number}" if number.isdigit() else "another process"
         raise RunError(
             f"{run.path}: {process} is training or removing this run; wait for it, stop it, or choose another --run-dir"
-        ) from None
-    except OSError:  # a file system without locks
-        return
+        )
 
 
 def _is_file(descriptor: int, path: pathlib.Path) -> bool:

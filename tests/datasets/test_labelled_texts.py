@@ -224,7 +224,8 @@ def test_a_split_column_is_honoured(table, tmp_path):
     table["split"] = ["train"] * 30 + ["val"] * 4 + ["test"] * 4 + ["holdout", ""]
     dataset = load(write_csv(table, tmp_path), "validation")
     assert pairs(dataset) == list(zip(table.text[30:34], table.label[30:34], strict=True))
-    assert [row.line for row in dataset.rejected] == [42, 43]  # two lines more for the newlines in a text
+    assert [row.line for row in dataset.rejected] == [42]  # two lines more for the newlines in a text
+    assert len(load(tmp_path / "data.csv", "train")) == 31  # with the row that names no split
 
 
 def test_a_class_that_only_the_test_has_is_named(tmp_path):

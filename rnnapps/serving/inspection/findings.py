@@ -59,6 +59,10 @@ def _asked(export: str, served: Served) -> Iterator[Finding]:
         if name not in recorded:
             yield Finding(f"recorded answers {name}", None, "none recorded")
             continue
-        for ask in (answers.recorded_answers, answers.batches, answers.repeats):
-            yield _looked_at(f"recorded answers {name}", lambda ask=ask, name=name: ask(served, name, recorded[name]))
+        for check, ask in (
+            ("recorded answers", answers.recorded_answers),
+            ("batch sizes", answers.batches),
+            ("repeated calls", answers.repeats),
+        ):
+            yield _looked_at(f"{check} {name}", lambda ask=ask, name=name: ask(served, name, recorded[name]))
     yield _looked_at("warm-up", lambda: answers.warm_up(export, served))
