@@ -14,9 +14,8 @@ import tensorflow as tf
 
 from rnnapps.apps.language.tokens import END, Tokens
 from rnnapps.datasets import Block, Corpus, DataError, batched
-from rnnapps.errors import UserError
 from rnnapps.files import replacing, write_json
-from rnnapps.native.cache import cache_folder, prepare_kept
+from rnnapps.native.cache import cache_folder, prepare_kept, unwritable
 
 _LARGE = 8 << 20  # bytes of text
 
@@ -56,7 +55,7 @@ def tokenized(tokens: Tokens, corpus: Corpus) -> TokenFile:
                 partial.mkdir()
                 _write(tokens, corpus, partial)
         except OSError as error:
-            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
+            raise unwritable(folder, error) from error
     about = json.loads(description.read_text(encoding="utf-8"))
     if about["tokens"] < 2:
         raise DataError(f"{corpus.name}: the {corpus.split} text has {about['tokens']} tokens, but needs at least two")

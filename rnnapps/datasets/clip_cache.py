@@ -22,7 +22,7 @@ from rnnapps.datasets.sources import VideoSource
 from rnnapps.datasets.video_files import pictures_of, read_clip
 from rnnapps.errors import UserError
 from rnnapps.files import replacing
-from rnnapps.native.cache import cache_folder, prepare_kept
+from rnnapps.native.cache import cache_folder, prepare_kept, unwritable
 
 _FORMAT = 1  # a change of what `read_clip` gives must change this number
 _COUNT_BYTES = 8  # hold the number of frames, little-endian
@@ -82,7 +82,7 @@ def _cached(path: Path, folder: Path, source: VideoSource) -> tuple[Path, int] |
     except UserError as error:
         return error
     except OSError as error:
-        raise UserError(f"{error.filename or folder}: {error.strerror or error}; RNNAPPS_CACHE names another") from None
+        raise unwritable(folder, error) from None
 
 
 def _mapped(file: Path, size: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -233,7 +234,6 @@ def _check_files(source: PairSource, dataset: str | None) -> None:
 
 
 def _check_name(dataset: str) -> None:
-    """Refuses a name that was meant as a path: no TFDS name has such a beginning or end."""
-    suffixes = (os.sep, ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".gz", ".mid", ".abc", ".mxl")
-    if not dataset or dataset.startswith((".", "~", os.sep)) or dataset.lower().endswith(suffixes):
+    """Refuses a name that was meant as a path: no TFDS name begins so, ends in a slash or has a suffix of letters."""
+    if not dataset or dataset.startswith((".", "~", os.sep)) or re.search(r"(/|\.[A-Za-z]\w*)$", dataset):
         raise DataError(f"no such file or folder: {dataset!r}")

@@ -37,7 +37,7 @@ class UnusableCache(UserError):
 
 
 def cache_folder() -> Path:
-    """The folder for all builds: `$RNNAPPS_CACHE`, else `$XDG_CACHE_HOME/rnnapps`, else `~/.cache/rnnapps`.
+    """The folder of the cache: `$RNNAPPS_CACHE`, else `$XDG_CACHE_HOME/rnnapps`, else `~/.cache/rnnapps`.
 
     Raises:
         UnusableCache: If no variable is set and this user has no home folder.
@@ -65,9 +65,14 @@ def prepare_kept(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UnusableCache(
-            f"{folder} cannot be written: {error.strerror}; set {VARIABLE} to a folder of your own"
-        ) from error
+        raise unwritable(folder, error) from error
+
+
+def unwritable(folder: Path, error: OSError) -> UnusableCache:
+    """The error for a folder of the cache that cannot be written, or is full."""
+    return UnusableCache(
+        f"{folder} cannot be written: {error.strerror or error}; set {VARIABLE} to a folder of your own"
+    )
 
 
 def _home_of_user() -> str:
