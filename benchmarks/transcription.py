@@ -202,7 +202,7 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
     import torch
 
     from rnnapps.apps.transcription.cli import TASK
-    from rnnapps.apps.transcription.data import UtteranceBatches
+    from rnnapps.apps.transcription.data import transcribed_batches
     from rnnapps.cli.run_config import read_config
     from rnnapps.datasets import load_splits
     from rnnapps.training import load_model, open_run
@@ -212,8 +212,8 @@ def in_torch(manifest: str, run: str, options: list[str]) -> dict[str, Any]:
     ours, how, units = load_model(open_run(pathlib.Path(run))), config.training, config.model.units
     torch.manual_seed(0)
     splits = load_splits(config.source, ["train", "test"])
-    train = UtteranceBatches(splits["train"], how.batch_size, seed=config.source.seed)
-    test = UtteranceBatches(splits["test"], how.batch_size)
+    train = transcribed_batches(splits["train"], how.batch_size, seed=config.source.seed)
+    test = transcribed_batches(splits["test"], how.batch_size)
     front = ours.front_end
     channels = [1, *config.model.convolutions]
     convolutions = torch.nn.ModuleList(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from rnnapps.apps.language.tokens import END, Tokens
 from rnnapps.datasets import Block, Corpus, DataError, batched
 from rnnapps.files import replacing, write_json
 from rnnapps.native.cache import cache_folder, prepare_kept, unwritable
+from rnnapps.progress_bar import progress_bar
 
 _LARGE = 8 << 20  # bytes of text
 
@@ -83,19 +83,14 @@ def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
 
 
 def _shown(corpus: Corpus) -> Iterable[Block]:
-    """The blocks of a text, with a progress bar on a terminal if the text is large."""
-    if corpus.bytes < _LARGE or not sys.stderr.isatty():
+    """The blocks of a text, with a progress bar if the text is large."""
+    if corpus.bytes < _LARGE:
         yield from corpus.read()
         return
-    import rich.console
-    import rich.progress
-
-    console = rich.console.Console(stderr=True)
-    with rich.progress.Progress(console=console, transient=True) as bar:
-        task = bar.add_task(f"tokens of the {corpus.split} text", total=corpus.bytes)
+    with progress_bar(f"tokens of the {corpus.split} text", corpus.bytes) as advance:
         for block in corpus.read():
             yield block
-            bar.advance(task, len(block.text))
+            advance(len(block.text))
 
 
 def lines(ids: np.ndarray, breaks: tuple[int, ...], longest: int) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
-from rnnapps.apps.speech.data import WaveformBatches
+from rnnapps.apps.speech.data import labelled_batches
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.cli.confusion_table import confusion_table
 from rnnapps.datasets import Recordings
@@ -40,7 +40,7 @@ def assess(
         DataError: The split has a class that the model does not know.
     """
     split = split.with_classes(model.classes)
-    ordered = WaveformBatches(split, batch_size)
+    ordered = labelled_batches(split, batch_size)
     read = tf.function(model.probabilities, reduce_retracing=True)
     inputs = [waveform_and_lengths for waveform_and_lengths, _ in ordered.epoch(0)]
     for batch in {batch[0].shape: batch for batch in inputs}.values():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import keras
 
 from rnnapps.apps.speech.cli import TASK, Options, Source, Training
-from rnnapps.apps.speech.data import WaveformBatches
+from rnnapps.apps.speech.data import labelled_batches
 from rnnapps.apps.speech.model import SHAPING, SpeechClassifier
 from rnnapps.apps.speech.report import assess, table
 from rnnapps.apps.speech.serving import about, endpoints, quantize, samples
@@ -13,7 +13,7 @@ from rnnapps.apps.speech.streaming import follow
 from rnnapps.audio import BackgroundNoise
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.cli.starting import model_to_start_from, take_over
-from rnnapps.datasets import Recordings, summary
+from rnnapps.datasets import Recordings, WaveformBatches, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.options import as_json
 
@@ -23,7 +23,7 @@ Model = SpeechClassifier
 def make(config: RunConfig, train: Recordings) -> SpeechClassifier:
     """A classifier whose frames are normalised by those of the training recordings."""
     model = SpeechClassifier(train.classes, sample_rate=train.sample_rate, **as_json(config.model))
-    model.adapt(WaveformBatches(train, config.training.batch_size))
+    model.adapt(labelled_batches(train, config.training.batch_size))
     return model
 
 
@@ -47,7 +47,7 @@ def batches(model: SpeechClassifier, split: Recordings, config: RunConfig, seed:
     noise = None
     if seed is not None and split.noise:
         noise = BackgroundNoise(split.noise, config.training.background_noise)
-    return WaveformBatches(split, config.training.batch_size, seed=seed, noise=noise)
+    return labelled_batches(split, config.training.batch_size, seed=seed, noise=noise)
 
 
 def objective(model: SpeechClassifier, validation: Recordings, config: RunConfig) -> Objective:

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.transcription.model import Transcriber
-from rnnapps.datasets import BucketedBatches, DataError, Rejected, Transcripts, bucket
+from rnnapps.datasets import DataError, Rejected, Transcripts, WaveformBatches
 from rnnapps.datasets.rejected import skipped
 from rnnapps.training import needed_steps
 
+_BUCKETS = 12  # padded lengths
 
-class UtteranceBatches:
-    """Batches of ((waveform float32 (batch, samples), lengths int32 (batch,)), texts string (batch,)).
 
-    Waveforms are padded with zeros to a few lengths; the lengths tell the model how much of each is real.
-
-    Args:
-        split: The recordings.
-        batch_size: Recordings per batch.
-        buckets: Number of padded lengths.
-        seed: Reshuffles each epoch; None keeps a fixed order.
-    """
-
-    def __init__(self, split: Transcripts, batch_size: int, *, buckets: int = 12, seed: int | None = None):
-        lengths = np.array([len(waveform) for waveform in split.waveforms], np.int32)
-        texts = tf.constant(split.texts, tf.string)
-        self._batches: BucketedBatches = bucket(
-            (split.waveforms, lengths, texts), batch_size=batch_size, boundaries=buckets, seed=seed
-        )
-        self.steps = self._batches.steps
-
-    def epoch(self, n: int) -> tf.data.Dataset:
-        """The batches of an epoch; see `rnnapps.datasets.BucketedBatches.epoch`."""
-
-        def prepared(waveform: tf.Tensor, lengths: tf.Tensor, texts: tf.Tensor) -> Any:
-            return (tf.cast(waveform, tf.float32) / 2**15, lengths), texts
-
-        return self._batches.epoch(n).map(prepared)
-
-    def order(self) -> np.ndarray:
-        """The order of the examples in epoch 0; see `rnnapps.datasets.BucketedBatches.order`."""
-        return self._batches.order()
+def transcribed_batches(split: Transcripts, batch_size: int, *, seed: int | None = None) -> WaveformBatches:
+    """Batches of waveforms and texts; see `WaveformBatches`."""
+    return WaveformBatches(split.waveforms, tf.constant(split.texts), batch_size, buckets=_BUCKETS, seed=seed)
 
 
 def usable(model: Transcriber, split: Transcripts, strict: bool) -> tuple[Transcripts, Iterator[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnapps.apps.transcription.cli import Search
-from rnnapps.apps.transcription.data import UtteranceBatches
+from rnnapps.apps.transcription.data import transcribed_batches
 from rnnapps.apps.transcription.language import scorer_of
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.apps.transcription.pictures import plot_errors, plot_heard
@@ -51,7 +51,7 @@ def assess(
     search = decoding or Search()
     scorer = scorer_of(model, search)
     listen = listener(model, search, scorer)
-    ordered = UtteranceBatches(split, batch_size)
+    ordered = transcribed_batches(split, batch_size)
     inputs = [waveform_and_lengths for waveform_and_lengths, _ in ordered.epoch(0)]
     listen(*inputs[0])  # traces and warms up
     begin = time.perf_counter()
@@ -87,7 +87,7 @@ def error_rate(listen: Listen, split: Transcripts, batch_size: int) -> float:
     jiwer = from_extra("jiwer", extra="transcription", purpose="training")
     pairs = [
         (text.decode(), heard)
-        for batch, texts in UtteranceBatches(split, batch_size).epoch(0)
+        for batch, texts in transcribed_batches(split, batch_size).epoch(0)
         for text, heard in zip(texts.numpy().tolist(), listen(*batch), strict=True)
     ]
     references, hypotheses = zip(*pairs, strict=True)

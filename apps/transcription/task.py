@@ -9,7 +9,7 @@ import click
 import keras
 
 from rnnapps.apps.transcription.cli import TASK, Options, Search
-from rnnapps.apps.transcription.data import UtteranceBatches, usable
+from rnnapps.apps.transcription.data import transcribed_batches, usable
 from rnnapps.apps.transcription.model import SHAPING, Transcriber
 from rnnapps.apps.transcription.pictures import draw
 from rnnapps.apps.transcription.report import assess, error_rate, table
@@ -18,7 +18,7 @@ from rnnapps.apps.transcription.streaming import follow
 from rnnapps.apps.transcription.transcribing import listener
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.cli.starting import model_to_start_from, take_over
-from rnnapps.datasets import Transcripts, summary
+from rnnapps.datasets import Transcripts, WaveformBatches, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.datasets.sources import TranscriptSource
 from rnnapps.options import as_json
@@ -48,7 +48,7 @@ def make(config: RunConfig, train: Transcripts) -> Transcriber:
             sample_rate=train.sample_rate,
             **as_json(config.model),
         )
-        model.adapt(UtteranceBatches(train, config.training.batch_size))
+        model.adapt(transcribed_batches(train, config.training.batch_size))
     finally:
         keras.config.set_dtype_policy(policy)
     if other is not None:
@@ -80,12 +80,12 @@ def _tokens(config: RunConfig, train: Transcripts, other: Transcriber | None) ->
     return {"alphabet": sorted({" ", *characters})}
 
 
-def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int | None = None) -> UtteranceBatches:
+def batches(model: Transcriber, split: Transcripts, config: RunConfig, seed: int | None = None) -> WaveformBatches:
     """Batches of waveforms and texts, without those that the model cannot spell in the available steps."""
     kept, lines = usable(model, split, config.source.strict)
     for line in lines:
         click.echo(line)
-    return UtteranceBatches(kept, config.training.batch_size, seed=seed)
+    return transcribed_batches(kept, config.training.batch_size, seed=seed)
 
 
 def objective(model: Transcriber, validation: Transcripts, config: RunConfig) -> Objective:

@@ -143,5 +143,5 @@ def listener(model: Transcriber, search: Search, scorer: Scorer | Judge | None =
 
 
 def in_order(found: Sequence[str], order: np.ndarray) -> list[str]:
-    """Answers in the order of the examples, from answers in the order of `UtteranceBatches.order`."""
+    """Answers in the order of the examples, from answers in the order of `WaveformBatches.order`."""
     return [found[place] for place in np.argsort(order)]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from rnnapps.datasets.time_series import OneSeries, TimeSeries
     from rnnapps.datasets.video_clips import Clips
+    from rnnapps.datasets.waveform_batches import WaveformBatches
 
 __all__ = [
     "NAMED_SETS",
@@ -62,6 +63,7 @@ __all__ = [
     "TranscriptSource",
     "Transcripts",
     "VideoSource",
+    "WaveformBatches",
     "absolute",
     "batched",
     "boundaries_for",
@@ -93,6 +95,7 @@ _MODULES = {
         "VideoSource",
     ),
     "time_series": ("OneSeries", "TimeSeries"),
+    "waveform_batches": ("WaveformBatches",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

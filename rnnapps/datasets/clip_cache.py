@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from rnnapps.datasets.video_files import pictures_of, read_clip
 from rnnapps.errors import UserError
 from rnnapps.files import replacing
 from rnnapps.native.cache import cache_folder, prepare_kept, unwritable
+from rnnapps.progress_bar import progress_bar
 
 _FORMAT = 1  # a change of what `read_clip` gives must change this number
 _COUNT_BYTES = 8  # hold the number of frames, little-endian
@@ -63,9 +63,9 @@ def cached_clips(paths: Sequence[Path], source: VideoSource) -> Iterator[tuple[P
     """
     folder = cache_folder() / "clips"
     prepare_kept(folder)
-    with _decoders() as map_in_order, _progress(len(paths)) as advance:
+    with _decoders() as map_in_order, progress_bar("reading videos", len(paths)) as advance:
         for found in map_in_order(lambda path: _cached(path, folder, source), paths):
-            advance()
+            advance(1)
             yield found
 
 
@@ -114,16 +114,3 @@ def _decoders() -> Iterator[Callable]:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C does not wait for a thousand videos
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[], object]]:
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading videos", total=total)
-        yield lambda: bar.advance(task)
