@@ -109,7 +109,7 @@ main = command_group(TASK)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def complete(run: Path, text: str | None, count: int, interactive: bool, as_json: bool) -> None:
     """Complete the last word of TEXT, and say which words may follow."""
-    TASK.code().complete_text(TASK, run, text, count, interactive, as_json)
+    TASK.code().complete_text(run, text, count, interactive, as_json)
 
 
 @main.command(params=[run_argument(), click.Argument(["text"], required=False)])
@@ -117,4 +117,4 @@ def complete(run: Path, text: str | None, count: int, interactive: bool, as_json
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the surprise of each token.")
 def score(run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
     """Say how probable a text is: TEXT, a file, or standard input."""
-    TASK.code().score_text(TASK, run, text, plot, as_json)
+    TASK.code().score_text(run, text, plot, as_json)

@@ -14,9 +14,9 @@ import rich.live
 import rich.text
 import tensorflow as tf
 
+from rnnapps.apps.language.cli import TASK
 from rnnapps.apps.language.completion import complete
 from rnnapps.apps.language.model import LanguageModel
-from rnnapps.cli import Task
 from rnnapps.cli.inputs import input_texts
 from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_run
@@ -28,7 +28,7 @@ _BACK, _TAB, _END = ("\x7f", "\b"), "\t", ("\x1b", "\x04", "\x03")
 Completions = list[tuple[str, float]]
 
 
-def complete_text(task: Task, run: Path, text: str | None, count: int, interactive: bool, as_json: bool) -> None:
+def complete_text(run: Path, text: str | None, count: int, interactive: bool, as_json: bool) -> None:
     """Prints the completions of a text.
 
     Raises:
@@ -36,7 +36,7 @@ def complete_text(task: Task, run: Path, text: str | None, count: int, interacti
     """
     if interactive and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError("--interactive needs a terminal; leave it out, and give the text as an argument")
-    _, _, model = read_run(run, task)
+    _, _, model = read_run(run, TASK)
     ask = asker(model, count)
     if interactive:
         _while_typing(text or "", ask)

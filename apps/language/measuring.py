@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import tensorflow as tf
 
+from rnnapps.apps.language.cli import TASK
 from rnnapps.apps.language.pictures import draw_surprise
 from rnnapps.apps.language.scoring import log_probabilities
-from rnnapps.cli import Task
 from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_run
 from rnnapps.datasets import CorpusSource, load_splits
@@ -20,7 +20,7 @@ from rnnapps.files import strict_json
 from rnnapps.prediction.drawn_files import check_suffix
 
 
-def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
+def score_text(run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
     """Prints bits per token, bits per character and the perplexity of a text, and draws the text.
 
     Raises:
@@ -29,7 +29,7 @@ def score_text(task: Task, run: Path, text: str | None, plot: Path | None, as_js
     if plot is not None:
         check_suffix("--plot", plot)
     content = _content(text)
-    _, _, model = read_run(run, task)
+    _, _, model = read_run(run, TASK)
     ids, scores = log_probabilities(model, tf.constant([content]))
     pieces = [model.tokens.pieces[token] for token in ids.numpy()[0]]
     if not pieces:

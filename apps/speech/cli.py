@@ -89,4 +89,4 @@ main = command_group(TASK)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per line.")
 def stream(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
     """Label a recording over time, chunk by chunk, with a RUN that was trained with --causal."""
-    TASK.code().follow(TASK, run, file, every, plot, as_json)
+    TASK.code().follow(run, file, every, plot, as_json)

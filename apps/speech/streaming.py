@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps import serving
+from rnnapps.apps.speech.cli import TASK
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.apps.speech.pictures import plot_stream
 from rnnapps.audio import read_audio
-from rnnapps.cli import Task
 from rnnapps.cli.run_config import read_run
 from rnnapps.errors import UserError
 from rnnapps.terminal import printable
@@ -57,13 +57,13 @@ def listen(model: SpeechClassifier, samples: np.ndarray, every: float) -> Iterat
         yield (begin + chunk.shape[1]) / model.sample_rate, probabilities[0].numpy()
 
 
-def follow(task: Task, run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
+def follow(run: Path, file: Path, every: float, plot: Path | None, as_json: bool) -> None:
     """The verb `stream`: prints the most probable class of a recording over time, and draws it.
 
     Raises:
         UserError: The run cannot stream, or the file is not a recording.
     """
-    folder, _, model = read_run(run, task)
+    folder, _, model = read_run(run, TASK)
     if not model.options.causal:
         raise UserError(f"{run}: reads in both directions, so it cannot stream; train a run with --causal")
     recording = read_audio(file, model.sample_rate)

@@ -113,4 +113,4 @@ main = command_group(TASK)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object per line.")
 def listen(run: Path, file: Path | None, every: float, rate: int | None, as_json: bool) -> None:
     """Transcribe FILE, or 16-bit samples from standard input, chunk by chunk; RUN must be trained with --causal."""
-    TASK.code().follow(TASK, run, file, every, rate, as_json)
+    TASK.code().follow(run, file, every, rate, as_json)

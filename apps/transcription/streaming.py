@@ -13,9 +13,9 @@ import numpy as np
 import soxr
 import tensorflow as tf
 
+from rnnapps.apps.transcription.cli import TASK
 from rnnapps.apps.transcription.model import Transcriber
 from rnnapps.audio import read_audio
-from rnnapps.cli import Task
 from rnnapps.cli.run_config import read_run
 from rnnapps.errors import UserError
 from rnnapps.terminal import printable
@@ -71,7 +71,7 @@ def listen(model: Transcriber, chunks: Iterator[np.ndarray]) -> Iterator[tuple[f
         yield samples / model.sample_rate, states["text"].numpy()[0].decode("utf-8", errors="replace")
 
 
-def follow(task: Task, run: Path, file: Path | None, every: float, rate: int | None, as_json: bool) -> None:
+def follow(run: Path, file: Path | None, every: float, rate: int | None, as_json: bool) -> None:
     """The verb `listen`: prints the text of a recording as it grows.
 
     Raises:
@@ -79,7 +79,7 @@ def follow(task: Task, run: Path, file: Path | None, every: float, rate: int | N
     """
     if file is not None and rate is not None:
         raise UserError("--rate is for standard input; leave it out, since a file states its own rate")
-    _, _, model = read_run(run, task)
+    _, _, model = read_run(run, TASK)
     if not model.options.causal:
         raise UserError(f"{run}: reads in both directions, so it cannot stream; train a run with --causal")
     if file is None and sys.stdin.isatty():
