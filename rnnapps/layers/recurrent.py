@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from copy import deepcopy
 from numbers import Integral
@@ -14,6 +15,7 @@ from keras import ops
 from rnnapps import recurrences
 from rnnapps.layers.gru_cell import GRUCell
 from rnnapps.layers.initial_states import broadcast_mask, broadcast_states, check_initial_state, check_state_shapes
+from rnnapps.layers.input_checks import check_features, check_mask
 from rnnapps.layers.lstm_cell import LSTMCell
 from rnnapps.layers.recurrent_cell import RecurrentCell, Shape, Tensor, cell_arguments, freeze_sublayers
 from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
@@ -155,13 +157,20 @@ class Recurrent(keras.layers.RNN):
             mask = getattr(sequences, "_keras_mask", None)  # Keras passes it on only where there is no initial_state
         elif keras.tree.is_nested(mask):
             mask = keras.tree.flatten(mask)[0]
+        check_features(self, sequences)
         if mask is not None:
+            check_mask(self, mask, sequences)
             mask = broadcast_mask(mask, sequences)
         states = self._starting_states(sequences, initial_state)
         if training:
             self._maybe_config_dropout_masks(self.cell, self._blank_step(sequences), states)
 
-        last_output, outputs, states = self.inner_loop(sequences, states, mask, training, keep_time_order)
+        # A subclass may override `inner_loop` with Keras's arguments.
+        asked = keep_time_order and "keep_time_order" in inspect.signature(self.inner_loop).parameters
+        options = {"keep_time_order": True} if asked else {}
+        last_output, outputs, states = self.inner_loop(sequences, states, mask, training, **options)
+        if keep_time_order and not asked and self.go_backwards and self.return_sequences:
+            outputs = ops.flip(outputs, axis=1)
 
         self._maybe_reset_dropout_masks(self.cell)
         output = ops.cast(outputs if self.return_sequences else last_output, self.compute_dtype)
@@ -360,7 +369,7 @@ class Recurrent(keras.layers.RNN):
         )
 
     def reset_state(self) -> None:
-        for state in keras.tree.flatten(self.states):
+        for state in keras.tree.flatten(self.states or ()):  # None before the layer is built, or if it keeps none
             state.assign(ops.zeros_like(state))
 
     def get_config(self) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     gates: ClassVar[int] = 1
     state_count: ClassVar[int] = 1
+    # Whether the seed of dropout is drawn before those of the initializers, which decides what a global seed gives.
+    _seeded_first: ClassVar[bool] = False
     units: int
     output_size: int
     activation: Callable[..., Tensor]
@@ -89,6 +91,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             if not 0 <= rate < 1:
                 raise ValueError(f"`{name}` must be at least 0 and less than 1, got {rate!r}")
         super().__init__(**kwargs)
+        if self._seeded_first:
+            self.seed_generator = keras.random.SeedGenerator(seed)
         self.units = int(units)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
@@ -105,7 +109,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed
         self.implementation = implementation
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        if not self._seeded_first:
+            self.seed_generator = keras.random.SeedGenerator(seed)
         self.state_size = self.units if self.state_count == 1 else [self.units] * self.state_count
         self.output_size = self.units
 

@@ -64,6 +64,8 @@ class SimpleRNNCell(RecurrentCell):
         Elman, Finding structure in time, Cognitive Science 14 (1990), section "Networks with memory".
     """
 
+    _seeded_first = True  # as in Keras's cell
+
     def __init__(
         self,
         units: int,

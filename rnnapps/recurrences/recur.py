@@ -143,8 +143,9 @@ def recur(
                 )
             d_probes = [tf.cast(norms, probe.dtype) for probe in probes]
 
-            def again(*d_gradients: tf.Tensor):
+            def again(*d_gradients: tf.Tensor | tf.IndexedSlices):
                 """The gradient of this gradient: `saved` counts as the function of the arguments that it is."""
+                d_gradients = tuple(None if one is None else tf.convert_to_tensor(one) for one in d_gradients)
                 d_results_and_arguments = differentiable.second_order(
                     cell,
                     arguments[: len(arguments) - len(probes) - len(constants)],
@@ -160,8 +161,9 @@ def recur(
 
             return [d_inputs, *d_states, *(weight for weight in d_weights if weight is not None), *d_probes], again
 
-        def first_order(*d_results: tf.Tensor):
-            gradients = gradient(*saved, *d_results, *arguments)
+        def first_order(*d_results: tf.Tensor | tf.IndexedSlices):
+            # The gradient of `tf.gather`, for one, comes as slices.
+            gradients = gradient(*saved, *map(tf.convert_to_tensor, d_results), *arguments)
             return [*gradients, *[None] * len(constants)]
 
         results = (outputs, *final_states) if return_sequences else tuple(final_states)
