@@ -73,7 +73,16 @@ def remove_leftovers(folder: pathlib.Path) -> None:
             _remove(entry)
 
 
-def strict_json(value: Mapping[str, Any], indent: int | None = None) -> str:
+def is_utf8(name: str | pathlib.Path) -> bool:
+    """Whether the name of a file is UTF-8: Python keeps other bytes as lone surrogates, and TensorFlow refuses them."""
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def strict_json(value: Any, indent: int | None = None) -> str:
     """`value` as strict JSON: a number that is not finite becomes null, which every JSON reader takes."""
     return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
@@ -81,7 +90,8 @@ def strict_json(value: Mapping[str, Any], indent: int | None = None) -> str:
 def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:
     """Writes `value` as `strict_json`."""
     with replacing(path, durable=True) as partial:
-        partial.write_text(strict_json(value, indent=2) + "\n", "utf-8")
+        # Of a path that is not UTF-8, JSON's own escapes keep the bytes.
+        partial.write_bytes(f"{strict_json(value, indent=2)}\n".encode(errors="backslashreplace"))
 
 
 def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:

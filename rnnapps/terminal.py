@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+
+from rnnapps.files import strict_json
 
 # ECMA-48: control sequences (CSI), strings that run to a terminator (OSC, DCS, SOS, PM, APC), and two- or three-byte
 # escapes. The eight-bit forms (C1, such as U+009B for CSI) start the same sequences.
@@ -72,7 +73,7 @@ def reason(error: Exception) -> str:
 
 
 def printable_json(value: Any) -> str:
-    r"""JSON on one line that means the same as any other, in which what a terminal would obey is written as `\u....`.
+    r"""Strict JSON on one line, in which what a terminal would obey is written as `\u....`.
 
     Args:
         value: What JSON can hold.
@@ -84,7 +85,7 @@ def printable_json(value: Any) -> str:
         >>> printable_json({"label": "größe \x9b2J"})
         '{"label": "größe \\u009b2J"}'
     """
-    text = json.dumps(value, ensure_ascii=False)
+    text = strict_json(value)
     return text if text.isprintable() else text.translate(_ESCAPED)
 
 

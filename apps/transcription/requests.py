@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from rnnapps.apps.transcription.cli import Search
 from rnnapps.cli import RunConfig
 from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
+from rnnapps.files import strict_json
 from rnnapps.options import changed
 from rnnapps.prediction.drawn_files import check_suffix
 from rnnapps.prediction.nbest import NO_ANSWER, check_beam, check_nbest, with_nbest
@@ -131,7 +131,7 @@ def placed(row: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
 def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Search) -> Iterator[Sequence[str]]:
     """The recording and its text; or a subtitle; or JSON."""
     if decoding.format == "json":
-        yield (json.dumps({**shown(row), **answer}, ensure_ascii=False),)
+        yield (strict_json({**shown(row), **answer}),)
     elif decoding.format == "srt":
         words = answer["words"]
         start = words[0]["start"] if words else row.get("start", 0.0)

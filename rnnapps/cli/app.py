@@ -1,5 +1,6 @@
 """A Click group whose failures are one line on stderr."""
 
+import errno
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from rnnapps.cli.output import one_line
 from rnnapps.errors import Stopped, UserError
 from rnnapps.terminal import printable
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
@@ -75,8 +77,11 @@ class App(click.Group):
         # Keras warns about attention over a single step, which happens for a text of one word or a clip of one frame.
         warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
         debug = "--debug" in (sys.argv[1:] if args is None else args)
+        _open_closed_streams()
         try:
-            sys.exit(super().main(args, *more, **{**kwargs, "standalone_mode": False}) or 0)
+            code = super().main(args, *more, **{**kwargs, "standalone_mode": False}) or 0
+            sys.stdout.flush()
+            sys.exit(code)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)
@@ -90,15 +95,30 @@ class App(click.Group):
             click.echo(stop, err=True)
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
             sys.exit(0)
         except OSError as error:
             if error.filename is None:
-                raise
+                if error.errno not in _FULL:
+                    raise
+                _discard_output()
+                _fail(f"standard output: {error.strerror}", debug, 2)
             path = re.sub(r"\.partial-\d+-", "", os.fsdecode(error.filename))
             _fail(f"{path}: {error.strerror}", debug, 2)
         except (click.Abort, KeyboardInterrupt):
             _fail("interrupted", debug, INTERRUPTED)
+
+
+def _open_closed_streams() -> None:
+    """A standard stream that was closed before the start (`>&-`) is replaced by an empty one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open as long as the process)
+
+
+def _discard_output() -> None:
+    """What is still to be written to standard output goes nowhere, so that Python does not fail again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, debug: bool, code: int) -> NoReturn:

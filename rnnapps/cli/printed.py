@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from rnnapps.cli.task import Task
 from rnnapps.errors import UserError
+from rnnapps.files import strict_json
 from rnnapps.terminal import printable, printable_json
 
 Printer = Callable[[int, Mapping[str, Any], Mapping[str, Any]], None]
@@ -57,7 +57,7 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
 
             def write(number: int, row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
                 if form.delimiter is None:
-                    line = json.dumps({**shown(row), **answer}, ensure_ascii=False)
+                    line = strict_json({**shown(row), **answer})
                     file.write(f"{line}\n".encode(errors="backslashreplace"))
                 elif own_table:
                     for cells in asking.lines(number, row, answer, decoding):

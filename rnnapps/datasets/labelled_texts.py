@@ -22,6 +22,7 @@ from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.sources import TextSource
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out, split_of
+from rnnapps.files import is_utf8
 
 _WARNINGS_SHOWN = 3
 
@@ -153,8 +154,13 @@ def _read_class_folders(folder: Path, source: TextSource, split: str | None, fou
     for class_folder in sorted(
         entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
     ):
+        if not is_utf8(class_folder.name):
+            raise DataError(f"{class_folder}: the name of this folder is not UTF-8; rename it")
         for file in sorted(class_folder.rglob("*.txt")):
             documents += 1
+            if file.exists() and not file.is_file():
+                found.reject(None, "not a file", file, source.strict)
+                continue
             try:
                 text = file.read_bytes().decode("utf-8-sig").encode()
             except UnicodeDecodeError as error:

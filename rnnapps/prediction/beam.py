@@ -12,7 +12,6 @@ Reference: https://beam.apache.org/documentation/ml/about-ml/
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from rnnapps.datasets.rows import SUFFIXES, rows_of
 from rnnapps.datasets.series_rows import Steps, series_rows
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
+from rnnapps.files import strict_json
 from rnnapps.prediction.answers import PREFIX, Refused
 from rnnapps.prediction.long_tables import steps_of
 from rnnapps.prediction.saved_model_handler import SavedModelHandler, columns_of
@@ -65,11 +65,11 @@ def write_result(result: Any) -> Iterator[Any]:
         yield beam.pvalue.TaggedOutput(_BAD, _bad_line(result.example, result.inference.reason))
     else:
         answers = {PREFIX + name: value for name, value in result.inference.items()}
-        yield json.dumps(result.example | answers, ensure_ascii=False)
+        yield strict_json(result.example | answers)
 
 
 def _bad_line(row: Any, reason: str) -> str:
-    return json.dumps({"row": row, "reason": reason}, ensure_ascii=False)
+    return strict_json({"row": row, "reason": reason})
 
 
 def build(

@@ -59,7 +59,8 @@ def predict_file(
 
     The output has the columns of the input, and columns for the answers whose names start with `predicted_`. Rows that
     cannot be read or answered go to `<OUTPUT>.rejects.csv`, with line, reason and the values of the input columns, so
-    that they can be corrected there and answered from that file. The same call continues a job that was interrupted.
+    that they can be corrected there and answered from that file. A line that could not be read has no values there. The
+    same call continues a job that was interrupted.
 
     Args:
         rows: The input; its `inputs` are the columns that answers depend on.
@@ -193,7 +194,9 @@ def _answered(
             if refused.tell() == 0:
                 own = (f"rejected_{name}" if name in inputs else name for name in ("line", "reason"))
                 refused.write(table_line([*own, *inputs]))
-            refused.write(table_line([row.line, reply.reason, *(cell(values.get(name)) for name in inputs)]))
+            # Without cells for a line that could not be read, which is rejected again until it is filled in.
+            cells = () if row.values is None else (cell(values.get(name)) for name in inputs)
+            refused.write(table_line([row.line, reply.reason, *cells]))
             rejected += 1
         else:
             answers.write(line_format.line(values, reply))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rnnapps.datasets.rows import DELIMITERS, JSON_LINES
 from rnnapps.errors import UserError
+from rnnapps.files import strict_json
 from rnnapps.prediction.answers import PREFIX
 
 SUFFIXES = (*DELIMITERS, *JSON_LINES)
@@ -42,7 +42,7 @@ class Format(NamedTuple):
         """A row with its answer."""
         values = {**row, **{PREFIX + name: value for name, value in answer.items()}}
         if self.delimiter is None:
-            return _encoded(f"{json.dumps(values, ensure_ascii=False)}\n")
+            return _encoded(f"{strict_json(values)}\n")
         return table_line([cell(values.get(name)) for name in self._names], self.delimiter)
 
     def problem(self, row: Mapping[str, Any]) -> str:
@@ -80,15 +80,16 @@ def output_format(output: Path, columns: Sequence[str], outputs: Sequence[str]) 
 def table_line(cells: Sequence[Any], delimiter: str = ",") -> bytes:
     """A line of a table."""
     line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(cells)
-    return _encoded(line.getvalue())
+    # With this end of line, carriage returns within cells are quoted as well.
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return _encoded(line.getvalue().removesuffix("\r\n") + "\n")
 
 
 def cell(value: Any) -> str | int | float:
     """A value as a cell: text and numbers unchanged, nothing for None, everything else as JSON."""
     if value is None:
         return ""
-    return value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str | int | float) else strict_json(value)
 
 
 def _encoded(line: str) -> bytes:

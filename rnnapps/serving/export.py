@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from rnnapps.files import is_utf8
 from rnnapps.recurrences import use_engine
 from rnnapps.serving import description, server_files
 from rnnapps.serving.check import Findings, check_export
@@ -104,8 +106,9 @@ def save(
         def describe(number: int) -> None:
             description.write(folder, model, number, described, recordings)
 
-        final = _rename(folder, output, version, describe)
-        return Saved(final, findings, server_files.write(output, endpoints, batch_sizes))
+        # Before the version gets its name: a server must not get one whose export then fails.
+        kept = server_files.write(output, endpoints, batch_sizes)
+        return Saved(_rename(folder, output, version, describe), findings, kept)
 
 
 @contextlib.contextmanager
@@ -115,6 +118,8 @@ def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
     Raises:
         ExportError: If OUTPUT cannot be written or has the version already.
     """
+    if not is_utf8(output.absolute()):
+        raise ExportError(f"{output}: the name of this folder is not UTF-8, which TensorFlow needs; rename it")
     folder, new = None, not output.exists()
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -124,7 +129,9 @@ def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=_WRITING, dir=output))
         yield folder
     except OSError as error:
-        raise ExportError(f"{output}: cannot be written ({error.strerror or error}); choose another --output") from None
+        named = Path(os.fsdecode(error.filename or output))
+        path = output if folder and named.is_relative_to(folder) else re.sub(r"\.partial-\d+-", "", str(named))
+        raise ExportError(f"{path}: cannot be written ({error.strerror or error}); choose another --output") from None
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
@@ -164,7 +171,11 @@ def _write_saved_model(folder: Path, resources: Sequence[Any], endpoints: Mappin
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     try:
         tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
-    except (tf.errors.ResourceExhaustedError, tf.errors.PermissionDeniedError) as error:
+    except (
+        tf.errors.ResourceExhaustedError,
+        tf.errors.PermissionDeniedError,
+        tf.errors.OutOfRangeError,  # a limit on the size of files
+    ) as error:
         raise OSError(brief(error)) from None
     except AssertionError as error:
         if "untracked" not in str(error):

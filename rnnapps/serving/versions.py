@@ -1,5 +1,6 @@
 """The versions of a model: numbered folders below the folder that TensorFlow Serving watches."""
 
+import functools
 import json
 import logging
 import re
@@ -34,8 +35,22 @@ def versions(output: Path) -> dict[int, Path]:
 
 
 def next_version(output: Path) -> int:
-    """The number after the highest one below a folder."""
-    return max(versions(output), default=0) + 1
+    """The number after the highest one below a folder, of files too.
+
+    Raises:
+        ExportError: The highest possible number is taken.
+    """
+    taken = [int(path.name) for path in output.iterdir() if re.fullmatch("[0-9]{1,19}", path.name)]
+    number = max((number for number in taken if number <= _LARGEST), default=0) + 1
+    if number > _LARGEST:
+        raise ExportError(f"{output / str(_LARGEST)}: no version can follow this one; choose --model-version")
+    return number
+
+
+@functools.cache
+def _warn_of_skipped(folder: Path) -> None:
+    """Once for each folder, since a command looks for the newest version more than once."""
+    _log.warning("warning: %s: skipped, it has no %s; delete it, or a server will try to load it", folder, GRAPH)
 
 
 def is_export(folder: Path) -> bool:
@@ -57,7 +72,7 @@ def latest(export: Path) -> Path:
     for folder in reversed(numbered.values()):
         if (folder / GRAPH).is_file():
             return folder
-        _log.warning("warning: %s: skipped, it has no %s; delete it, or a server will try to load it", folder, GRAPH)
+        _warn_of_skipped(folder)
     if numbered:
         raise ExportError(f"{export}: no version has a {GRAPH}: damaged, or not an export; export the run again")
     raise ExportError(f"{export}: no SavedModel here; name the folder that export wrote")

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from rnnapps.files import remove_leftovers, write_json
+from rnnapps.files import is_utf8, remove_leftovers, write_json
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.run_lock import check_not_locked, run_lock
 
@@ -29,6 +29,8 @@ def check_run_dir(path: str | pathlib.Path, *, resume: bool = False, overwrite: 
             be made or written to.
     """
     run = RunFolder(pathlib.Path(path))
+    if not is_utf8(run.path.absolute()):
+        raise RunError(f"{run.path}: the name of this folder is not UTF-8, which TensorFlow needs; rename it")
     if resume and not run.is_run():
         raise RunError(f"{run.path} contains no run to resume: check the path, or start one without --resume")
     check_not_locked(run)

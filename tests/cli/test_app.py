@@ -1,3 +1,5 @@
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -179,3 +181,22 @@ def test_importing_the_command_line_brings_no_tensorflow():
 
     code = "import sys, rnnapps.cli, rnnapps.apps.sentiment.cli; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+SCRIPT = "from tests.cli.test_app import app; app()"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["show"], ["--help"]])
+def test_a_full_standard_output_is_one_line(arguments):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-c", SCRIPT, *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize("stream", ["0<&-", "1>&-", "2>&-"])
+def test_a_closed_stream_is_an_empty_one(stream):
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(SCRIPT)} echo a {stream}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "" if stream[0] == "1" else "'a'\n", "")

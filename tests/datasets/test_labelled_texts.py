@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 import sys
 
 import pandas as pd
@@ -357,3 +358,19 @@ def test_classes_of_a_model_give_their_numbers(tmp_path):
     assert (dataset.labels.tolist(), dataset.classes) == ([2, 0], ("c", "a", "b"))
     with pytest.raises(DataError, match=r"label 'b' is not one of the model's classes \(c, a\)"):
         load(path, "all").with_classes(("c", "a"))
+
+
+def test_what_is_no_file_in_a_folder_of_a_class_is_rejected(tmp_path):
+    class_folders(tmp_path, {"pos": 20, "neg": 20})
+    os.mkfifo(tmp_path / "pos" / "pipe.txt")
+    (tmp_path / "neg" / "folder.txt").mkdir()
+    (tmp_path / "neg" / "loop.txt").symlink_to("loop.txt")
+    rejected = {row.path.name for row in load(tmp_path, "all").rejected}
+    assert rejected == {"pipe.txt", "folder.txt", "loop.txt"}
+
+
+def test_the_name_of_a_class_is_utf8(tmp_path):
+    class_folders(tmp_path, {"pos": 2, "neg": 2})
+    (tmp_path / "neg").rename(tmp_path / os.fsdecode(b"n\xff"))
+    with pytest.raises(DataError, match="the name of this folder is not UTF-8; rename it"):
+        load(tmp_path, "all")

@@ -89,10 +89,13 @@ def test_bad_rows_are_named_in_a_file_of_their_own(tmp_path, capsys):
     assert [row[1] for row in table(output)[1:]] == ["1", "3", "5", "6"]
     rejects = table(tmp_path / "out.csv.rejects.csv")
     assert rejects[0] == ["line", "reason", "text"]
-    assert [line for line, _, _ in rejects[1:]] == ["3", "4", "6"]
+    assert [row[0] for row in rejects[1:]] == ["3", "4", "6"]
     assert rejects[1][1] == "1 fields where the header has 2"
     assert "not UTF-8" in rejects[3][1]
     assert "4 answers, 3 rows rejected, see" in capsys.readouterr().out
+    # What could not be read has no text there, and is not taken for an empty one.
+    with pytest.raises(UserError, match="none of the 3 rows was answered"):
+        predict(tmp_path / "out.csv.rejects.csv", tmp_path / "again.csv")
 
 
 def test_bad_json_lines_are_named(tmp_path):
@@ -104,13 +107,20 @@ def test_bad_json_lines_are_named(tmp_path):
     assert [json.loads(line)["text"] for line in output.read_text().splitlines()] == ["a", "b", "c"]
     rejects = table(tmp_path / "out.jsonl.rejects.csv")
     assert [row[0] for row in rejects[1:]] == bad
-    reasons = {line: (reason, text) for line, reason, text in rejects[1:]}
+    reasons = {row[0]: tuple(row[1:]) for row in rejects[1:]}
     assert reasons["5"] == ("must be a text, got 3", "3")
     taken = "'predicted_label' starts with 'predicted_', which is reserved for answers; rename it"
     assert reasons["10"] == (taken, "d")
     assert [row[0] for row in table(predict(source, tmp_path / "out.csv"))[1:]] == ["a", "b"]
-    reasons = {line: reason for line, reason, _ in table(tmp_path / "out.csv.rejects.csv")}
+    reasons = {row[0]: row[1] for row in table(tmp_path / "out.csv.rejects.csv")}
     assert reasons["9"] == "'new' is not a key of the first row; write .jsonl to keep it"
+
+
+def test_what_json_and_tables_cannot_hold_is_written_so_that_readers_take_it(tmp_path):
+    source = write(tmp_path / "in.jsonl", '{"text": "a\\rb", "n": NaN}\n{"text": "c", "n": 1e999}\n')
+    lines = predict(source, tmp_path / "out.jsonl").read_text().splitlines()
+    assert [json.loads(line, parse_constant=pytest.fail)["n"] for line in lines] == [None, None]
+    assert [row[0] for row in table(predict(source, tmp_path / "out.csv"))[1:]] == ["a\rb", "c"]
 
 
 def test_a_line_too_long_for_memory_is_a_bad_row(tmp_path, monkeypatch):
@@ -121,7 +131,7 @@ def test_a_line_too_long_for_memory_is_a_bad_row(tmp_path, monkeypatch):
         output = predict(source, tmp_path / f"out_{suffix[1:]}.csv")
         assert [len(row[0]) for row in table(output)[1:]] == [4, 999, 4]
         rejects = table(tmp_path / f"out_{suffix[1:]}.csv.rejects.csv")
-        assert rejects[1:] == [["4" if header else "3", "longer than 0 MiB", ""]]
+        assert rejects[1:] == [["4" if header else "3", "longer than 0 MiB"]]
 
 
 def test_one_refused_input_does_not_cost_its_neighbours(tmp_path):

@@ -179,6 +179,17 @@ def test_versions_count_up_and_none_is_replaced(tmp_path, model, quick):  # noqa
         save(tmp_path, model, version=7)
 
 
+def test_a_number_that_a_file_has_is_taken(tmp_path, model, quick):  # noqa: F811
+    (tmp_path / "1").write_text("")
+    assert save(tmp_path, model).folder.name == "2"
+
+
+def test_no_version_follows_the_highest_number(tmp_path, model, quick):  # noqa: F811
+    (tmp_path / str(2**63 - 1)).mkdir()
+    with pytest.raises(serving.ExportError, match="no version can follow this one; choose --model-version"):
+        save(tmp_path, model)
+
+
 def test_two_exports_at_once_get_a_number_each(tmp_path, model, monkeypatch):  # noqa: F811
     others = iter([1, 1])
 
@@ -246,6 +257,19 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path, model):  # noqa: F8
     (tmp_path / "file").write_text("")
     with pytest.raises(serving.ExportError, match="file: cannot be written"):
         save(tmp_path / "file", model)
+
+
+@pytest.mark.parametrize("name", ["models.config", "compose.yaml"])
+def test_no_version_is_left_where_a_file_for_the_server_cannot_be_written(tmp_path, model, quick, name):  # noqa: F811
+    (tmp_path / name).mkdir()
+    with pytest.raises(serving.ExportError, match=f"{name}: cannot be written"):
+        save(tmp_path, model)
+    assert not [path for path in tmp_path.iterdir() if path.name.isdigit()]
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path, model):  # noqa: F811
+    with pytest.raises(serving.ExportError, match="not UTF-8"):
+        save(tmp_path / os.fsdecode(b"\xff"), model)
 
 
 def test_kill_at_any_moment_leaves_no_version_or_a_whole_one(tmp_path):

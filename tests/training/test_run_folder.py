@@ -87,6 +87,11 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
             training.check_run_dir(path)
 
 
+def test_a_folder_whose_name_is_not_utf8(tmp_path):
+    with pytest.raises(training.RunError, match="not UTF-8, which TensorFlow needs; rename it"):
+        training.check_run_dir(tmp_path / os.fsdecode(b"\xff"))
+
+
 def test_a_folder_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # tests may run as root, who may write anywhere
     with pytest.raises(training.RunError, match=r"no permission in .*; choose another --run-dir"):
@@ -97,7 +102,7 @@ def test_a_full_disk(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pathlib.Path, "write_text", full)
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
     with pytest.raises(training.RunError, match="No space left on device"):
         create_run(tmp_path / "run", {})
 
