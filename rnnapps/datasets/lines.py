@@ -18,6 +18,7 @@ HEAD = 2**20  # bytes that are looked at before a file is read
 _CHUNK = 2**16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _ANY_END = re.compile(rb"\r\n|[\r\n]")
 # With so many lines that are not UTF-8, and none with UTF-8 beyond ASCII, it is the file that has another encoding and
 # not single rows that are damaged. In few lines the bytes FE and FF are damage: few letters are coded by them.
@@ -149,6 +150,9 @@ def _read_any_end(file: BinaryIO) -> Callable[[int], bytes]:
 
 
 def _check_encoding(head: bytes, path: Path | str, layout: Layout) -> None:
+    for magic, packed in _COMPRESSED.items():
+        if head.startswith(magic):
+            raise DataError(f"{path}: the file is compressed ({packed}); unpack it first")
     if head.startswith(_UTF_16) or head.count(0) * 3 > len(head) > 0:
         raise DataError(f"{path}: the file is UTF-16; save it as UTF-8")
     if head.isascii():

@@ -91,7 +91,10 @@ def predict_file(
         with _sigterm_interrupts():
             summary = _run(rows, answer, output, overwrite, line_format, source, batch_size)
     except OSError as error:
-        raise UserError(f"--output {output}: cannot be written: {error.strerror or error}") from None
+        path = Path(os.fsdecode(error.filename or output))
+        what = "cannot be written" if path == output else f"{path} cannot be written"
+        again = "; the same command continues" if paths(output).position.is_file() else ""
+        raise UserError(f"--output {output}: {what}: {error.strerror or error}{again}") from None
     if summary.rejected and not summary.answered:
         raise UserError(f"--input {rows.path}: none of the {summary.rejected} rows was answered, see {summary.rejects}")
     line = f"{output}: {summary.answered} answers"

@@ -1,6 +1,7 @@
 """The reader of rows: what it reads, and what a damaged file costs."""
 
 import csv
+import gzip
 import io
 import itertools
 import json
@@ -252,6 +253,7 @@ def test_objects_without_a_column_are_rows_of_others_that_have_it():
         ("in.csv", "text,label\nдобро,pos\nзло,neg\n".encode("cp1251"), "the file is not UTF-8"),
         ("in.csv", "text,label\n良い,pos\n悪い,neg\n".encode("shift_jis"), "the file is not UTF-8"),
         ("in.csv", "text,label\nGood,pos\n".encode("utf-16"), "the file is UTF-16; save it as UTF-8"),
+        ("in.csv", gzip.compress(b"text,label\nGood,pos\n", mtime=0), "the file is compressed (gzip); unpack it first"),
         ("in.csv", "text,label\nGood,pos\n".encode("utf-16-le"), "the file is UTF-16; save it as UTF-8"),
         ("in.csv", "", "no header: the file is empty"),
         ("in.csv", '"text,label\nGood,pos\n', "in.csv:1: the header cannot be read: a quoted field is never closed"),

@@ -372,3 +372,9 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 
     small, large = peak("small.txt", 200), peak("large.txt", 60_000)  # 60 MB in, 60 MB out
     assert large < small + 8
+
+
+def test_a_folder_in_the_place_of_a_file_beside_the_output_is_named(tmp_path):
+    (tmp_path / "out.csv.rejects.csv").mkdir()
+    with pytest.raises(UserError, match=r"out\.csv\.rejects\.csv cannot be written: Is a directory$"):
+        predict(write(tmp_path / "in.txt", "a\n"), tmp_path / "out.csv")

@@ -134,7 +134,7 @@ def test_a_position_that_is_a_folder_is_one_line(source, stopped):
     position = Path(f"{stopped}.position")
     position.unlink()
     position.mkdir()
-    with pytest.raises(UserError, match=r"--output .*out\.csv: cannot be written: Is a directory"):
+    with pytest.raises(UserError, match=r"out\.csv\.position cannot be written: Is a directory$"):
         predict(source, stopped)
 
 
