@@ -1,6 +1,5 @@
 """A Click group whose failures are one line on stderr."""
 
-import errno
 import os
 import re
 import sys
@@ -15,7 +14,6 @@ from rnnapps.cli.output import one_line
 from rnnapps.errors import Stopped, UserError
 from rnnapps.terminal import printable
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 
 
@@ -99,7 +97,7 @@ class App(click.Group):
             sys.exit(0)
         except OSError as error:
             if error.filename is None:
-                if error.errno not in _FULL:
+                if not _of_standard_output(error):
                     raise
                 _discard_output()
                 _fail(f"standard output: {error.strerror}", debug, 2)
@@ -114,6 +112,11 @@ def _open_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (open as long as the process)
+
+
+def _of_standard_output(error: OSError) -> bool:
+    """Whether an error, which names no file, comes from `click.echo` or from the flush in `App.main`."""
+    return traceback.extract_tb(error.__traceback__)[-1].name in ("echo", "main")
 
 
 def _discard_output() -> None:
