@@ -1,5 +1,8 @@
 """A lock on an open file against other processes; it ends with the file or its process, even by a kill."""
 
+import os
+from pathlib import Path
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -23,3 +26,11 @@ def take_lock(descriptor: int) -> bool:
     except OSError:
         pass  # a file system without locks
     return True
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is the one at a path: while a lock was waited for, somebody may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False

@@ -73,6 +73,13 @@ def remove_leftovers(folder: pathlib.Path) -> None:
             _remove(entry)
 
 
+def named_path(error: OSError) -> pathlib.Path | None:
+    """The path that an error names, if it names one; for a partial file of `replacing`, the path that it is to have."""
+    if error.filename is None:
+        return None
+    return pathlib.Path(re.sub(r"\.partial-\d+-", "", os.fsdecode(error.filename)))
+
+
 def is_utf8(name: str | pathlib.Path) -> bool:
     """Whether the name of a file is UTF-8: Python keeps other bytes as lone surrogates, and TensorFlow refuses them."""
     try:

@@ -1,7 +1,6 @@
 """A Click group whose failures are one line on stderr."""
 
 import os
-import re
 import sys
 import traceback
 import warnings
@@ -12,6 +11,7 @@ import click
 
 from rnnapps.cli.output import one_line
 from rnnapps.errors import Stopped, UserError
+from rnnapps.files import named_path
 from rnnapps.terminal import printable
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
@@ -96,12 +96,12 @@ class App(click.Group):
             _discard_output()
             sys.exit(0)
         except OSError as error:
-            if error.filename is None:
+            path = named_path(error)
+            if path is None:
                 if not _of_standard_output(error):
                     raise
                 _discard_output()
                 _fail(f"standard output: {error.strerror}", debug, 2)
-            path = re.sub(r"\.partial-\d+-", "", os.fsdecode(error.filename))
             _fail(f"{path}: {error.strerror}", debug, 2)
         except (click.Abort, KeyboardInterrupt):
             _fail("interrupted", debug, INTERRUPTED)

@@ -7,12 +7,18 @@ import keras
 from rnnapps.layers.recurrent_cell import RecurrentCell, Tensor
 
 
-def check_features(layer: keras.layers.Layer, sequences: Tensor) -> None:
-    """Refuses sequences of another width than those that the layer was built for.
+def check_inputs(layer: keras.layers.Layer, sequences: Tensor, mask: Tensor | None) -> None:
+    """Refuses sequences of another width than those that the layer was built for, and masks of another shape.
 
     Raises:
-        ValueError: The number of features differs.
+        ValueError: The number of features differs; or that of steps or sequences of the mask, where both are known.
     """
+    _check_features(layer, sequences)
+    if mask is not None:
+        _check_mask(layer, mask, sequences)
+
+
+def _check_features(layer: keras.layers.Layer, sequences: Tensor) -> None:
     kernel = getattr(layer.cell, "kernel", None) if isinstance(layer.cell, RecurrentCell) else None
     if kernel is not None and sequences.shape[-1] not in (None, kernel.shape[0]):
         raise ValueError(
@@ -21,12 +27,8 @@ def check_features(layer: keras.layers.Layer, sequences: Tensor) -> None:
         )
 
 
-def check_mask(layer: keras.layers.Layer, mask: Tensor, sequences: Tensor) -> None:
-    """Refuses a mask that does not say for each step of each sequence whether it is real.
-
-    Raises:
-        ValueError: The number of steps or of sequences differs, where both are known. One row fits every batch.
-    """
+def _check_mask(layer: keras.layers.Layer, mask: Tensor, sequences: Tensor) -> None:
+    """One row of a mask fits every batch."""
     for axis, fits in ((0, (None, 1)), (1, (None,))):
         known = sequences.shape[axis]
         if known is not None and mask.shape[axis] not in (*fits, known):

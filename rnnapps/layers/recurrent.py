@@ -15,7 +15,7 @@ from keras import ops
 from rnnapps import recurrences
 from rnnapps.layers.gru_cell import GRUCell
 from rnnapps.layers.initial_states import broadcast_mask, broadcast_states, check_initial_state, check_state_shapes
-from rnnapps.layers.input_checks import check_features, check_mask
+from rnnapps.layers.input_checks import check_inputs
 from rnnapps.layers.lstm_cell import LSTMCell
 from rnnapps.layers.recurrent_cell import RecurrentCell, Shape, Tensor, cell_arguments, freeze_sublayers
 from rnnapps.layers.simple_rnn_cell import SimpleRNNCell
@@ -157,9 +157,8 @@ class Recurrent(keras.layers.RNN):
             mask = getattr(sequences, "_keras_mask", None)  # Keras passes it on only where there is no initial_state
         elif keras.tree.is_nested(mask):
             mask = keras.tree.flatten(mask)[0]
-        check_features(self, sequences)
+        check_inputs(self, sequences, mask)
         if mask is not None:
-            check_mask(self, mask, sequences)
             mask = broadcast_mask(mask, sequences)
         states = self._starting_states(sequences, initial_state)
         if training:

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from rnnapps.errors import UserError
-from rnnapps.file_lock import take_lock
+from rnnapps.file_lock import is_at, take_lock
 from rnnapps.files import remove_leftovers, replacing
 
 VARIABLE = "RNNAPPS_CACHE"
@@ -228,7 +228,7 @@ def locked(folder: Path, seconds: float, on_wait: Callable[[], None]) -> Iterato
     while True:
         descriptor = _open_lock(folder)
         try:
-            if _take(descriptor, folder):
+            if take_lock(descriptor) and is_at(descriptor, folder / LOCK):
                 yield
                 return
         finally:
@@ -248,22 +248,13 @@ def is_locked(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _take(descriptor, folder)
+        return not (take_lock(descriptor) and is_at(descriptor, folder / LOCK))
     finally:
         os.close(descriptor)
 
 
 def _open_lock(folder: Path) -> int:
     return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-
-
-def _take(descriptor: int, folder: Path) -> bool:
-    if not take_lock(descriptor):
-        return False
-    try:  # somebody may have deleted the folder while we waited
-        return os.path.samestat(os.fstat(descriptor), os.stat(folder / LOCK))
-    except FileNotFoundError:
-        return False
 
 
 def empty(folder: Path) -> None:

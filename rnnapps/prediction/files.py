@@ -21,6 +21,7 @@ import click
 
 from rnnapps.datasets.rows import Row, Rows
 from rnnapps.errors import Stopped, UserError
+from rnnapps.files import named_path
 from rnnapps.prediction.answers import Answer, Refused, answer_each
 from rnnapps.prediction.formats import Format, cell, output_format, table_line
 from rnnapps.prediction.position import Job, Paths, Progress, job, locked, paths, save_progress, saved_progress
@@ -91,7 +92,7 @@ def predict_file(
         with _sigterm_interrupts():
             summary = _run(rows, answer, output, overwrite, line_format, source, batch_size)
     except OSError as error:
-        path = Path(os.fsdecode(error.filename or output))
+        path = named_path(error) or output
         what = "cannot be written" if path == output else f"{path} cannot be written"
         again = "; the same command continues" if paths(output).position.is_file() else ""
         raise UserError(f"--output {output}: {what}: {error.strerror or error}{again}") from None

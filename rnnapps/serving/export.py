@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from rnnapps.files import is_utf8
+from rnnapps.files import is_utf8, named_path
 from rnnapps.recurrences import use_engine
 from rnnapps.serving import description, server_files
 from rnnapps.serving.check import Findings, check_export
@@ -129,8 +128,8 @@ def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=_WRITING, dir=output))
         yield folder
     except OSError as error:
-        named = Path(os.fsdecode(error.filename or output))
-        path = output if folder and named.is_relative_to(folder) else re.sub(r"\.partial-\d+-", "", str(named))
+        path = named_path(error) or output
+        path = output if folder and path.is_relative_to(folder) else path
         raise ExportError(f"{path}: cannot be written ({error.strerror or error}); choose another --output") from None
     finally:
         if folder:

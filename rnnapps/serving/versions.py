@@ -26,25 +26,28 @@ def versions(output: Path) -> dict[int, Path]:
     Raises:
         ExportError: If the folder cannot be read.
     """
-    try:
-        folders = [path for path in output.iterdir() if re.fullmatch("[0-9]{1,19}", path.name) and path.is_dir()]
-    except OSError as error:
-        raise ExportError(f"{output}: cannot be read ({error.strerror or error}); check its permissions") from None
-    numbered = {int(path.name): path for path in sorted(folders) if int(path.name) <= _LARGEST}
-    return dict(sorted(numbered.items()))
+    return {number: path for number, path in _numbered(output) if path.is_dir()}
 
 
 def next_version(output: Path) -> int:
     """The number after the highest one below a folder, of files too.
 
     Raises:
-        ExportError: The highest possible number is taken.
+        ExportError: The highest possible number is taken, or the folder cannot be read.
     """
-    taken = [int(path.name) for path in output.iterdir() if re.fullmatch("[0-9]{1,19}", path.name)]
-    number = max((number for number in taken if number <= _LARGEST), default=0) + 1
+    number = max((number for number, _ in _numbered(output)), default=0) + 1
     if number > _LARGEST:
         raise ExportError(f"{output / str(_LARGEST)}: no version can follow this one; choose --model-version")
     return number
+
+
+def _numbered(output: Path) -> list[tuple[int, Path]]:
+    """What has the number of a version as its name, in ascending order."""
+    try:
+        paths = [path for path in sorted(output.iterdir()) if re.fullmatch("[0-9]{1,19}", path.name)]
+    except OSError as error:
+        raise ExportError(f"{output}: cannot be read ({error.strerror or error}); check its permissions") from None
+    return sorted((int(path.name), path) for path in paths if int(path.name) <= _LARGEST)
 
 
 @functools.cache

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pathlib
 from collections.abc import Iterator
 
-from rnnapps.file_lock import take_lock
+from rnnapps.file_lock import is_at, take_lock
 from rnnapps.run_folder import RunError, RunFolder
 
 
@@ -46,7 +45,7 @@ def _take(run: RunFolder) -> int:
         descriptor = os.open(run.lock_file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             _flock(descriptor, run)
-            if _is_file(descriptor, run.lock_file):
+            if is_at(descriptor, run.lock_file):
                 os.truncate(descriptor, 0)
                 os.write(descriptor, str(os.getpid()).encode())
                 return descriptor
@@ -63,10 +62,3 @@ def _flock(descriptor: int, run: RunFolder) -> None:
         raise RunError(
             f"{run.path}: {process} is training or removing this run; wait for it, stop it, or choose another --run-dir"
         )
-
-
-def _is_file(descriptor: int, path: pathlib.Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
