@@ -71,11 +71,12 @@ class Row:
         return layer
 
     def gigaflops(self) -> float:
-        """GFLOP of the products: inputs and states forward; in training, states and weights backward too."""
+        """GFLOP of the products of unmasked steps: inputs and states forward; in training, states and weights back."""
         width = CELLS[self.cell] * self.units * (2 if self.variant == "bidirectional" else 1)
         forward = self.features + self.units
         back = self.units + self.features + self.units if self.training else 0
-        return 2e-9 * self.batch * self.steps * width * (forward + back)
+        positions = self.lengths.sum() if self.variant == "masked" else self.batch * self.steps
+        return 2e-9 * positions * width * (forward + back)
 
     def contenders(self, engines: list[str], with_torch: bool) -> dict[str, Callable[[], None]]:
         found = {}

@@ -18,16 +18,17 @@ struct Known {
 struct StepBack {
   const Backward& pass;
   Units units;
-  int64_t first, rows;
+  int64_t rows;             // that are computed
+  const int64_t* row;       // per row: its number in the batch
   float* const* gradients;  // per row
-  State& d_h;               // in: what flows past the products to h_{t-1}; out: complete
+  float* const* d_h;        // per row; in: what flows past the products to h_{t-1}; out: complete
   State& through;           // scratch
 
   // through = gradients from number `value` on * right
   void product_through(int value, const Panels& right) const {
     for (int64_t r = 0; r < rows; ++r)
       std::fill(through.row(r) + units.begin, through.row(r) + units.end, 0.0f);
-    add_product(value, right, through);
+    add_product(value, right, through.rows());
   }
 
   // dL/dh_{t-1} += recurrent dropout * (gradients from number `value` on * right)
@@ -35,16 +36,15 @@ struct StepBack {
     if (!pass.dropout) return add_product(value, right, d_h);
     product_through(value, right);
     for (int64_t r = 0; r < rows; ++r) {
-      const float* factor = pass.dropout + (first + r) * pass.units;
+      const float* factor = pass.dropout + row[r] * pass.units;
       for (int64_t u = units.begin; u < std::min(units.end, pass.units); ++u)
-        d_h.row(r)[u] += factor[u] * through.row(r)[u];
+        d_h[r][u] += factor[u] * through.row(r)[u];
     }
   }
 
  private:
-  void add_product(int value, const Panels& right, State& sum) const {
-    product(gradients, value * pass.padded(), right, units.first, units.last, nullptr, sum.rows(), 0, pass.places(),
-            rows);
+  void add_product(int value, const Panels& right, float* const* sums) const {
+    product(gradients, value * pass.padded(), right, units.first, units.last, nullptr, sums, 0, pass.places(), rows);
   }
 };
 
@@ -63,17 +63,22 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
   State d_c(has_c ? b.d_final[1] : nullptr, first, rows, b.units);
   State initial_c(has_c ? b.initial[1] : nullptr, first, rows, b.units);
   State through(nullptr, 0, rows, b.units);
-  std::vector<float*> gradients(b.steps * rows);
-  for (int64_t s = 0, i = 0; s < b.steps; ++s)
-    for (int64_t row = first; row < last; ++row, ++i)
-      gradients[i] = b.gradients + (b.time(s) * b.batch + row) * width;
+  const Computed computed(b, first, last);
+  std::vector<float*> gradients(computed.total()), d_h_rows(computed.total());
+  for (int64_t s = 0; s < b.steps; ++s) {
+    for (int64_t i = computed.start(s); i < computed.start(s + 1); ++i) {
+      gradients[i] = b.gradients + (b.time(s) * b.batch + computed.row(i)) * width;
+      d_h_rows[i] = d_h.row(computed.row(i) - first);
+    }
+  }
 
   // A product needs the gradients of all units, so a pass begins with the product for its units in the step after.
   const auto pass = [&](int64_t item, const Units& some) {
     const int64_t s = b.steps - 1 - item / layout.products, now = item % layout.products;
     if (item > 0) {
-      float* const* const gradient = gradients.data() + (now == 0 ? s + 1 : s) * rows;
-      Equations::product_back(StepBack{b, some, first, rows, gradient, d_h, through},
+      const int64_t of = now == 0 ? s + 1 : s, i = computed.start(of);
+      Equations::product_back(StepBack{b, some, computed.count(of), computed.rows() + i, gradients.data() + i,
+                                       d_h_rows.data() + i, through},
                               now == 0 ? layout.products - 1 : now - 1);
     }
     if (now > 0 || s < 0) return;
@@ -82,7 +87,7 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t row = first + r, at = (t * b.batch + row) * width;
       const float* const value = layout.saves ? b.values + at : nullptr;
-      float* const gradient = gradients[s * rows + r];
+      float* const gradient = b.gradients + at;
       const float* previous_c = initial_c.row(r);
       if (has_c && s > 0) previous_c = b.values + at - back + c_at;
       const float* const output = b.outputs + (row * b.steps + t) * b.units;
@@ -102,7 +107,6 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
           const Vector d = clamp(load(d_h_r + u) + load(d_output + u, valid), -b.clip, b.clip);
           total += d * d;
           if (holds) {
-            for (int i = 0; i < layout.values; ++i) store(gradient + i * units + u, Vector{});
             store(d_h_r + u, d);
             continue;
           }

@@ -84,9 +84,25 @@ class Call {
 
   // Cuts 0 <= i < count into about equal ranges none longer than `most`, a multiple of `threads` of them.
   void parallel_ranges(int64_t count, int64_t most, const std::function<void(int64_t, int64_t)>& range) const {
-    const int64_t rounds = (count + most * threads() - 1) / (most * threads());
-    const int64_t ranges = std::min<int64_t>(count, rounds * threads());
+    const int64_t ranges = ranges_of(count, most);
     parallel(ranges, [&](int64_t i) { range(count * i / ranges, count * (i + 1) / ranges); });
+  }
+
+  // Cuts the rows of the batch into as many ranges with about equally many steps that the mask does not hold.
+  void parallel_rows(const Recurrence& r, const std::function<void(int64_t, int64_t)>& range) const {
+    std::vector<int64_t> before(1, 0);  // steps of the rows before one
+    for (int64_t row = 0; row < r.batch; ++row) {
+      int64_t steps = 1;
+      for (int64_t t = 0; t < r.steps; ++t) steps += !r.holds(row, t);
+      before.push_back(before.back() + steps);
+    }
+    const int64_t ranges = ranges_of(r.batch, most_rows);
+    const auto cut = [&](int64_t i) {
+      return std::lower_bound(before.begin(), before.end(), before.back() * i / ranges) - before.begin();
+    };
+    parallel(ranges, [&](int64_t i) {
+      if (cut(i) < cut(i + 1)) range(cut(i), cut(i + 1));
+    });
   }
 
   // Packs every panel of some matrices. A few are packed sooner than another thread wakes.
@@ -128,7 +144,7 @@ class Call {
       }});
     }
     if (r.parts() == 1 || (r.batch >= threads() && kernel <= cached) || r.batch * kernel <= small)
-      return parallel_ranges(r.batch, most_rows, [&](int64_t first, int64_t last) { loop(first, last, Schedule{}); });
+      return parallel_rows(r, [&](int64_t first, int64_t last) { loop(first, last, Schedule{}); });
     const int64_t at_once = r.batch <= few_rows ? (r.parts() + threads() - 1) / threads() : 1;
     const StepLoop by_units = [&](int64_t steps, int64_t parts, const StepBody& body) {
       together(steps, parts, at_once, body);
@@ -138,6 +154,11 @@ class Call {
   }
 
  private:
+  int64_t ranges_of(int64_t count, int64_t most) const {
+    const int64_t rounds = (count + most * threads() - 1) / (most * threads());
+    return std::min<int64_t>(count, rounds * threads());
+  }
+
   void start(std::function<void()> work) const {
     context_->device()->tensorflow_cpu_worker_threads()->workers->Schedule(std::move(work));
   }

@@ -9,7 +9,7 @@ namespace rnnapps {
 struct Step {
   const Forward& pass;
   Units units;
-  int64_t rows;
+  int64_t rows;           // that are computed
   const float* const* h;  // per row: h_{t-1} of all units, after recurrent dropout
   float* const* values;   // per row
   Places places;          // in a row of `values`
@@ -49,51 +49,60 @@ void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule&
   const bool ahead = schedule.ahead != nullptr;
   const int64_t wanted = ahead ? rows_ahead / rows : std::max(enough_rows / rows, cached_floats / (rows * width));
   const int64_t block = std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, f.steps));
-  std::vector<const float*> inputs(f.steps * rows);
-  for (size_t i = 0; i < inputs.size(); ++i)
-    inputs[i] = f.inputs + ((first + i % rows) * f.steps + f.time(i / rows)) * f.features;
   const Places places = f.places();
   const int64_t stride = f.parts() * layout.values * tile_columns + lanes;  // rows in different sets of the cache
   const int64_t kept = f.values || ahead ? f.steps : block;  // steps
   Buffer scratch(f.values ? 0 : kept * rows * stride);
-  std::vector<float*> values(kept * rows);
-  for (int64_t i = 0; i < int64_t(values.size()); ++i)
-    values[i] = f.values ? f.values + (f.time(i / rows) * f.batch + first + i % rows) * width
-                         : scratch.data() + i * stride;
+  const Computed computed(f, first, last);
+  std::vector<const float*> inputs(computed.total()), entering_h(computed.total());
+  std::vector<float*> values(computed.total());
+  const auto saved = [&](int64_t t, int64_t row) { return f.values + (t * f.batch + row) * width; };
+  for (int64_t s = 0; s < f.steps; ++s) {
+    const int64_t t = f.time(s);
+    float* next = scratch.data() + s % kept * rows * stride;
+    for (int64_t i = computed.start(s); i < computed.start(s + 1); ++i, next += stride) {
+      const int64_t row = computed.row(i);
+      inputs[i] = f.inputs + (row * f.steps + t) * f.features;
+      entering_h[i] = entering[s % 2].row(row - first);
+      values[i] = f.values ? saved(t, row) : next;
+    }
+  }
   const auto project = [&](int64_t s, const Units& some) {
-    product(inputs.data() + s * rows, 0, f.kernel, some.first, some.last, f.start, values.data() + s % kept * rows,
-            layout.kernel.first * places.value, places, rows * std::min(block, f.steps - s));
+    const int64_t from = computed.start(s), to = computed.start(std::min(s + block, f.steps));
+    product(inputs.data() + from, 0, f.kernel, some.first, some.last, f.start, values.data() + from,
+            layout.kernel.first * places.value, places, to - from);
   };
   const Ahead::Make project_block = [&](int64_t i) { project(i * block, Units(f, 0, f.parts())); };
   const auto projected = ahead ? schedule.ahead((f.steps + block - 1) / block, project_block) : nullptr;
 
   const auto pass = [&](int64_t item, const Units& some) {
     const int64_t s = item / layout.products, t = f.time(s), now = item % layout.products;
-    float* const* const value = values.data() + s % kept * rows;
+    float* const* value = values.data() + computed.start(s);
     if (now == 0 && s % block == 0) projected ? projected->need(s / block) : project(s, some);
     if (projected && (s + 1) % block != 0 && s + 1 < f.steps) {  // what another processor made is far away
-      for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < layout.kernel.count * units; i += 16) fetch(value[rows + r] + i);
+      for (int64_t next = computed.start(s + 1); next < computed.start(s + 2); ++next)
+        for (int64_t i = 0; i < layout.kernel.count * units; i += 16) fetch(values[next] + i);
     }
-    Equations::product(Step{f, some, rows, entering[s % 2].rows(), value, places, exchanged}, now);
+    const float* const* const h_s = entering_h.data() + computed.start(s);
+    Equations::product(Step{f, some, computed.count(s), h_s, value, places, exchanged}, now);
     if (now + 1 < layout.products) return;
     for (int64_t r = 0; r < rows; ++r) {
       const bool holds = f.holds(first + r, t);
+      float* const value_r = holds ? nullptr : *value++;
       float* const h_r = h.row(r);
       float* const c_r = c.row(r);
       float* const next_h = entering[(s + 1) % 2].row(r);
       float* const output = f.outputs + ((first + r) * f.steps + t) * f.units;
       const float* const dropout = f.dropout ? f.dropout + (first + r) * f.units : nullptr;
       for (int64_t u = some.begin; u < some.end; u += lanes) {
-        float* const value_u = value[r] + places.unit(u);
         Vector h_u = load(h_r + u), c_u{};
         if constexpr (has_c) c_u = load(c_r + u);
         if (!holds) {
-          Equations::step(value_u, places.value, h_u, c_u);
+          Equations::step(value_r + places.unit(u), places.value, h_u, c_u);
           store(h_r + u, h_u);
           if constexpr (has_c) store(c_r + u, c_u);
         }
-        if constexpr (has_c) store(value_u + (layout.values - 1) * places.value, c_u);
+        if (has_c && f.values) store(saved(t, first + r) + (width - units) + u, c_u);
         store(output + u, h_u, f.units - u);
         if (dropout) h_u *= load(dropout + u, f.units - u);
         store(next_h + u, h_u);

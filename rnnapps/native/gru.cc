@@ -137,8 +137,8 @@ struct ResetBefore {
         const Vector reset = load(gradient + r * next + u), reset_h = load(gradient + p * next + u);
         const Vector d_p = load(step.through.row(row) + u);
         Vector d_h = d_p * reset;
-        if (pass.dropout) d_h *= load(pass.dropout + (step.first + row) * pass.units + u, pass.units - u);
-        store(step.d_h.row(row) + u, load(step.d_h.row(row) + u) + d_h);
+        if (pass.dropout) d_h *= load(pass.dropout + step.row[row] * pass.units + u, pass.units - u);
+        store(step.d_h[row] + u, load(step.d_h[row] + u) + d_h);
         store(gradient + r * next + u, d_p * reset_h * (1.0f - reset));
       }
     }

@@ -59,6 +59,7 @@ inline void tiles(int64_t rows, const Body& body) {
 
 void product(const float* const* left, int64_t left_at, const Panels& right, int64_t first, int64_t last,
              const float* start, float* const* out, int64_t out_at, Places places, int64_t rows) {
+  if (rows == 0) return;
   const int64_t end = std::min(right.count(), last * right.gates), all_vectors = right.columns / lanes;
   int64_t unit = first * tile_vectors, gate = 0;  // of the next vector, the unit counted in vectors
   for (int64_t panel = first * right.gates, count; panel < end; panel += count) {

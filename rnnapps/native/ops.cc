@@ -179,14 +179,17 @@ class InputGradientOp : public RecurrenceOp {
     g.layout = &layout();
     g.gradients = call.floats("gradients", {g.steps, g.batch, layout().values * g.padded()});
     const float* matrix = call.floats("kernel", {g.features, layout().gates * g.units});
+    g.mask = call.bools("mask", {g.batch, g.steps});
     g.d_inputs = call.allocate("d_inputs", TensorShape({g.batch, g.steps, g.features}));
-    const int64_t positions = g.batch * g.steps;
-    if (!call.ok() || positions * g.features == 0) return;
+    if (!call.ok() || g.batch * g.steps * g.features == 0) return;
+    if (g.mask) std::fill_n(g.d_inputs, g.batch * g.steps * g.features, 0.0f);
+    g.positions = computed_positions(g);
     std::vector<PackTransposed> packs;
     packs.emplace_back(matrix, g.features, layout(), g.units, layout().kernel);
     call.pack_all(packs);
     g.kernel = packs[0].panels;
-    call.parallel_ranges(positions, most_rows, [&](int64_t first, int64_t last) { input_gradient(g, first, last); });
+    call.parallel_ranges(g.positions.size(), most_rows,
+                         [&](int64_t first, int64_t last) { input_gradient(g, first, last); });
   }
 };
 
@@ -209,12 +212,14 @@ class WeightGradientsOp : public RecurrenceOp {
     g.outputs = call.floats("outputs", {g.batch, g.steps, g.units});
     g.gradients = call.floats("gradients", {g.steps, g.batch, layout().values * g.padded()});
     g.initial[0] = call.floats("state", {g.batch, g.units});
+    g.mask = call.bools("mask", {g.batch, g.steps});
     g.dropout = call.floats("dropout", {g.batch, g.units});
     g.d_kernel = call.allocate("d_kernel", TensorShape({g.features, columns}));
     g.d_recurrent = call.allocate("d_recurrent_kernel", TensorShape({g.units, columns}));
     if (num_outputs() > 2)
       g.d_bias = call.allocate("d_bias", layout().recurrent_bias ? TensorShape({2, columns}) : TensorShape({columns}));
     if (!call.ok()) return;
+    g.positions = computed_positions(g);
 
     // The rows of all matrices one after the other, cut into one range of equal work for each thread.
     std::vector<int64_t> ends;  // of the kernel, and of each product with the recurrent kernel

@@ -116,6 +116,29 @@ class State {
   std::vector<float*> rows_;
 };
 
+// The rows of the batch that each step of a pass computes: those that the mask does not hold.
+class Computed {
+ public:
+  // Of the rows first <= row < last.
+  Computed(const Recurrence& r, int64_t first, int64_t last) : starts_(r.steps + 1) {
+    if (!r.mask) rows_.reserve(r.steps * (last - first));
+    for (int64_t s = 0; s < r.steps; ++s) {
+      for (int64_t row = first; row < last; ++row)
+        if (!r.holds(row, r.time(s))) rows_.push_back(row);
+      starts_[s + 1] = rows_.size();
+    }
+  }
+  // Step s computes row(i) for start(s) <= i < start(s + 1).
+  int64_t start(int64_t step) const { return starts_[step]; }
+  int64_t count(int64_t step) const { return starts_[step + 1] - starts_[step]; }
+  int64_t total() const { return rows_.size(); }
+  int64_t row(int64_t i) const { return rows_[i]; }
+  const int64_t* rows() const { return rows_.data(); }
+
+ private:
+  std::vector<int64_t> starts_, rows_;
+};
+
 // Some units: those of the parts first <= part < last.
 struct Units {
   Units(const Recurrence& r, int64_t first, int64_t last)

@@ -60,6 +60,15 @@ Buffer start_values(const float* bias, const Layout& layout, int64_t units, Plac
   return start;
 }
 
+std::vector<int64_t> computed_positions(const Recurrence& r) {
+  std::vector<int64_t> positions;
+  positions.reserve(r.steps * r.batch);
+  for (int64_t t = 0; t < r.steps; ++t)
+    for (int64_t row = 0; row < r.batch; ++row)
+      if (!r.holds(row, t)) positions.push_back(t * r.batch + row);
+  return positions;
+}
+
 void input_gradient(const InputGradient& g, int64_t first, int64_t last) {
   const int64_t padded = g.padded(), width = g.layout->values * padded, rows = last - first;
   std::vector<const float*> gradients(rows);
@@ -69,8 +78,8 @@ void input_gradient(const InputGradient& g, int64_t first, int64_t last) {
   Buffer scratch(direct ? 0 : rows * stride);
   const Buffer zeros(stride, 0.0f);
   for (int64_t i = 0; i < rows; ++i) {
-    const int64_t t = (first + i) / g.batch, row = (first + i) % g.batch;
-    gradients[i] = g.gradients + (first + i) * width;
+    const int64_t position = g.positions[first + i], t = position / g.batch, row = position % g.batch;
+    gradients[i] = g.gradients + position * width;
     target[i] = g.d_inputs + (row * g.steps + t) * g.features;
     out[i] = direct ? target[i] : scratch.data() + i * stride;
   }
@@ -122,15 +131,16 @@ void weight_gradient(const WeightGradients& g, int number, int64_t first, int64_
   const LeftSide left_side(g, number, first, last);
   Buffer left(block * stride), panel(block * tile_columns), out(rows * columns, 0.0f), bias(columns, 0.0f);
 
-  const int64_t positions = g.steps * g.batch;
+  const int64_t positions = g.positions.size();
   for (int64_t begin = 0; begin < positions; begin += block) {
     const int64_t depth = std::min(block, positions - begin);
-    for (int64_t k = 0; k < depth; ++k) left_side.copy(begin + k, left.data() + k * stride);
+    const int64_t* const position = g.positions.data() + begin;
+    for (int64_t k = 0; k < depth; ++k) left_side.copy(position[k], left.data() + k * stride);
     for (int64_t column = 0; column < columns; column += tile_columns) {
       const int64_t panel_columns = std::min<int64_t>(tile_columns, columns - column);
-      const float* from = g.gradients + begin * width + gates.first * padded + column;
+      const float* from = g.gradients + gates.first * padded + column;
       for (int64_t k = 0; k < depth; ++k)
-        std::memcpy(panel.data() + k * panel_columns, from + k * width, panel_columns * sizeof(float));
+        std::memcpy(panel.data() + k * panel_columns, from + position[k] * width, panel_columns * sizeof(float));
       if (sums_bias) {
         for (int64_t j = 0; j < panel_columns; j += lanes) {
           Vector total = load(bias.data() + column + j);

@@ -34,26 +34,31 @@ struct PackTransposed {
 // gate before its activation the two are summed. Null: zeros.
 Buffer start_values(const float* bias, const Layout& layout, int64_t units, Places places);
 
-// dL/dx_t = gradients of the kernel's gates * kernel', for positions first <= t * batch + row < last.
+// The positions t * batch + row that the mask does not hold; those that it does have no gradients.
+std::vector<int64_t> computed_positions(const Recurrence& r);
+
+// dL/dx_t = gradients of the kernel's gates * kernel', for first <= i < last of the positions. Others are left as they are.
 struct InputGradient : Recurrence {
   const Layout* layout;
-  const float* gradients;  // (steps, batch, values * padded)
-  Panels kernel;           // transposed
-  float* d_inputs;         // (batch, steps, features)
+  const float* gradients;          // (steps, batch, values * padded)
+  std::vector<int64_t> positions;  // computed ones
+  Panels kernel;                   // transposed
+  float* d_inputs;                 // (batch, steps, features)
 };
 void input_gradient(const InputGradient& g, int64_t first, int64_t last);
 
 // The gradient of one matrix: the kernel (number -1) or the recurrent kernel's product with this number; its rows
-// first <= i < last, each an element of x_t or h_{t-1}. The sum runs over positions in order, one thread an element.
+// first <= i < last, each an element of x_t or h_{t-1}. The sum runs over the positions in order, one thread an element.
 // The piece with row 0 also sums the gradient of the bias.
 struct WeightGradients : Recurrence {
   const Layout* layout;
-  const float* inputs;     // (batch, steps, features)
-  const float* outputs;    // (batch, steps, units)
-  const float* gradients;  // (steps, batch, values * padded)
-  float* d_kernel;         // (features, gates * units)
-  float* d_recurrent;      // (units, gates * units)
-  float* d_bias;           // (gates * units) or (2, gates * units), or null
+  const float* inputs;             // (batch, steps, features)
+  const float* outputs;            // (batch, steps, units)
+  const float* gradients;          // (steps, batch, values * padded)
+  std::vector<int64_t> positions;  // computed ones
+  float* d_kernel;                 // (features, gates * units)
+  float* d_recurrent;              // (units, gates * units)
+  float* d_bias;                   // (gates * units) or (2, gates * units), or null
 };
 void weight_gradient(const WeightGradients& g, int number, int64_t first, int64_t last);
 

@@ -23,6 +23,7 @@ from rnnapps.recurrences.time_major import (
     stacked,
     swap,
     swapped_mask,
+    unmasked,
     with_static_batch,
 )
 from rnnapps.recurrences.weights import Weights
@@ -88,8 +89,8 @@ def forward(
     weights = equations.to_loop(weights) if save else equations.to_inference(weights)
     input_bias, step_bias = equations.biases(weights)
     after_projection = Weights(None, weights.recurrent_kernel, step_bias)
-    projected = product(swap(inputs), weights.kernel, bias=input_bias)
     mask = swapped_mask(mask)
+    projected = product(unmasked(swap(inputs), mask), weights.kernel, bias=input_bias)
     states = with_static_batch(tuple(states), inputs)
     batch, units = static_or_dynamic_shape(states[0])
 
@@ -214,7 +215,7 @@ def backward(
     d_projected = equations.projected(local)
     d_inputs = swap(product(d_projected, weights.kernel, transpose_b=True))
     d_weights = Weights(
-        tf.matmul(rows(swap(inputs)), rows(d_projected), transpose_a=True),
+        tf.matmul(rows(unmasked(swap(inputs), mask)), rows(d_projected), transpose_a=True),
         equations.recurrent_kernel(local, saved, product_with_previous_h),
         None if weights.bias is None else equations.bias(local, lambda one: tf.reduce_sum(one, axis=[0, 1])),
     )

@@ -71,11 +71,11 @@ def backward(
     """Runs back through time; arguments and results as of `graph.backward`, float32 on CPU."""
     library = native.library()
     (values,) = saved
-    dropout = _optional(recurrent_dropout_mask)
+    mask, dropout = _optional(mask), _optional(recurrent_dropout_mask)
     gradients, d_states, d_hidden_norm = library.rnnapps_backward(
         states=list(states),
         recurrent_kernel=weights.recurrent_kernel,
-        mask=_optional(mask),
+        mask=mask,
         dropout=dropout,
         outputs=outputs,
         values=values,
@@ -85,10 +85,13 @@ def backward(
         reverse=reverse,
         clip=math.inf if gradient_clip is None else gradient_clip,
     )
-    d_inputs = library.rnnapps_input_gradient(kernel=weights.kernel, outputs=outputs, gradients=gradients, cell=cell)
+    d_inputs = library.rnnapps_input_gradient(
+        kernel=weights.kernel, mask=mask, outputs=outputs, gradients=gradients, cell=cell
+    )
     d_kernel, d_recurrent_kernel, d_bias = library.rnnapps_weight_gradients(
         inputs=inputs,
         state=states[0],
+        mask=mask,
         dropout=dropout,
         outputs=outputs,
         gradients=gradients,

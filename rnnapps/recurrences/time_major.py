@@ -21,6 +21,11 @@ def swapped_mask(mask: tf.Tensor | None) -> tf.Tensor | None:
     return None if mask is None else tf.expand_dims(swap(mask), -1)
 
 
+def unmasked(sequence: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """Zeros at masked steps. The gradients of these steps are zero, which would not cancel NaN."""
+    return sequence if mask is None else tf.where(mask, sequence, tf.zeros_like(sequence))
+
+
 def rows(sequence: tf.Tensor) -> tf.Tensor:
     """`(time * batch, n)` from `(time, batch, n)`."""
     return tf.reshape(sequence, [-1, sequence.shape[-1]])

@@ -130,16 +130,19 @@ Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int
   pack_all(of_kernel);
   i.layout = &layout;
   i.gradients = b.gradients;
+  i.positions = computed_positions(recurrence);
   i.kernel = of_kernel[0].panels;
   i.d_inputs = d_x.data();
-  for (int64_t position = 0; position < batch * steps; position += 2 * together)
-    input_gradient(i, position, std::min(batch * steps, position + 2 * together));
+  const int64_t positions = i.positions.size();
+  for (int64_t first = 0; first < positions; first += 2 * together)
+    input_gradient(i, first, std::min(positions, first + 2 * together));
   WeightGradients w{};
   static_cast<Recurrence&>(w) = recurrence;
   w.layout = &layout;
   w.inputs = x.data();
   w.outputs = outputs.data();
   w.gradients = b.gradients;
+  w.positions = i.positions;
   w.d_kernel = d_kernel.data();
   w.d_recurrent = d_recurrent.data();
   w.d_bias = d_bias.data();

@@ -151,3 +151,25 @@ def test_shapes_that_do_not_fit_are_an_error_that_names_the_argument(engine):
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"recurrent_kernel has shape .* should be \[6, 24\]"):
         broken = weights._replace(recurrent_kernel=weights.kernel)
         engine.forward("lstm", inputs, states, broken, reverse=False, save=True, **options)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("cell", GATES)
+def test_nan_in_a_masked_step_changes_nothing(engine, cell, reverse):
+    inputs, states, weights, options, *rest = example(cell, 3, 5, 4, 20, mask=True)
+    masked = tf.where(options["mask"][..., None], inputs, np.nan)
+    for one in (engine, graph):
+        expected = both_passes(one, cell, (inputs, states, weights, options, *rest), reverse=reverse)
+        actual = both_passes(one, cell, (masked, states, weights, options, *rest), reverse=reverse)
+        for this, that in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+            np.testing.assert_array_equal(this, that)
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_rows_that_are_padded_or_held_throughout(engine, cell):
+    arguments = example(cell, 7, 9, 4, 70, dropout=True)
+    arguments[3]["mask"] = tf.sequence_mask([9, 0, 3, 1, 0, 9, 5], 9)
+    for reverse in (False, True):
+        ours = both_passes(engine, cell, arguments, reverse=reverse)
+        assert_close(ours, both_passes(graph, cell, arguments, reverse=reverse))
+        assert_close(both_passes(engine, cell, arguments, reverse=reverse, save=False), ours[:2])
