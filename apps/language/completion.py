@@ -10,10 +10,9 @@ import tensorflow as tf
 from rnnapps.apps.language.generation import Tensors, after
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.tokens import END, PAD, UNKNOWN, valid_utf8
-from rnnapps.decoding import beam_search
+from rnnapps.decoding import IMPOSSIBLE, beam_search
 
 _LONGEST = 24  # tokens of a word
-_IMPOSSIBLE = -1e30
 _LAST_WORD = r"(?s)^(.*?)( ?[\pL\pM\pN'’-]*)$"
 
 
@@ -64,25 +63,25 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
         rest = tf.strings.substr(rest, spelt_now, tf.strings.length(rest) - spelt_now)
         empty = tf.reshape(empty, [-1]) & ~(tf.reshape(started, [-1]) & tf.gather(tf.constant(letters), token))
         outputs, states = model.step(token, [tf.reshape(state, [-1, state.shape[-1]]) for state in states])
-        logits = tf.where(never, _IMPOSSIBLE, model.logits(outputs))
+        logits = tf.where(never, IMPOSSIBLE, model.logits(outputs))
         spelt = rest == ""
 
         def fitting() -> tf.Tensor:
             spells = _begins(pieces[None], rest[:, None])
             if model.tokens.level != "word":  # where a word has several tokens, one may spell a part of it
                 spells |= _begins(rest[:, None], pieces[None])
-            return tf.where(spells & (pieces != "") | spelt[:, None], logits, _IMPOSSIBLE)
+            return tf.where(spells & (pieces != "") | spelt[:, None], logits, IMPOSSIBLE)
 
         logits = tf.cond(tf.reduce_all(spelt), lambda: logits, fitting)
-        stuck = tf.reduce_max(logits, axis=1) <= _IMPOSSIBLE  # nothing spells what is there; the word is not shown
+        stuck = tf.reduce_max(logits, axis=1) <= IMPOSSIBLE  # nothing spells what is there; the word is not shown
         # A word ends with any token that does not continue it; their probabilities are added.
         over = tf.constant(~within)
-        ending = tf.reduce_logsumexp(tf.where(over, logits, _IMPOSSIBLE), axis=1)
+        ending = tf.reduce_logsumexp(tf.where(over, logits, IMPOSSIBLE), axis=1)
         free = spelt & ~empty
-        logits = tf.where(free[:, None] & over, _IMPOSSIBLE, logits)
+        logits = tf.where(free[:, None] & over, IMPOSSIBLE, logits)
         # Before the first letter, only a space is allowed.
-        logits = tf.where((spelt & empty)[:, None] & tf.constant(~(letters | space)), _IMPOSSIBLE, logits)
-        ending = tf.where(free, ending, tf.where(stuck, 0.0, _IMPOSSIBLE))
+        logits = tf.where((spelt & empty)[:, None] & tf.constant(~(letters | space)), IMPOSSIBLE, logits)
+        ending = tf.where(free, ending, tf.where(stuck, 0.0, IMPOSSIBLE))
         logits = tf.concat([logits[:, :END], ending[:, None], logits[:, END + 1 :]], axis=1)
 
         def back(value: tf.Tensor) -> tf.Tensor:
@@ -98,7 +97,7 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
     words = tf.strings.reduce_join(tf.gather(pieces, found.ids), axis=-1)
     if not spelling:
         words = tf.strings.join([tf.broadcast_to(begun[:, None], tf.shape(words)), words])
-    likely = (found.scores > _IMPOSSIBLE / 10) & _begins(words, begun[:, None])
+    likely = (found.scores > IMPOSSIBLE / 10) & _begins(words, begun[:, None])
     words = tf.strings.strip(valid_utf8(words))
     return {
         "completions": tf.where(likely, words, ""),

@@ -10,7 +10,7 @@ import tensorflow as tf
 from rnnapps.apps.language.cli import LONGEST, Generation
 from rnnapps.apps.language.model import LanguageModel
 from rnnapps.apps.language.tokens import END, PAD, UNKNOWN
-from rnnapps.decoding import sample_rows, uniform
+from rnnapps.decoding import IMPOSSIBLE, sample_rows, uniform
 
 READ = 4096  # tokens of a prompt that are read, the last ones
 _STREAMED = 8  # tokens between two pieces of a streamed text
@@ -76,7 +76,7 @@ def write(
 def without_special(logits: tf.Tensor) -> tf.Tensor:
     """Logits `(batch, tokens)` with which padding and the unknown token are never drawn."""
     numbers = tf.range(tf.shape(logits)[1])
-    return tf.where((numbers == PAD) | (numbers == UNKNOWN), -1e30, logits)
+    return tf.where((numbers == PAD) | (numbers == UNKNOWN), IMPOSSIBLE, logits)
 
 
 def generate(

@@ -31,11 +31,10 @@ from rnnapps.apps.music.melody_tokens import (
 )
 from rnnapps.assertions import asserted
 from rnnapps.datasets.pieces import TICKS
-from rnnapps.decoding import sample_rows, uniform
+from rnnapps.decoding import IMPOSSIBLE, sample_rows, uniform
 
 _LONGEST_BAR = 128 * TICKS  # of 32/1
 _FORM = "prime must be a melody such as G 1 ^F 1/2 z 1/2 |: pitches, each with its length, and bar lines"
-_LEAST = -1e30
 
 
 class Place(NamedTuple):
@@ -154,7 +153,7 @@ def next_logits(
     """Reads a token. Returns the logits of the next one, and the place and states after the token."""
     outputs, states = model.step(last, states)
     place = after(place, last, bar)
-    return tf.where(possible(model, place, last, counted), model.logits(outputs), _LEAST), place, list(states)
+    return tf.where(possible(model, place, last, counted), model.logits(outputs), IMPOSSIBLE), place, list(states)
 
 
 def generate(

@@ -46,12 +46,11 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
         yield show
         return
     from rnnapps.files import replacing
-    from rnnapps.prediction.formats import output_format, table_line
+    from rnnapps.prediction.formats import check_new, output_format, table_line
 
     form = output_format(output, task.columns, task.outputs)
     own_table = task.delimiter == ","  # the printed lines are a table with its own header
-    if output.exists() and not overwrite:
-        raise UserError(f"--output {output}: already exists; choose another file, or add --overwrite")
+    check_new(output, overwrite)
     try:
         with replacing(output) as partial, open(partial, "wb") as file:
 

@@ -41,11 +41,13 @@ from rnnapps.decoding.beam_search import beam_search
 from rnnapps.decoding.ctc import Alignment, ctc_align, ctc_greedy, without_long_blanks
 from rnnapps.decoding.ctc_beam_search import Scorer, ctc_beam_search
 from rnnapps.decoding.hypotheses import Hypotheses, length_penalty
+from rnnapps.decoding.impossible import IMPOSSIBLE
 from rnnapps.decoding.random_numbers import step_uniform, uniform
 from rnnapps.decoding.row_sampling import Rows, draw, sample_rows
 from rnnapps.decoding.sampling import candidates, greedy, sample
 
 __all__ = [
+    "IMPOSSIBLE",
     "Alignment",
     "Hypotheses",
     "Rows",

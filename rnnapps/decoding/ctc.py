@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-IMPOSSIBLE = -1e30  # a log-probability; not -inf, whose differences are not numbers
+from rnnapps.decoding.impossible import IMPOSSIBLE
 
 
 class Alignment(NamedTuple):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from rnnapps.decoding.ctc import IMPOSSIBLE
 from rnnapps.decoding.hypotheses import Hypotheses, any_rows
+from rnnapps.decoding.impossible import IMPOSSIBLE
 
 # The hash of a prefix follows from that of its parent by a step of Knuth's linear congruential generator.
 _FACTOR, _SUMMAND = 6364136223846793005, 1442695040888963407

@@ -23,7 +23,7 @@ from rnnapps.datasets.rows import Row, Rows
 from rnnapps.errors import Stopped, UserError
 from rnnapps.files import named_path
 from rnnapps.prediction.answers import Answer, Refused, answer_each
-from rnnapps.prediction.formats import Format, cell, output_format, table_line
+from rnnapps.prediction.formats import Format, cell, check_new, output_format, table_line
 from rnnapps.prediction.position import Job, Paths, Progress, job, locked, paths, save_progress, saved_progress
 from rnnapps.serving.clients.errors import ServerError
 from rnnapps.terminal import printable
@@ -85,8 +85,7 @@ def predict_file(
         if path.exists() and path.samefile(rows.path):
             what = "is" if path == output else f"writes {path.name}, which is"
             raise UserError(f"--output {output}: {what} also the --input; choose another file")
-    if output.exists() and not overwrite:
-        raise UserError(f"--output {output}: already exists; choose another file, or add --overwrite")
+    check_new(output, overwrite)
     line_format = output_format(output, rows.columns, outputs)
     try:
         with _sigterm_interrupts():

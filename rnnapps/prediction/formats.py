@@ -55,6 +55,20 @@ class Format(NamedTuple):
         return ""
 
 
+def check_new(output: Path, overwrite: bool) -> None:
+    """Checks that an output may be written.
+
+    Args:
+        output: The file.
+        overwrite: Whether it may replace a file.
+
+    Raises:
+        UserError: It exists and may not be replaced.
+    """
+    if output.exists() and not overwrite:
+        raise UserError(f"--output {output}: already exists; choose another file, or add --overwrite")
+
+
 def output_format(output: Path, columns: Sequence[str], outputs: Sequence[str]) -> Format:
     """The format for the suffix of an output.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -147,9 +148,10 @@ def writing_to(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        where = error.filename2 or error.filename or path
-        raise RunError(f"cannot write the run folder {path}: {where}: {reason}; choose another --run-dir") from error
+        file = str(error.filename2 or error.filename or path)
+        place = "" if file == str(path) else file.removeprefix(f"{path}{os.sep}") + ": "
+        advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another --run-dir"
+        raise RunError(f"cannot write the run folder {path}: {place}{error.strerror or error}; {advice}") from error
 
 
 def _make_folders(run: RunFolder) -> None:

@@ -1,5 +1,6 @@
 """Run folders: made once, opened with clear errors, never half-written."""
 
+import errno
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import pytest
 
 from rnnapps import training
 from rnnapps.files import remove_leftovers, replacing, write_csv, write_json
-from rnnapps.training.runs import new_run, resumed_run
+from rnnapps.training.runs import new_run, resumed_run, writing_to
 from tests.training import tiny_run
 
 
@@ -239,3 +240,27 @@ def test_a_run_is_locked_while_it_is_trained(tmp_path):
     tiny_run.fit(tiny_run.model(), tmp_path / "run", epochs=1, callbacks=[Resume()])
     assert f"process {os.getpid()} is training" in refused[0]
     assert not training.RunFolder(tmp_path / "run").lock_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "{run}/checkpoints/a"),
+            "checkpoints/a: No space left on device; make room",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "{run}: No space left on device; make room"),
+        (OSError(errno.EACCES, "Permission denied", "{run}"), "{run}: Permission denied; choose another --run-dir"),
+        (
+            OSError(errno.EROFS, "Read-only", "/elsewhere/file"),
+            "{run}: /elsewhere/file: Read-only; choose another --run-dir",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_named_once(tmp_path, error, message):
+    run = tmp_path / "run"
+    error.filename = error.filename and error.filename.format(run=run)
+    with pytest.raises(training.RunError) as caught, writing_to(run):
+        raise error
+    assert str(caught.value).startswith(f"cannot write the run folder {run}: ")
+    assert str(caught.value).endswith(message.format(run=run))

@@ -26,6 +26,11 @@ from rnnapps.serving.clients.signatures import (
 from rnnapps.serving.clients.target import Target
 from rnnapps.serving.inspection.columns import from_json, to_json
 
+_ADVICE = {
+    413: "the server refuses a request of this size; send fewer rows at once with --batch-size",
+    **dict.fromkeys((502, 503, 504), "the server behind this address is down or busy; try again later"),
+}
+
 
 class RestClient:
     """A `rnnapps.serving.Client` over HTTP and JSON, in the columnar format.
@@ -146,6 +151,8 @@ class RestClient:
                 f"the server asks for permission ({status}); give user and password in --server, "
                 "as in https://USER:PASSWORD@HOST"
             )
+        if advice := _ADVICE.get(response.status):
+            return self._target.error(f"{advice} ({status})")
         return self._target.no_model_server(f"{status}, {problem}")
 
 

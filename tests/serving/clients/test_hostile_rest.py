@@ -187,9 +187,8 @@ def test_a_body_that_is_not_tensorflow_servings_is_one_line(server, answer, meth
     setattr(server, method, answer)
     message = complaint(server)
     assert "secret" not in message
-    assert any(
-        fix in message for fix in ("check --server", "check that --server", "give user and password in --server")
-    )
+    fixes = ("check --server", "check that --server", "give user and password in --server", "try again later")
+    assert any(fix in message for fix in fixes)
 
 
 BAD_HTTP = {
@@ -326,6 +325,19 @@ def test_what_a_server_says_is_shown_without_escapes(server):
         server.answer = http(json.dumps({"error": "\x1b]0;owned\x07\x1b[31mno\u202e\nsecond line"}), status)
         message = complaint(server)
         assert "no" in message and "owned" not in message and "second line" not in message
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("413 Payload Too Large", "send fewer rows at once with --batch-size (HTTP 413 Payload Too Large)"),
+        ("502 Bad Gateway", "down or busy; try again later (HTTP 502 Bad Gateway)"),
+        ("504 Gateway Timeout", "down or busy; try again later (HTTP 504 Gateway Timeout)"),
+    ],
+)
+def test_what_a_proxy_refuses_gets_advice(server, status, advice):
+    server.metadata, server.answer = METADATA, http("<html><h1>no</h1></html>", status)
+    assert complaint(server).endswith(advice)
 
 
 def test_a_password_is_sent_and_never_shown(server):
