@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.apps.language.tokens import END, Tokens
+from rnnapps.cli.output import say
 from rnnapps.datasets import Block, Corpus, DataError, batched
+from rnnapps.datasets.lines import foreign_byte
 from rnnapps.files import replacing, write_json
 from rnnapps.native.cache import cache_folder, prepare_kept, unwritable
 from rnnapps.progress_bar import progress_bar
@@ -45,7 +47,7 @@ def tokenized(tokens: Tokens, corpus: Corpus) -> TokenFile:
         DataError: The text has fewer than two tokens.
         UserError: The cache cannot be written.
     """
-    key = json.dumps([2, corpus.identity, tokens.level, tokens.normalised, tokens.vocabulary]).encode()
+    key = json.dumps([3, corpus.identity, tokens.level, tokens.normalised, tokens.vocabulary]).encode()
     folder = cache_folder() / "tokens" / hashlib.sha256(key).hexdigest()[:24]
     description = folder / "description.json"
     if not description.exists():
@@ -58,7 +60,11 @@ def tokenized(tokens: Tokens, corpus: Corpus) -> TokenFile:
             raise unwritable(folder, error) from error
     about = json.loads(description.read_text(encoding="utf-8"))
     if about["tokens"] < 2:
-        raise DataError(f"{corpus.name}: the {corpus.split} text has {about['tokens']} tokens, but needs at least two")
+        own = f", or name a text with --{corpus.split}" if corpus.split in ("validation", "test") else ""
+        raise DataError(f"{corpus.name}: the {corpus.split} text is too short; give more text{own}")
+    if about["foreign"]:
+        what = f"bytes that are not UTF-8, the first {about['foreign']}"
+        say(f"warning: {corpus.name}: the {corpus.split} text has {what}; save it as UTF-8", err=True)
     ids = np.memmap(folder / "ids", dtype=about["dtype"], mode="r")
     return TokenFile(ids, about["characters"], about["words"])
 
@@ -67,6 +73,7 @@ def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
     dtype = np.dtype(np.uint16 if tokens.size <= 2**16 else np.uint32)
     encode = tf.function(tokens.encode, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     count = characters = words = 0
+    foreign = ""
     with open(folder / "ids", "wb") as file:
         for blocks in batched(_shown(corpus)):
             encoded = encode(tf.constant([block.text for block in blocks]))
@@ -74,12 +81,30 @@ def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
             ids = np.insert(encoded.values.numpy().astype(dtype), ends, END)
             ids.tofile(file)
             count += len(ids)
-            characters += sum(len(block.text.decode("utf-8", errors="replace")) for block in blocks)
+            for block in blocks:
+                characters += len(block.text.decode("utf-8", errors="replace"))
+                foreign = foreign or _foreign(block.text)
             words += sum(len(block.text.split()) for block in blocks)
     write_json(
         folder / "description.json",
-        {"tokens": count, "characters": characters, "words": words, "dtype": dtype.name, "text": corpus.name},
+        {
+            "tokens": count,
+            "characters": characters,
+            "words": words,
+            "foreign": foreign,
+            "dtype": dtype.name,
+            "text": corpus.name,
+        },
     )
+
+
+def _foreign(text: bytes) -> str:
+    """Names the first byte of a text that is not UTF-8; "" if there is none."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return foreign_byte(error)
+    return ""
 
 
 def _shown(corpus: Corpus) -> Iterable[Block]:

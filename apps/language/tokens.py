@@ -203,7 +203,7 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
     for special in ("\n", "\ufffd", "\0"):
         counts.pop(special, None)
     if not counts:
-        raise DataError(f"{corpus.name}: no UTF-8 text; name a text file")
+        raise DataError(f"{corpus.name}: too little text to learn from; name more, or another file")
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [piece for piece, _ in ranked[: max(1, size - _first(level))]]
 

@@ -8,6 +8,7 @@ what is in which split: by files or folders of its own called train, validation 
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -223,7 +224,16 @@ def _size(file: Path) -> int:
                 size += len(block)
             return size
     except (OSError, EOFError) as error:
-        raise DataError(f"{file}: cannot be read: {error}") from None
+        raise DataError(f"{file}: cannot be read: {_read_error(error)}") from None
+
+
+def _read_error(error: Exception) -> str:
+    """What is wrong with a file that cannot be read, and how to fix it."""
+    if isinstance(error, gzip.BadGzipFile):
+        return "it is not a gzip file; rename it without .gz"
+    if isinstance(error, EOFError):
+        return "it is cut off; copy it again"
+    return str(error)
 
 
 def _blocks(content: IO[bytes]) -> Iterator[Block]:

@@ -122,7 +122,8 @@ def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces | Clips]) -> I
 
 def _size(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
     if isinstance(split, Corpus):
-        return f"{split.split} {split.bytes / 1e6:,.2f} MB"
+        size = f"{split.bytes / 1e6:,.2f} MB" if split.bytes >= 1e5 else f"{split.bytes / 1e3:,.1f} kB"
+        return f"{split.split} {size}"
     if isinstance(split, TimeSeries):
         count = f"{len(split):,} series" if split.split == "train" else f"{len(split.origins()):,} forecasts"
         return f"{split.split} {count}"

@@ -8,6 +8,7 @@ values, with empty cells at the end of shorter ones. A series in each column: th
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from rnnapps.extras import from_extra
 if TYPE_CHECKING:
     import pandas as pd
 
+_FIELDS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # says pandas
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".parquet")
 
 
@@ -134,6 +136,12 @@ def _frame(path: Path) -> pd.DataFrame:
                     raise DataError(f"{path}: {problem}")
             frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        if found := _FIELDS.search(str(error)):
+            expected, line, fields = found.groups()
+            raise DataError(
+                f"{path}: line {line} has {fields} fields, but those before it have {expected}; fix the line,"
+                " and put values that contain a separator in quotes"
+            ) from None
         raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     if frame.empty:
         raise DataError(f"{path}: no rows; the file is empty")

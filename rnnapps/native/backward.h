@@ -64,11 +64,12 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
   State initial_c(has_c ? b.initial[1] : nullptr, first, rows, b.units);
   State through(nullptr, 0, rows, b.units);
   const Computed computed(b, first, last);
-  std::vector<float*> gradients(computed.total()), d_h_rows(computed.total());
+  std::vector<float*> gradients(computed.total()), unmasked_d_h(b.mask ? computed.total() : 0);
   for (int64_t s = 0; s < b.steps; ++s) {
-    for (int64_t i = computed.start(s); i < computed.start(s + 1); ++i) {
-      gradients[i] = b.gradients + (b.time(s) * b.batch + computed.row(i)) * width;
-      d_h_rows[i] = d_h.row(computed.row(i) - first);
+    for (int64_t k = 0, i = computed.start(s); k < computed.count(s); ++k, ++i) {
+      const int64_t row = computed.rows(s)[k];
+      gradients[i] = b.gradients + (b.time(s) * b.batch + row) * width;
+      if (b.mask) unmasked_d_h[i] = d_h.row(row - first);
     }
   }
 
@@ -77,9 +78,10 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
     const int64_t s = b.steps - 1 - item / layout.products, now = item % layout.products;
     if (item > 0) {
       const int64_t of = now == 0 ? s + 1 : s, i = computed.start(of);
-      Equations::product_back(StepBack{b, some, computed.count(of), computed.rows() + i, gradients.data() + i,
-                                       d_h_rows.data() + i, through},
-                              now == 0 ? layout.products - 1 : now - 1);
+      float* const* const d_h_of = b.mask ? unmasked_d_h.data() + i : d_h.rows();
+      Equations::product_back(
+          StepBack{b, some, computed.count(of), computed.rows(of), gradients.data() + i, d_h_of, through},
+          now == 0 ? layout.products - 1 : now - 1);
     }
     if (now > 0 || s < 0) return;
     const int64_t t = b.time(s);
@@ -107,6 +109,7 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
           const Vector d = clamp(load(d_h_r + u) + load(d_output + u, valid), -b.clip, b.clip);
           total += d * d;
           if (holds) {
+            for (int i = 0; i < layout.values; ++i) store(gradient + i * units + u, Vector{});
             store(d_h_r + u, d);
             continue;
           }
@@ -117,7 +120,10 @@ void backward_rows(const Backward& b, int64_t first, int64_t last, const Schedul
             d_c_u = load(d_c_r + u);
           }
           store(d_h_r + u, Equations::step_back(known, gradient + u, d_c_u));
-          if constexpr (has_c) store(d_c_r + u, d_c_u);
+          if constexpr (has_c) {
+            store(d_c_r + u, d_c_u);
+            store(gradient + c_at + u, Vector{});  // which nobody reads
+          }
         }
         squares[part] = sum(total);
       }

@@ -54,17 +54,16 @@ void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule&
   const int64_t kept = f.values || ahead ? f.steps : block;  // steps
   Buffer scratch(f.values ? 0 : kept * rows * stride);
   const Computed computed(f, first, last);
-  std::vector<const float*> inputs(computed.total()), entering_h(computed.total());
+  std::vector<const float*> inputs(computed.total()), unmasked_h(f.mask ? computed.total() : 0);
   std::vector<float*> values(computed.total());
   const auto saved = [&](int64_t t, int64_t row) { return f.values + (t * f.batch + row) * width; };
   for (int64_t s = 0; s < f.steps; ++s) {
     const int64_t t = f.time(s);
-    float* next = scratch.data() + s % kept * rows * stride;
-    for (int64_t i = computed.start(s); i < computed.start(s + 1); ++i, next += stride) {
-      const int64_t row = computed.row(i);
+    for (int64_t k = 0, i = computed.start(s); k < computed.count(s); ++k, ++i) {
+      const int64_t row = computed.rows(s)[k];
       inputs[i] = f.inputs + (row * f.steps + t) * f.features;
-      entering_h[i] = entering[s % 2].row(row - first);
-      values[i] = f.values ? saved(t, row) : next;
+      values[i] = f.values ? saved(t, row) : scratch.data() + (s % kept * rows + k) * stride;
+      if (f.mask) unmasked_h[i] = entering[s % 2].row(row - first);
     }
   }
   const auto project = [&](int64_t s, const Units& some) {
@@ -83,7 +82,7 @@ void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule&
       for (int64_t next = computed.start(s + 1); next < computed.start(s + 2); ++next)
         for (int64_t i = 0; i < layout.kernel.count * units; i += 16) fetch(values[next] + i);
     }
-    const float* const* const h_s = entering_h.data() + computed.start(s);
+    const float* const* const h_s = f.mask ? unmasked_h.data() + computed.start(s) : entering[s % 2].rows();
     Equations::product(Step{f, some, computed.count(s), h_s, value, places, exchanged}, now);
     if (now + 1 < layout.products) return;
     for (int64_t r = 0; r < rows; ++r) {
@@ -102,7 +101,11 @@ void forward_rows(const Forward& f, int64_t first, int64_t last, const Schedule&
           store(h_r + u, h_u);
           if constexpr (has_c) store(c_r + u, c_u);
         }
-        if (has_c && f.values) store(saved(t, first + r) + (width - units) + u, c_u);
+        if (f.values) {
+          float* const saved_u = saved(t, first + r) + u;
+          for (int i = 0; holds && i < layout.values; ++i) store(saved_u + i * units, Vector{});
+          if constexpr (has_c) store(saved_u + (layout.values - 1) * units, c_u);
+        }
         store(output + u, h_u, f.units - u);
         if (dropout) h_u *= load(dropout + u, f.units - u);
         store(next_h + u, h_u);

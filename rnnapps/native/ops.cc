@@ -182,8 +182,13 @@ class InputGradientOp : public RecurrenceOp {
     g.mask = call.bools("mask", {g.batch, g.steps});
     g.d_inputs = call.allocate("d_inputs", TensorShape({g.batch, g.steps, g.features}));
     if (!call.ok() || g.batch * g.steps * g.features == 0) return;
-    if (g.mask) std::fill_n(g.d_inputs, g.batch * g.steps * g.features, 0.0f);
-    g.positions = computed_positions(g);
+    g.positions = Positions(g);
+    if (g.positions.size() < g.batch * g.steps) {
+      call.parallel_ranges(g.batch * g.steps, 1 << 12, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i)
+          if (!g.mask[i]) std::fill_n(g.d_inputs + i * g.features, g.features, 0.0f);
+      });
+    }
     std::vector<PackTransposed> packs;
     packs.emplace_back(matrix, g.features, layout(), g.units, layout().kernel);
     call.pack_all(packs);
@@ -219,7 +224,7 @@ class WeightGradientsOp : public RecurrenceOp {
     if (num_outputs() > 2)
       g.d_bias = call.allocate("d_bias", layout().recurrent_bias ? TensorShape({2, columns}) : TensorShape({columns}));
     if (!call.ok()) return;
-    g.positions = computed_positions(g);
+    g.positions = Positions(g);
 
     // The rows of all matrices one after the other, cut into one range of equal work for each thread.
     std::vector<int64_t> ends;  // of the kernel, and of each product with the recurrent kernel

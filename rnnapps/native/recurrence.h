@@ -116,27 +116,30 @@ class State {
   std::vector<float*> rows_;
 };
 
-// The rows of the batch that each step of a pass computes: those that the mask does not hold.
+// The rows of the batch that each step of a pass computes: of the rows first <= row < last those that the mask does not
+// hold.
 class Computed {
  public:
-  // Of the rows first <= row < last.
-  Computed(const Recurrence& r, int64_t first, int64_t last) : starts_(r.steps + 1) {
-    if (!r.mask) rows_.reserve(r.steps * (last - first));
+  Computed(const Recurrence& r, int64_t first, int64_t last) : every_(last - first), total_(r.steps * every_) {
+    for (int64_t row = first; row < last; ++row) rows_.push_back(row);
+    if (!r.mask) return;
+    rows_.clear();
     for (int64_t s = 0; s < r.steps; ++s) {
+      starts_.push_back(rows_.size());
       for (int64_t row = first; row < last; ++row)
         if (!r.holds(row, r.time(s))) rows_.push_back(row);
-      starts_[s + 1] = rows_.size();
     }
+    starts_.push_back(total_ = rows_.size());
   }
-  // Step s computes row(i) for start(s) <= i < start(s + 1).
-  int64_t start(int64_t step) const { return starts_[step]; }
-  int64_t count(int64_t step) const { return starts_[step + 1] - starts_[step]; }
-  int64_t total() const { return rows_.size(); }
-  int64_t row(int64_t i) const { return rows_[i]; }
-  const int64_t* rows() const { return rows_.data(); }
+  int64_t total() const { return total_; }  // of all steps
+  // Where the rows of a step begin among those of all steps, their number, and their places in the batch.
+  int64_t start(int64_t step) const { return starts_.empty() ? step * every_ : starts_[step]; }
+  int64_t count(int64_t step) const { return start(step + 1) - start(step); }
+  const int64_t* rows(int64_t step) const { return rows_.data() + (starts_.empty() ? 0 : starts_[step]); }
 
  private:
-  std::vector<int64_t> starts_, rows_;
+  int64_t every_, total_;
+  std::vector<int64_t> starts_, rows_;  // no starts: every step computes every row
 };
 
 // Some units: those of the parts first <= part < last.

@@ -60,13 +60,12 @@ Buffer start_values(const float* bias, const Layout& layout, int64_t units, Plac
   return start;
 }
 
-std::vector<int64_t> computed_positions(const Recurrence& r) {
-  std::vector<int64_t> positions;
-  positions.reserve(r.steps * r.batch);
+Positions::Positions(const Recurrence& r) : size_(r.steps * r.batch) {
+  if (!r.mask) return;
   for (int64_t t = 0; t < r.steps; ++t)
     for (int64_t row = 0; row < r.batch; ++row)
-      if (!r.holds(row, t)) positions.push_back(t * r.batch + row);
-  return positions;
+      if (!r.holds(row, t)) some_.push_back(t * r.batch + row);
+  size_ = some_.size();
 }
 
 void input_gradient(const InputGradient& g, int64_t first, int64_t last) {
@@ -134,13 +133,12 @@ void weight_gradient(const WeightGradients& g, int number, int64_t first, int64_
   const int64_t positions = g.positions.size();
   for (int64_t begin = 0; begin < positions; begin += block) {
     const int64_t depth = std::min(block, positions - begin);
-    const int64_t* const position = g.positions.data() + begin;
-    for (int64_t k = 0; k < depth; ++k) left_side.copy(position[k], left.data() + k * stride);
+    for (int64_t k = 0; k < depth; ++k) left_side.copy(g.positions[begin + k], left.data() + k * stride);
     for (int64_t column = 0; column < columns; column += tile_columns) {
       const int64_t panel_columns = std::min<int64_t>(tile_columns, columns - column);
       const float* from = g.gradients + gates.first * padded + column;
       for (int64_t k = 0; k < depth; ++k)
-        std::memcpy(panel.data() + k * panel_columns, from + position[k] * width, panel_columns * sizeof(float));
+        std::memcpy(panel.data() + k * panel_columns, from + g.positions[begin + k] * width, panel_columns * sizeof(float));
       if (sums_bias) {
         for (int64_t j = 0; j < panel_columns; j += lanes) {
           Vector total = load(bias.data() + column + j);

@@ -35,13 +35,23 @@ struct PackTransposed {
 Buffer start_values(const float* bias, const Layout& layout, int64_t units, Places places);
 
 // The positions t * batch + row that the mask does not hold; those that it does have no gradients.
-std::vector<int64_t> computed_positions(const Recurrence& r);
+class Positions {
+ public:
+  Positions() = default;
+  explicit Positions(const Recurrence& r);
+  int64_t size() const { return size_; }
+  int64_t operator[](int64_t i) const { return some_.empty() ? i : some_[i]; }
+
+ private:
+  int64_t size_ = 0;
+  std::vector<int64_t> some_;  // empty: all of them
+};
 
 // dL/dx_t = gradients of the kernel's gates * kernel', for first <= i < last of the positions. Others are left as they are.
 struct InputGradient : Recurrence {
   const Layout* layout;
   const float* gradients;          // (steps, batch, values * padded)
-  std::vector<int64_t> positions;  // computed ones
+  Positions positions;
   Panels kernel;                   // transposed
   float* d_inputs;                 // (batch, steps, features)
 };
@@ -55,7 +65,7 @@ struct WeightGradients : Recurrence {
   const float* inputs;             // (batch, steps, features)
   const float* outputs;            // (batch, steps, units)
   const float* gradients;          // (steps, batch, values * padded)
-  std::vector<int64_t> positions;  // computed ones
+  Positions positions;
   float* d_kernel;                 // (features, gates * units)
   float* d_recurrent;              // (units, gates * units)
   float* d_bias;                   // (gates * units) or (2, gates * units), or null

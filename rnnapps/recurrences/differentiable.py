@@ -15,7 +15,7 @@ import tensorflow as tf
 from rnnapps.recurrences import tensor_list
 from rnnapps.recurrences.graph import CELLS
 from rnnapps.recurrences.loop import static_or_dynamic_shape
-from rnnapps.recurrences.time_major import held, product, swap, with_static_batch
+from rnnapps.recurrences.time_major import held, product, swap, swapped_mask, unmasked, with_static_batch
 from rnnapps.recurrences.weights import Weights
 
 
@@ -87,13 +87,13 @@ def _results(
     inputs, states, weights = arguments[0], tuple(arguments[1 : 1 + count]), Weights(*arguments[1 + count :])
     weights = equations.to_loop(weights)
     input_bias, step_bias = equations.biases(weights)
-    projected = product(swap(inputs), weights.kernel, bias=input_bias)
+    masks = swapped_mask(mask)
+    projected = product(unmasked(swap(inputs), masks), weights.kernel, bias=input_bias)
     after_projection = Weights(None, weights.recurrent_kernel, step_bias)
     states = with_static_batch(states, inputs)
     steps = static_or_dynamic_shape(projected)[0]
     step_shape = static_or_dynamic_shape(states[0])
     xs = tensor_list.from_tensor(projected)
-    masks = None if mask is None else swap(mask)[:, :, tf.newaxis]
 
     def step(position: tf.Tensor, states: tuple, outputs: tf.Tensor) -> tuple[tf.Tensor, tuple, tf.Tensor]:
         t = steps - 1 - position if reverse else position

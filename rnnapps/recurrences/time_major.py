@@ -23,7 +23,7 @@ def swapped_mask(mask: tf.Tensor | None) -> tf.Tensor | None:
 
 def unmasked(sequence: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     """Zeros at masked steps. The gradients of these steps are zero, which would not cancel NaN."""
-    return sequence if mask is None else tf.where(mask, sequence, tf.zeros_like(sequence))
+    return sequence if mask is None else tf.where(mask, sequence, tf.zeros([], sequence.dtype))
 
 
 def rows(sequence: tf.Tensor) -> tf.Tensor:

@@ -116,7 +116,10 @@ class TrainingRun:
         for name, callback in self.resumable.items():
             if name in self.state.callbacks:
                 callback.set_state(self.state.callbacks[name])
-        self.display.say(f"resuming {self.run.path} at epoch {self.state.epoch + 1}, step {self.state.step}")
+        if self.stopped():
+            self.display.say(f"{self.run.path} is finished: it stopped after epoch {self.state.epoch}")
+        else:
+            self.display.say(f"resuming {self.run.path} at epoch {self.state.epoch + 1}, step {self.state.step}")
 
     def stopped(self) -> str | None:
         """Why training is over; None while it is not."""

@@ -25,7 +25,9 @@ def app():
 @click.option("--units", type=click.IntRange(1), default=8)
 @click.option("--max-length", type=int, default=5)
 @click.option("--cell", type=click.Choice(["gru", "lstm"]), default="lstm")
-def show(units, max_length, cell):
+@click.option("--text-column", default="text")
+@click.option("--bidirectional/--no-bidirectional", default=True)
+def show(units, max_length, cell, text_column, bidirectional):
     click.echo(f"{units} {max_length} {cell}")
 
 
@@ -123,11 +125,15 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path
         ('cell = "tree"', "'tree' is not one of"),
         ("units = 'many'", "options.toml: units: 'many' is not a whole number"),
         ("config = 'a'", "unknown option 'config'"),
+        ("text-column = ['a', 'b']", "options.toml: text-column: must be text, got ['a', 'b']"),
+        ("bidirectional = 'no'", "options.toml: bidirectional: must be true or false, got 'no'"),
+        ("[model]\nunits = 3", "[model] is a table; put all options at the top, without tables"),
+        ("units = 3 # caf\xe9", "options.toml: not a text file in UTF-8"),
     ],
 )
 def test_a_bad_configuration_names_the_file_and_what_is_wrong(tmp_path, content, complaint):
     file = tmp_path / "options.toml"
-    file.write_text(content)
+    file.write_text(content, encoding="latin-1")
     result = run("show", "--config", file)
     assert result.exit_code == 2
     assert complaint in result.stderr

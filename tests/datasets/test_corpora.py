@@ -88,7 +88,8 @@ def test_bytes_are_kept_and_a_byte_order_mark_is_not(tmp_path):
     [
         (b"", "a.txt", "no text"),
         (b"a\0b", "a.txt", "binary"),
-        (b"not gzip", "a.gz", "cannot be read"),
+        (b"not gzip", "a.gz", "rename it without .gz"),
+        (gzip.compress(b"a film " * 99, mtime=0)[:-9], "a.gz", "it is cut off; copy it again"),
         (None, "a.txt", "a.txt"),
     ],
 )

@@ -111,6 +111,7 @@ def test_times_that_do_not_fit_are_one_line(tmp_path, rows, complaint):
         ("series;time;value\na;2024-01-01;1\n", "a.csv", "the columns are separated by semicolons, not by commas"),
         ('[{"time": 1}]', "a.json", "the file is a JSON array"),
         ("id,V1,V2\na,1,2\na,1,2\n", "a.csv", "two rows name the series 'a'"),
+        ("time,value\n2024-01-01,1\n2024-01-02,1,5\n", "a.csv", "line 3 has 3 fields, but those before it have 2"),
     ],
 )
 def test_files_that_are_no_series_are_one_line(tmp_path, text, name, complaint):

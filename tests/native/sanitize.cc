@@ -130,7 +130,7 @@ Floats run(const Cell& cell, int64_t batch, int64_t steps, int64_t features, int
   pack_all(of_kernel);
   i.layout = &layout;
   i.gradients = b.gradients;
-  i.positions = computed_positions(recurrence);
+  i.positions = Positions(recurrence);
   i.kernel = of_kernel[0].panels;
   i.d_inputs = d_x.data();
   const int64_t positions = i.positions.size();

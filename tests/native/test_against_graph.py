@@ -173,3 +173,17 @@ def test_rows_that_are_padded_or_held_throughout(engine, cell):
         ours = both_passes(engine, cell, arguments, reverse=reverse)
         assert_close(ours, both_passes(graph, cell, arguments, reverse=reverse))
         assert_close(both_passes(engine, cell, arguments, reverse=reverse, save=False), ours[:2])
+
+
+@pytest.mark.parametrize("cell", GATES)
+def test_nothing_in_a_result_is_left_as_the_memory_was(engine, cell):
+    """`tf.debugging.enable_check_numerics` looks at every number, also at those that nobody reads."""
+    arguments = example(cell, 40, 30, 3, 20, mask=True)
+    tf.debugging.enable_check_numerics()
+    try:
+        for _ in range(3):
+            junk = [tf.fill((40 * 30 * 20 * number,), np.inf) for number in range(1, 6)]
+            del junk
+            both_passes(engine, cell, arguments)
+    finally:
+        tf.debugging.disable_check_numerics()

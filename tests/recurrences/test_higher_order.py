@@ -192,3 +192,22 @@ def test_an_engine_that_a_layer_cannot_have_is_refused():
         layers.LSTM(2, engine="fast")
     with pytest.raises(ValueError, match=r"truncate=4 .*engine='keras'"):
         layers.LSTM(2, engine="keras", truncate=4)
+
+
+def test_nan_in_a_masked_step_changes_no_derivative():
+    layer = layers.GRU(5)
+    inputs = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    mask = np.array([[True, True, False], [True, True, True]])
+    layer.build(inputs.shape)
+    weights = [weight.value for weight in layer.weights]
+    found = []
+    for masked in (0.0, np.nan):
+        inputs[~mask] = masked
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                loss = tf.reduce_sum(layer(tf.constant(inputs), mask=mask) ** 2)
+            gradients = inner.gradient(loss, weights)
+            penalty = tf.add_n([tf.reduce_sum(gradient**2) for gradient in gradients])
+        found.append([*gradients, *outer.gradient(penalty, weights)])
+    for this, that in zip(*found, strict=True):
+        np.testing.assert_array_equal(this, that)

@@ -159,10 +159,11 @@ def test_a_finished_run_whose_model_is_damaged_is_refused(tmp_path):
         tiny_run.fit(tiny_run.model(), tmp_path / "run", epochs=1, resume=True)
 
 
-def test_resuming_a_finished_run_gives_its_history_and_best_weights(whole_run):
+def test_resuming_a_finished_run_gives_its_history_and_best_weights_and_says_so(whole_run, capsys):
     history, _ = whole_run
     model = tiny_run.model()
-    assert_same_run(tiny_run.fit(model, history.run.path, resume=True), model, whole_run)
+    assert_same_run(tiny_run.fit(model, history.run.path, resume=True, progress=True), model, whole_run)
+    assert "is finished: it stopped after epoch" in "".join(capsys.readouterr())
 
 
 def test_a_run_interrupted_in_validation_resumes_to_the_same_end(tmp_path, whole_run):

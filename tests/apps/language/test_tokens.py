@@ -1,5 +1,7 @@
 """Characters, words and subwords: nothing is lost on the way to ids and back."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,7 +17,7 @@ STRANGE = ["", " ", "\n", "été", "é", "🎉 电影", "a\x00b", "\x1f", "tabs\
 
 
 def corpus(*documents: str) -> Corpus:
-    contents = [document.encode() for document in documents]
+    contents = [document.encode(errors="surrogateescape") for document in documents]
     return Corpus(of_documents(lambda: contents), sum(map(len, contents)), "some", "some", "train")
 
 
@@ -95,6 +97,15 @@ def test_a_token_file_has_an_end_after_each_document():
     expected = [number for document in documents for number in (*ids(tokens, document), END)]
     np.testing.assert_array_equal(file.ids, expected)
     assert (file.characters, file.words) == (sum(map(len, documents)), 2 + 400_000 + 1)
+
+
+def test_bytes_that_are_not_utf8_are_reported(capsys):
+    tokens = Tokens("char", learn("char", corpus(TEXT)))
+    text = dataclasses.replace(corpus("dog \udce9 dog"), identity="foreign")
+    for _ in range(2):  # the second time from the cache
+        file = tokenized(tokens, text)
+        assert file.characters == len("dog ? dog")
+        assert "has bytes that are not UTF-8, the first byte 0xe9" in capsys.readouterr().err
 
 
 def test_an_end_spells_nothing():
