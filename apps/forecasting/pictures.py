@@ -112,6 +112,10 @@ def draw_bands(
             axes.plot(times[: len(values)], values, color=INK, linewidth=1.1, label="observed")
             axes.plot(ahead, quantiles[:, middle], color=VALIDATION, linewidth=1.6, label="median")
             axes.axvline(times[max(known - 1, 0)], color="#b8c0cc", linewidth=0.8)
+            bottom, top = axes.get_ylim()
+            least = 1e-3 * max(abs(bottom), abs(top))
+            if top - bottom < least:  # a constant series; its rounding errors are no curve
+                axes.set_ylim(bottom - least, top + least)
             if np.issubdtype(times.dtype, np.datetime64):
                 locator = matplotlib.dates.AutoDateLocator(minticks=3, maxticks=8)
                 axes.xaxis.set_major_locator(locator)

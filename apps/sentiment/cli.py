@@ -48,7 +48,7 @@ class Training(TrainingOptions):
     start_layers: bool = option(False, "--start-from: also start from its recurrent layers, in the forward direction.")
     unfreeze_every: float = option(
         0.0,
-        "--start-from: epochs before the next pretrained layer down from the top begins to learn.",
+        "--start-from: epochs between the starts of pretrained layers; the top one starts to learn first.",
         minimum=0,
         metavar="EPOCHS",
     )

@@ -40,8 +40,9 @@ def start_from_language_model(model: SentimentClassifier, run: Path, layers: boo
     if "level" not in config or "vocabulary" not in config:
         raise UserError(f"--start-from {run}: is not a run of rnn-language")
     if config["level"] != "word":
+        pieces = "characters" if config["level"] == "char" else "subwords"
         raise UserError(
-            f"--start-from {run}: its language model reads {config['level']}s; train one with"
+            f"--start-from {run}: its language model reads {pieces}; train one with"
             " rnn-language train --level word --normalised"
         )
     _check_shape(model, run, config, layers)
@@ -123,7 +124,7 @@ def _put_layers(model: SentimentClassifier, config: dict[str, Any], arrays: Mapp
 def _put_embeddings(model: SentimentClassifier, known: np.ndarray, vectors: np.ndarray, origin: str) -> None:
     """Copies the vectors of known words into the embeddings and reports their number."""
     if not known.any():
-        raise UserError(f"{origin}: has none of the {len(known):,} words of the training texts")
+        raise UserError(f"{origin}: has none of the {len(known):,} words of the training texts, which are lower-case")
     table = model.embedding.get_weights()[0]
     table[_WORDS:][known] = vectors[known]
     model.embedding.set_weights([table])

@@ -35,9 +35,9 @@ def check_config(config: Any) -> None:
     """Refuses options of `train` that do not go together."""
     how = config.training
     if how.start_from is not None and how.embeddings is not None:
-        raise UserError("--start-from and --embeddings both bring embeddings: give one of them")
+        raise UserError("--start-from and --embeddings both set the embeddings; use one of them")
     if how.start_from is None:
         for name in changed(how, "start_layers", "unfreeze_every", "layer_rate"):
-            raise UserError(f"{spelled(name)} is for --start-from: add --start-from RUN")
+            raise UserError(f"{spelled(name)} needs --start-from RUN")
     if how.embeddings is None and changed(how, "freeze_embeddings"):
-        raise UserError("--freeze-embeddings is for --embeddings: add --embeddings FILE")
+        raise UserError("--freeze-embeddings needs --embeddings FILE")

@@ -65,6 +65,8 @@ def read_texts(path: Path, source: TextSource, splits: Sequence[str]) -> dict[st
         rejected = found.rejected
         why = f"all {len(rejected)} rows are bad, the first: {rejected[0]}" if rejected else "no rows"
         raise DataError(f"{path}: the data set is empty ({why})")
+    if empty := sum(not text.strip() for text in found.texts):
+        found.notes.append(f"{empty:,} {'text is' if empty == 1 else 'texts are'} empty")
     classes = natural_order(set(found.labels))
     number = {label: index for index, label in enumerate(classes)}
     labels = np.array([number[label] for label in found.labels], np.int64)

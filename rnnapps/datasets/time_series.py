@@ -139,7 +139,7 @@ def _part(whole: TimeSeries, split: str, held_out: int, len_after: int) -> TimeS
     notes = list(whole.notes)
     if short := len(whole) - len(series):
         what = "series is" if short == 1 else "series are"
-        notes.append(f"{short:,} {what} shorter than {test + held_out + whole.horizon + 1} steps, and not used")
+        notes.append(f"{short:,} {what} shorter than {test + held_out + whole.horizon + 1} steps and left out")
     return dataclasses.replace(whole, series=tuple(series), split=split, notes=tuple(notes))
 
 

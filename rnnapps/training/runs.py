@@ -150,7 +150,10 @@ def writing_to(path: pathlib.Path) -> Iterator[None]:
     except OSError as error:
         file = str(error.filename2 or error.filename or path)
         place = "" if file == str(path) else file.removeprefix(f"{path}{os.sep}") + ": "
-        advice = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another --run-dir"
+        advice = "choose another --run-dir"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            resume = f", then continue with --resume {shlex.quote(str(path))}" if RunFolder(path).is_run() else ""
+            advice = f"make room{resume}"
         raise RunError(f"cannot write the run folder {path}: {place}{error.strerror or error}; {advice}") from error
 
 
