@@ -18,7 +18,7 @@ struct Known {
 struct StepBack {
   const Backward& pass;
   Units units;
-  int64_t rows;             // that are computed
+  int64_t rows;             // unmasked
   const int64_t* row;       // per row: its number in the batch
   float* const* gradients;  // per row
   float* const* d_h;        // per row; in: what flows past the products to h_{t-1}; out: complete

@@ -88,8 +88,8 @@ class Call {
     parallel(ranges, [&](int64_t i) { range(count * i / ranges, count * (i + 1) / ranges); });
   }
 
-  // The same for the rows of the batch, with about equally many steps that the mask does not hold in each range; where
-  // it holds many, a range may be longer.
+  // The same for the rows of the batch, with about as many unmasked steps in each range; a range with many masked steps
+  // may be longer.
   void parallel_rows(const Recurrence& r, const std::function<void(int64_t, int64_t)>& range) const {
     if (!r.mask) return parallel_ranges(r.batch, most_rows, range);
     std::vector<int64_t> before(1, 0);  // steps of the rows before one

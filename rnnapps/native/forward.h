@@ -9,7 +9,7 @@ namespace rnnapps {
 struct Step {
   const Forward& pass;
   Units units;
-  int64_t rows;           // that are computed
+  int64_t rows;           // unmasked
   const float* const* h;  // per row: h_{t-1} of all units, after recurrent dropout
   float* const* values;   // per row
   Places places;          // in a row of `values`

@@ -116,8 +116,7 @@ class State {
   std::vector<float*> rows_;
 };
 
-// The rows of the batch that each step of a pass computes: of the rows first <= row < last those that the mask does not
-// hold.
+// The rows that each step of a pass computes: the unmasked ones of the rows first <= row < last.
 class Computed {
  public:
   Computed(const Recurrence& r, int64_t first, int64_t last) : every_(last - first), total_(r.steps * every_) {

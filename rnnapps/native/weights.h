@@ -34,7 +34,7 @@ struct PackTransposed {
 // gate before its activation the two are summed. Null: zeros.
 Buffer start_values(const float* bias, const Layout& layout, int64_t units, Places places);
 
-// The positions t * batch + row that the mask does not hold; those that it does have no gradients.
+// The unmasked positions t * batch + row; the gradients of the others are zero.
 class Positions {
  public:
   Positions() = default;
@@ -47,7 +47,7 @@ class Positions {
   std::vector<int64_t> some_;  // empty: all of them
 };
 
-// dL/dx_t = gradients of the kernel's gates * kernel', for first <= i < last of the positions. Others are left as they are.
+// dL/dx_t = gradients of the kernel's gates * kernel', for first <= i < last of the positions. Masked ones are left as they are.
 struct InputGradient : Recurrence {
   const Layout* layout;
   const float* gradients;          // (steps, batch, values * padded)
