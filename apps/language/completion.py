@@ -74,8 +74,9 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
 
         logits = tf.cond(tf.reduce_all(spelt), lambda: logits, fitting)
         stuck = tf.reduce_max(logits, axis=1) <= IMPOSSIBLE  # nothing spells what is there; the word is not shown
-        # A word ends with any token that does not continue it; their probabilities are added.
-        over = tf.constant(~within)
+        # A word ends with any token that does not continue it; their probabilities are added. A token that is a word is
+        # not continued, not even by the first word of a line, which has no space before it.
+        over = tf.constant(~within | (model.tokens.level == "word"))
         ending = tf.reduce_logsumexp(tf.where(over, logits, IMPOSSIBLE), axis=1)
         free = spelt & ~empty
         logits = tf.where(free[:, None] & over, IMPOSSIBLE, logits)

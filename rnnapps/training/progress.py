@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a bar on a terminal, one plain line per epoch everywhere else."""
+"""What a person sees while a model trains: a bar on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import rich.text
 from rnnapps.training.state import Row
 
 REFRESH_SECONDS = 0.2
+LINE_SECONDS = 60  # between the plain lines of an epoch
 BAR_WIDTH, MIN_BAR_WIDTH = 24, 5
 
 
@@ -41,7 +42,17 @@ class Progress:
 
 
 class PlainProgress(Progress):
-    """One line per epoch, without control characters: for log files and pipes."""
+    """One line per epoch, and one a minute within long ones, without control characters: for log files and pipes."""
+
+    def begin(self, label: str, steps: int | None, done: int = 0) -> None:
+        self._label, self._of = label, "" if steps is None else f"/{steps}"
+        self._next = time.monotonic() + LINE_SECONDS
+
+    def step(self, done: int, metrics: Mapping[str, Any]) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LINE_SECONDS
+        self.say("  ".join([self._label.strip(), f"{done}{self._of}", *metric_texts(metrics)]))
 
     def epoch_end(self, row: Row, epochs: int, best: bool) -> None:
         self.say("  ".join(epoch_parts(row, epochs, best)))

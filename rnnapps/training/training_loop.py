@@ -85,7 +85,7 @@ def fit(
         reduce_on_plateau: Lower the learning rate while nothing improves. The optimizer must have a constant one.
         callbacks: Keras callbacks. They see raw weights, also where the optimizer averages; a callback with
             `on_train_batch_end` costs time in every step.
-        progress: Show progress on standard error: a bar on a terminal, else a line per epoch.
+        progress: Show progress on standard error: a bar on a terminal, else plain lines.
 
     Returns:
         The `History` of the whole run, also of the part before a resumption.

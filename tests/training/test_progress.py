@@ -34,6 +34,23 @@ def test_a_pipe_gets_one_plain_line_an_epoch(capsys):
     assert err == "epoch 1/3  loss 0.5123  val_loss 2.000e-05  0:03  best\n"
 
 
+def test_a_pipe_also_gets_a_line_a_minute_in_a_long_epoch(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    display = progress.show_progress(True)
+    for label, steps in (("epoch 1/3", 400), ("  validation", None)):
+        display.begin(label, steps)
+        for done in range(1, 150):
+            now += 1
+            display.step(done, {"loss": 0.51234})
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 1/3  60/400  loss 0.5123",
+        "epoch 1/3  120/400  loss 0.5123",
+        "validation  60  loss 0.5123",
+        "validation  120  loss 0.5123",
+    ]
+
+
 def test_a_terminal_gets_a_bar_with_metrics_and_the_time_left(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("TERM", "xterm")

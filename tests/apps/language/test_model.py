@@ -180,6 +180,15 @@ def test_a_word_that_stands_has_the_probability_of_what_ends_it_and_comes_once()
     assert found["probabilities"].numpy()[0][words.index(b"bad")] == pytest.approx(ends, rel=1e-4)
 
 
+def test_a_word_is_not_continued_by_one_that_begins_a_line():
+    keras.utils.set_random_seed(0)
+    vocabulary = [" cat", "Sky", " catch"]
+    model = LanguageModel(vocabulary, level="word", units=4, embedding_units=4, dropout=0.0)
+    model.build()
+    found = complete(model, tf.constant(["the ca"]), 4)["completions"].numpy()[0]
+    assert {word.decode() for word in found} == {"cat", "catch", ""}
+
+
 def test_a_word_is_completed_by_words_that_begin_with_it_or_not_at_all():
     keras.utils.set_random_seed(0)
     vocabulary = [" film", " films", " a", " fil"]
