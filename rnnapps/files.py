@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, cast
 
+NOT_UTF8 = "the name of this folder is not UTF-8, which TensorFlow needs; rename it"
 _PARTIAL = re.compile(r"\.partial-(\d+)-.+")
 _being_written: set[pathlib.Path] = set()  # by this process
 

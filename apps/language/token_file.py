@@ -82,8 +82,9 @@ def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
             ids.tofile(file)
             count += len(ids)
             for block in blocks:
-                characters += len(block.text.decode("utf-8", errors="replace"))
-                foreign = foreign or _foreign(block.text)
+                text, problem = _decoded(block.text)
+                characters += len(text)
+                foreign = foreign or problem
             words += sum(len(block.text.split()) for block in blocks)
     write_json(
         folder / "description.json",
@@ -98,13 +99,12 @@ def _write(tokens: Tokens, corpus: Corpus, folder: Path) -> None:
     )
 
 
-def _foreign(text: bytes) -> str:
-    """Names the first byte of a text that is not UTF-8; "" if there is none."""
+def _decoded(text: bytes) -> tuple[str, str]:
+    """A text, with replacement characters for bytes that are not UTF-8, and the name of the first of these, or ""."""
     try:
-        text.decode()
+        return text.decode(), ""
     except UnicodeDecodeError as error:
-        return foreign_byte(error)
-    return ""
+        return text.decode(errors="replace"), foreign_byte(error)
 
 
 def _shown(corpus: Corpus) -> Iterable[Block]:

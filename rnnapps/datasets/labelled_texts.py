@@ -160,7 +160,7 @@ def _read_class_folders(folder: Path, source: TextSource, split: str | None, fou
             raise DataError(f"{class_folder}: the name of this folder is not UTF-8; rename it")
         for file in sorted(class_folder.rglob("*.txt")):
             documents += 1
-            if file.exists() and not file.is_file():
+            if not file.is_file() and file.exists():
                 found.reject(None, "not a file", file, source.strict)
                 continue
             try:

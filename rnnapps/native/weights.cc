@@ -137,8 +137,10 @@ void weight_gradient(const WeightGradients& g, int number, int64_t first, int64_
     for (int64_t column = 0; column < columns; column += tile_columns) {
       const int64_t panel_columns = std::min<int64_t>(tile_columns, columns - column);
       const float* from = g.gradients + gates.first * padded + column;
-      for (int64_t k = 0; k < depth; ++k)
-        std::memcpy(panel.data() + k * panel_columns, from + g.positions[begin + k] * width, panel_columns * sizeof(float));
+      for (int64_t k = 0; k < depth; ++k) {
+        const float* const row = from + g.positions[begin + k] * width;
+        std::memcpy(panel.data() + k * panel_columns, row, panel_columns * sizeof(float));
+      }
       if (sums_bias) {
         for (int64_t j = 0; j < panel_columns; j += lanes) {
           Vector total = load(bias.data() + column + j);

@@ -47,28 +47,28 @@ class Positions {
   std::vector<int64_t> some_;  // empty: all of them
 };
 
-// dL/dx_t = gradients of the kernel's gates * kernel', for first <= i < last of the positions. Masked ones are left as they are.
+// dL/dx_t = gradients of the kernel's gates * kernel', for positions[i] with first <= i < last.
 struct InputGradient : Recurrence {
   const Layout* layout;
-  const float* gradients;          // (steps, batch, values * padded)
+  const float* gradients;  // (steps, batch, values * padded)
   Positions positions;
-  Panels kernel;                   // transposed
-  float* d_inputs;                 // (batch, steps, features)
+  Panels kernel;           // transposed
+  float* d_inputs;         // (batch, steps, features)
 };
 void input_gradient(const InputGradient& g, int64_t first, int64_t last);
 
 // The gradient of one matrix: the kernel (number -1) or the recurrent kernel's product with this number; its rows
-// first <= i < last, each an element of x_t or h_{t-1}. The sum runs over the positions in order, one thread an element.
+// first <= i < last, each an element of x_t or h_{t-1}. The sum runs over positions in order, one thread an element.
 // The piece with row 0 also sums the gradient of the bias.
 struct WeightGradients : Recurrence {
   const Layout* layout;
-  const float* inputs;             // (batch, steps, features)
-  const float* outputs;            // (batch, steps, units)
-  const float* gradients;          // (steps, batch, values * padded)
+  const float* inputs;     // (batch, steps, features)
+  const float* outputs;    // (batch, steps, units)
+  const float* gradients;  // (steps, batch, values * padded)
   Positions positions;
-  float* d_kernel;                 // (features, gates * units)
-  float* d_recurrent;              // (units, gates * units)
-  float* d_bias;                   // (gates * units) or (2, gates * units), or null
+  float* d_kernel;         // (features, gates * units)
+  float* d_recurrent;      // (units, gates * units)
+  float* d_bias;           // (gates * units) or (2, gates * units), or null
 };
 void weight_gradient(const WeightGradients& g, int number, int64_t first, int64_t last);
 

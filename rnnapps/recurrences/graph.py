@@ -90,7 +90,8 @@ def forward(
     input_bias, step_bias = equations.biases(weights)
     after_projection = Weights(None, weights.recurrent_kernel, step_bias)
     mask = swapped_mask(mask)
-    projected = product(unmasked(swap(inputs), mask), weights.kernel, bias=input_bias)
+    # Of what a masked step computes, the backward pass reads what is saved.
+    projected = product(unmasked(swap(inputs), mask if save else None), weights.kernel, bias=input_bias)
     states = with_static_batch(tuple(states), inputs)
     batch, units = static_or_dynamic_shape(states[0])
 

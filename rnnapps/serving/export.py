@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from rnnapps.files import is_utf8, named_path
+from rnnapps.files import NOT_UTF8, is_utf8, named_path
 from rnnapps.recurrences import use_engine
 from rnnapps.serving import description, server_files
 from rnnapps.serving.check import Findings, check_export
@@ -118,7 +118,7 @@ def _temporary_folder(output: Path, version: int | None) -> Iterator[Path]:
         ExportError: If OUTPUT cannot be written or has the version already.
     """
     if not is_utf8(output.absolute()):
-        raise ExportError(f"{output}: the name of this folder is not UTF-8, which TensorFlow needs; rename it")
+        raise ExportError(f"{output}: {NOT_UTF8}")
     folder, new = None, not output.exists()
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from rnnapps.files import is_utf8, remove_leftovers, write_json
+from rnnapps.files import NOT_UTF8, is_utf8, named_path, remove_leftovers, write_json
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.run_lock import check_not_locked, run_lock
 
@@ -31,7 +31,7 @@ def check_run_dir(path: str | pathlib.Path, *, resume: bool = False, overwrite: 
     """
     run = RunFolder(pathlib.Path(path))
     if not is_utf8(run.path.absolute()):
-        raise RunError(f"{run.path}: the name of this folder is not UTF-8, which TensorFlow needs; rename it")
+        raise RunError(f"{run.path}: {NOT_UTF8}")
     if resume and not run.is_run():
         raise RunError(f"{run.path} contains no run to resume: check the path, or start one without --resume")
     check_not_locked(run)
@@ -148,8 +148,8 @@ def writing_to(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        file = str(error.filename2 or error.filename or path)
-        place = "" if file == str(path) else file.removeprefix(f"{path}{os.sep}") + ": "
+        file = named_path(error) or path
+        place = "" if file == path else str(file).removeprefix(f"{path}{os.sep}") + ": "
         advice = "choose another --run-dir"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             resume = f", then continue with --resume {shlex.quote(str(path))}" if RunFolder(path).is_run() else ""
