@@ -12,7 +12,7 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import IO, Any, cast
 
 NOT_UTF8 = "the name of this folder is not UTF-8, which TensorFlow needs; rename it"
@@ -79,6 +79,21 @@ def named_path(error: OSError) -> pathlib.Path | None:
     if error.filename is None:
         return None
     return pathlib.Path(re.sub(r"\.partial-\d+-", "", os.fsdecode(error.filename)))
+
+
+def visible_files(folder: pathlib.Path, suffixes: Collection[str] = ()) -> list[pathlib.Path]:
+    """The files below a folder in the order of their paths, without those that are hidden or in a hidden folder.
+
+    Args:
+        folder: The folder.
+        suffixes: How their names end, in lower case with the dot; all files if there are none.
+    """
+
+    def is_wanted(path: pathlib.Path) -> bool:
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        return not hidden and (not suffixes or path.suffix.lower() in suffixes) and not path.is_dir()
+
+    return sorted(filter(is_wanted, folder.rglob("*")))
 
 
 def is_utf8(name: str | pathlib.Path) -> bool:

@@ -247,8 +247,12 @@ def redirected(source: Options, values: Mapping[str, Any]) -> Options:
     values = {name: value for name, value in values.items() if value is not None}
     fields = dataclasses.fields(source)
     of_data = {field.name: default(field) for field in fields if limits(field).data or limits(field).located}
-    named = any(limits(field).data and field.name in values for field in fields)
-    return dataclasses.replace(source, **(of_data if named else {}) | values)
+    return dataclasses.replace(source, **(of_data if name_data(source, values) else {}) | values)
+
+
+def name_data(owner: Options | type[Options], values: Mapping[str, Any]) -> bool:
+    """Whether one of the values names data."""
+    return any(limits(field).data and values.get(field.name) is not None for field in dataclasses.fields(owner))
 
 
 def changed(options: Options, *names: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Training(TrainingOptions):
     """How to train a language model."""
 
     batch_size: int = inherited(TrainingOptions, "batch_size", 32, help="Streams of text read in parallel.")
-    sequence_length: int = option(64, "Tokens of each stream in a training step.", minimum=1)
+    sequence_length: int = option(64, "Tokens of each stream per training step.", minimum=1)
     random_length: bool = option(False, "Vary the length of each segment by up to a quarter.")
     vocabulary: int | None = option(
         None, "Maximum size of the vocabulary.", minimum=260, missing="4096 characters, 20000 words or 4000 subwords"
@@ -68,9 +68,13 @@ class Generation:
     )
     temperature: float = option(0.8, "Below 1 favours probable tokens; 0 takes the best.", minimum=0, requested=True)
     seed: int = option(0, "The same seed writes the same text.", minimum=0, maximum=2**31 - 1, requested=True)
-    top_k: int | None = option(None, "Draw from the K most probable tokens.", minimum=1, missing="all")
+    top_k: int | None = option(None, "Draw only from this many of the most probable tokens.", minimum=1, missing="all")
     top_p: float | None = option(
-        None, "Draw from the likeliest tokens that together have this probability.", above=0, maximum=1, missing="all"
+        None,
+        "Draw only from the most probable tokens that together have this probability.",
+        above=0,
+        maximum=1,
+        missing="all",
     )
     stop: str | None = option(None, "Stop before this text.", missing="at the end of a document")
     samples: int = option(1, "Number of texts to write for each prompt.", minimum=1, maximum=100, shown=True)

@@ -52,7 +52,7 @@ class Generation:
         None, 'Key, such as "G major" or "F# minor".', metavar="KEY", missing="the model's choice", requested=True
     )
     metre: str | None = option(
-        None, "Time signature, such as 3/4.", metavar="METRE", missing="that of the music file, or 4/4", requested=True
+        None, "Time signature, such as 3/4.", metavar="METRE", missing="the music file's, or 4/4", requested=True
     )
     temperature: float = option(
         0.8, "Below 1 favours probable notes; 0 takes the most probable.", minimum=0, requested=True

@@ -68,7 +68,7 @@ def finish(model: Translator, splits: Mapping[str, Pairs], config: RunConfig, re
 
 def draw(model: Translator, answered: Sequence[tuple[Mapping, Mapping]], decoding: Search) -> None:
     """`predict --attention-plot`: draws the attention of the first texts."""
-    if decoding.attention_plot is None:
+    if decoding.attention_plot is None or not answered:
         return
     sources, translations = zip(*((row["text"], answer["translation"]) for row, answer in answered), strict=True)
     if not draw_attention(model, sources, translations, decoding.attention_plot):

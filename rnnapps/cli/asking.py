@@ -117,7 +117,8 @@ def _refuse_what_is_fixed(task: Task, asked: Asked) -> None:
     limits = {field.name: options.limits(field) for field in dataclasses.fields(task.decoding)}
     fixed = [name for name, one in limits.items() if not (one.free or one.requested)]
     for option in given(click.get_current_context(), fixed):
-        raise UserError(f"{spelled(option)} needs the run folder: {asked.path or asked.name} is an export")
+        found = f"{asked.path} is an export" if asked.kind == "export" else "it is fixed in the model of a server"
+        raise UserError(f"{spelled(option)} needs the run folder: {found}")
 
 
 def predictor_of(task: Task, asked: Asked, decoding: Any, signature: str | None = None, model: Any = None) -> Any:

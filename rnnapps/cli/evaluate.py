@@ -26,7 +26,8 @@ def evaluate_command(task: Task) -> click.Command:
         given = {name: values[name] for name in options.names(task.source) if name in values}
         source = options.redirected(config.source, given)
         app = task.code()
-        chosen = split or getattr(source, "default_split", "test")
+        other = options.name_data(source, given)
+        chosen = split or (getattr(source, "split_of_other_data", "test") if other else "test")
         examples = app.load(source, [chosen])[chosen]
         for line in app.summary([examples]):
             say(line, err=as_json)

@@ -56,7 +56,7 @@ def _export(task: Task, run: Path, output: Path, version: int | None, quantize: 
     split = _held_out(app, config.source)
     measured: list[Any] = []
     if quantize and split is None:
-        raise UserError("--quantize measures accuracy on the run's test split, which cannot be read")
+        raise UserError("--quantize measures accuracy on held-out data of the run, which cannot be read; leave it out")
 
     def add(extra: Path) -> None:
         measured.extend(app.quantize(model, extra / "model.tflite", split))
@@ -85,7 +85,9 @@ def _export(task: Task, run: Path, output: Path, version: int | None, quantize: 
         before, after, count = measured
         file = saved.folder / "assets.extra" / "model.tflite"
         click.echo(f"{file}: {file.stat().st_size / 2**10:,.0f} KiB, takes {task.litert_input}")
-        click.echo(f"accuracy on {count} examples of the test split: {before:.2%} before, {after:.2%} as LiteRT")
+        click.echo(
+            f"accuracy on {count} examples of the {split.split} split: {before:.2%} before, {after:.2%} as LiteRT"
+        )
 
 
 def _held_out(app: Any, source: Any) -> Any:

@@ -9,6 +9,7 @@ import click
 
 from rnnapps.cli.output import say
 from rnnapps.errors import UserError
+from rnnapps.files import visible_files
 
 
 def input_texts(arguments: Sequence[str]) -> Iterator[str]:
@@ -44,9 +45,9 @@ def input_files(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[s
         raise UserError("no input: name files or folders of files")
     for argument in arguments:
         if Path(argument).is_dir():
-            files = sorted(str(file) for file in Path(argument).rglob("*") if file.suffix.lower() in suffixes)
+            files = visible_files(Path(argument), suffixes)
             if not files:
                 raise UserError(f"{argument}: no file in this folder ends in {', '.join(suffixes)}")
-            yield from files
+            yield from map(str, files)
         else:
             yield argument

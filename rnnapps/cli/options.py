@@ -33,7 +33,7 @@ class _Finite(click.FloatRange):
         return number
 
 
-class _Several(click.ParamType):
+class Several(click.ParamType):
     """Comma-separated values of a type; "0" or nothing for an empty list."""
 
     name = "list"
@@ -42,6 +42,8 @@ class _Several(click.ParamType):
         self.one = one
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> tuple[Any, ...]:
+        if not isinstance(value, str | list | tuple):
+            self.fail(f"expected a list, got {value!r}", parameter, context)
         parts = value.split(",") if isinstance(value, str) else list(value)
         parts = [part.strip() if isinstance(part, str) else part for part in parts]
         parts = [part for part in parts if part not in ("", "0", 0)]
@@ -102,7 +104,7 @@ def _option(
         arguments |= {"is_flag": True, "metavar": None}
     else:
         value_type = _type(one, limits)
-        arguments["type"] = _Several(value_type) if several else value_type
+        arguments["type"] = Several(value_type) if several else value_type
     if inherited:
         arguments |= {"default": None, "show_default": "the run's"}
     elif default is None:

@@ -101,7 +101,9 @@ def predict_command(task: Task) -> click.Command:
             click.Option(["--json", "as_json"], is_flag=True, help="Print JSON: one object per line."),
         ],
         help=(
-            f"Answer each {name}" + (", each line of standard input" if name == "TEXT" else "") + ", or each row of"
+            f"Run the model on each {name}"
+            + (", each line of standard input" if name == "TEXT" else "")
+            + ", or each row of"
             " --input. RUN is a run folder or an export; --server takes its place."
         ),
     )
@@ -109,7 +111,12 @@ def predict_command(task: Task) -> click.Command:
 
 def _file_options(task: Task) -> list[click.Option]:
     return [
-        click.Option(["--input"], type=PATH, metavar="FILE", help="Answer a file of any size; needs --output."),
+        click.Option(
+            ["--input"],
+            type=PATH,
+            metavar="FILE",
+            help="Run the model on every row of a file of any size; needs --output.",
+        ),
         click.Option(
             ["--output"],
             type=PATH,
@@ -119,7 +126,10 @@ def _file_options(task: Task) -> list[click.Option]:
         click.Option(["--overwrite"], is_flag=True, help="With --output: replace an existing file."),
         *(
             click.Option(
-                [f"--{column}-column"], default=column, show_default=True, help=f"With --input: column of the {column}."
+                [f"--{column}-column"],
+                default=column,
+                show_default=True,
+                help=f"With --input: the column to read as {column}.",
             )
             for column in (*task.columns, *task.optional_columns)
         ),
@@ -166,7 +176,7 @@ def _answer_file(
         inputs = [{column: row[name] for column, name in present.items()} for row in found]
         if task.suffixes:
             inputs = [
-                {column: str(folder / value) if column in task.columns else value for column, value in row.items()}
+                {column: str(folder / str(value)) if column in task.columns else value for column, value in row.items()}
                 for row in inputs
             ]
         return answer_rows(task, predictor, decoding, inputs)

@@ -40,9 +40,8 @@ class _Duration(click.ParamType):
     name = "time"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
-        if isinstance(value, int | float):
-            return float(value)
-        number, unit = (value[:-1], value[-1]) if value[-1:] in _SECONDS else (value, "s")
+        text = str(value)  # TOML may also hold a number of seconds
+        number, unit = (text[:-1], text[-1]) if text[-1:] in _SECONDS else (text, "s")
         try:
             seconds = float(number) * _SECONDS[unit]
         except ValueError:

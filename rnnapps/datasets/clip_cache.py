@@ -46,7 +46,9 @@ class MappedClips(Sequence[np.ndarray]):
         try:
             return _mapped(self.files[place], self.size)
         except (OSError, ValueError) as error:
-            raise UserError(f"{self.files[place]}: cached frames cannot be read: {error}; start again") from None
+            raise UserError(
+                f"{self.files[place]}: cached frames cannot be read: {error}; run the command again"
+            ) from None
 
 
 def cached_clips(paths: Sequence[Path], source: VideoSource) -> Iterator[tuple[Path, int] | UserError]:
@@ -63,10 +65,16 @@ def cached_clips(paths: Sequence[Path], source: VideoSource) -> Iterator[tuple[P
     """
     folder = cache_folder() / "clips"
     prepare_kept(folder)
-    with _decoders() as map_in_order, progress_bar("reading videos", len(paths)) as advance:
-        for found in map_in_order(lambda path: _cached(path, folder, source), paths):
+    different = list(dict.fromkeys(paths))
+    found: dict[Path, tuple[Path, int] | UserError] = {}
+    with _decoders() as map_in_order, progress_bar("reading videos", len(different)) as advance:
+        for path, clip in zip(
+            different, map_in_order(lambda path: _cached(path, folder, source), different), strict=True
+        ):
             advance(1)
-            yield found
+            found[path] = clip
+    for path in paths:
+        yield found[path]
 
 
 def _cached(path: Path, folder: Path, source: VideoSource) -> tuple[Path, int] | UserError:

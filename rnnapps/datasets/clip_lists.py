@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnnapps.datasets.labels import label_of, text_of
+from rnnapps.datasets.labels import class_of, label_of, text_of
 from rnnapps.datasets.recording_lists import class_folders
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
@@ -64,7 +64,7 @@ def list_clip_folder(folder: Path, task: str | None) -> ClipListing:
         found = list(clips_in(class_folder))
         ignored += sum(path is None for path in found)
         listing.clips += [
-            ListedClip(path, path.relative_to(folder).as_posix(), class_folder.name, split)
+            ListedClip(path, path.relative_to(folder).as_posix(), class_of(class_folder), split)
             for path in found
             if path is not None
         ]

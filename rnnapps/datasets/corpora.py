@@ -19,7 +19,7 @@ from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.source_paths import paths_of
 from rnnapps.datasets.sources import CorpusSource
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS
-from rnnapps.files import opened
+from rnnapps.files import opened, visible_files
 
 BLOCK = 1 << 20  # bytes of text at a time
 HELD_OUT = 0.1  # of the text, its end
@@ -203,8 +203,7 @@ def _named_parts(folder: Path) -> dict[str, list[Path]]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.is_file())
-        return [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+        return [file for file in visible_files(path) if file.is_file()]
     if not path.is_file():
         raise DataError(f"no such file or folder: {path}")
     return [path]

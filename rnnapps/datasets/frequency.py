@@ -47,6 +47,11 @@ class Frequency:
         return one if many == 1 else f"{many} {one}s"
 
     @property
+    def step(self) -> str:
+        """How long it is: "1 hour", "15 minutes", "1 business day"."""
+        return self.name if self.name[0].isdigit() else f"1 {self.name}"
+
+    @property
     def season(self) -> int:
         """Usual number of steps in a season: of hours 24, of days 7, of months 12; 1 where there is none."""
         if self.unit == "months":

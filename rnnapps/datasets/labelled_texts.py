@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from rnnapps.datasets.examples import LabelledTexts
-from rnnapps.datasets.labels import check_several_classes, label_of, natural_order, value_of
+from rnnapps.datasets.labels import check_several_classes, class_of, label_of, natural_order, value_of
 from rnnapps.datasets.lines import foreign_byte
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.sources import TextSource
-from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out, split_of
-from rnnapps.files import is_utf8
+from rnnapps.datasets.splits import SPLITS, hold_out, part_paths, split_of
+from rnnapps.files import visible_files
 
 _WARNINGS_SHOWN = 3
 
@@ -90,9 +90,10 @@ def _read(path: Path, source: TextSource) -> _Read:
     try:
         parts = _part_paths(path) if path.is_dir() else {}
         if parts and "train" not in parts:
-            given = " and a ".join(map(str, parts))
+            given = " and a ".join(parts)
             raise DataError(f"{path}: there is a {given} part but no train part")
-        for split, part in (parts or {None: path}).items():
+        named: list[tuple[str | None, Path]] = [*parts.items()] if parts else [(None, path)]
+        for split, part in named:
             if part.is_dir():
                 _read_class_folders(part, source, split, found)
             else:
@@ -102,17 +103,10 @@ def _read(path: Path, source: TextSource) -> _Read:
     return found
 
 
-def _part_paths(folder: Path) -> dict[str | None, Path]:
+def _part_paths(folder: Path) -> dict[str, Path]:
     """The folders or files called train, validation and test (or another usual name of these) in a folder."""
-    parts: dict[str | None, Path] = {}
-    for entry in sorted(folder.iterdir()):
-        name = entry.name if entry.is_dir() else entry.stem if entry.suffix.lower() in SUFFIXES else ""
-        split = SPLIT_NAMES.get(name.lower())
-        if split in parts:
-            raise DataError(f"{folder}: {parts[split].name} and {entry.name} both name the {split} part; keep one")
-        if split:
-            parts[split] = entry
-    return parts
+    entries = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() or entry.suffix.lower() in SUFFIXES]
+    return part_paths(folder, ((entry.name if entry.is_dir() else entry.stem, entry) for entry in entries))
 
 
 def _read_file(path: Path, source: TextSource, split: str | None, found: _Read) -> None:
@@ -156,9 +150,8 @@ def _read_class_folders(folder: Path, source: TextSource, split: str | None, fou
     for class_folder in sorted(
         entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
     ):
-        if not is_utf8(class_folder.name):
-            raise DataError(f"{class_folder}: the name of this folder is not UTF-8; rename it")
-        for file in sorted(class_folder.rglob("*.txt")):
+        label = class_of(class_folder)
+        for file in visible_files(class_folder, [".txt"]):
             documents += 1
             if not file.is_file() and file.exists():
                 found.reject(None, "not a file", file, source.strict)
@@ -170,7 +163,7 @@ def _read_class_folders(folder: Path, source: TextSource, split: str | None, fou
             except OSError as error:
                 found.reject(None, f"cannot be read: {error.strerror}", file, source.strict)
             else:
-                found.add(text, class_folder.name, split)
+                found.add(text, label, split)
     if not documents:
         raise DataError(
             f"{folder}: no documents; a data folder holds one folder per class with .txt files in it,"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
+from rnnapps.files import is_utf8
+
+_SHOWN = 5  # names in a warning
 
 # How programs write a number that is missing or none.
 _NOT_NUMBERS = {"nan", "NaN", "NAN", "inf", "-inf", "+inf", "Infinity", "-Infinity"}
@@ -67,6 +72,17 @@ def label_of(row: Mapping[str, Any], column: str) -> str:
     return label
 
 
+def class_of(folder: Path) -> str:
+    """The class whose examples are in a folder: its name.
+
+    Raises:
+        DataError: The name is not UTF-8.
+    """
+    if not is_utf8(folder.name):
+        raise DataError(f"{folder}: the name of this folder is not UTF-8; rename it")
+    return folder.name
+
+
 def check_several_classes(
     path: Path, classes: Sequence[str], what: str, rejected: Iterable[Rejected], of: tuple[str, str]
 ) -> None:
@@ -88,6 +104,31 @@ def check_several_classes(
         )
 
 
+def with_counts(classes: Sequence[str], labels: np.ndarray) -> str:
+    """Classes with their numbers of examples, for a line that says what was loaded.
+
+    Example:
+        >>> with_counts(["bad", "good"], np.array([0, 1, 1]))
+        'classes bad (1), good (2)'
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+    return "classes " + ", ".join(f"{name} ({count:,})" for name, count in zip(classes, counts, strict=True))
+
+
+def class_warnings(classes: Sequence[str], labels: np.ndarray) -> Iterator[str]:
+    """Lines about classes to train on that look like mistakes: spelt in two ways, or with a single example."""
+    spellings: dict[str, list[str]] = {}
+    for name in classes:
+        spellings.setdefault(name.casefold(), []).append(name)
+    for same in spellings.values():
+        if len(same) > 1:
+            yield f"warning: the classes {' and '.join(map(repr, same))} differ only in upper and lower case"
+    counts = np.bincount(labels, minlength=len(classes))
+    if single := [repr(name) for name, count in zip(classes, counts, strict=True) if count == 1]:
+        shown = ", ".join(single[:_SHOWN]) + (f" and {len(single) - _SHOWN:,} more" if len(single) > _SHOWN else "")
+        yield f"warning: a single example to train on for {'class' if len(single) == 1 else 'classes'} {shown}"
+
+
 def natural_order(labels: Iterable[str]) -> tuple[str, ...]:
     """Sorts labels as a person would: numbers by value, and words with the numbers inside them by value.
 
@@ -96,11 +137,12 @@ def natural_order(labels: Iterable[str]) -> tuple[str, ...]:
         (('-1', '9', '10'), ('grade 9', 'grade 10'))
     """
     labels = sorted(labels)
-    if all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in labels):
+    if all(re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", label) for label in labels):
         return tuple(sorted(labels, key=float))
-    words = re.compile(r"(\d+)")
+    words = re.compile(r"([0-9]+)")
 
     def pieces(label: str) -> list[int | str]:
-        return [int(piece) if piece.isdigit() else piece.casefold() for piece in words.split(label)]
+        split = words.split(label)  # words and numbers take turns
+        return [int(piece) if place % 2 else piece.casefold() for place, piece in enumerate(split)]
 
     return tuple(sorted(labels, key=pieces))

@@ -10,6 +10,7 @@ from typing import overload
 
 from rnnapps.datasets.corpora import Corpus
 from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split, Transcripts
+from rnnapps.datasets.labels import class_warnings, with_counts
 from rnnapps.datasets.pieces import Pieces
 from rnnapps.datasets.rejected import DataError, skipped
 from rnnapps.datasets.source_paths import dataset_of, files_of, is_path, kind_of, paths_of
@@ -118,6 +119,8 @@ def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces | Clips]) -> I
     what = {Pairs: ("pair", "pairs"), Recordings: file, Transcripts: file, Pieces: ("file", "files"), Clips: file}
     yield from skipped((bad for split in splits for bad in split.rejected), *what.get(type(first), ("row", "rows")))
     yield from dict.fromkeys(note for split in splits for note in split.notes)
+    if isinstance(first, LabelledTexts | Recordings | Clips) and first.labels is not None and first.split == "train":
+        yield from class_warnings(first.classes, first.labels)
 
 
 def _size(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
@@ -141,12 +144,12 @@ def _about(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
     if isinstance(split, Corpus):
         return " of text"
     if isinstance(split, TimeSeries):
-        step = "steps" if split.frequency is None else f"steps of 1 {split.frequency.name}"
+        step = "steps" if split.frequency is None else f"steps of {split.frequency.step}"
         return f"; {split.horizon} {step} each, season {split.season}"
     if isinstance(split, Transcripts):
         return f"; {len(set(b' '.join(split.texts).split())):,} different words in {split.split}"
     if not isinstance(split, Pairs):
-        return f"; classes {', '.join(split.classes)}"
+        return f"; {with_counts(split.classes, split.labels)}"
     return " pairs" + (f"; {split.languages[0]} to {split.languages[1]}" if split.languages else "")
 
 

@@ -24,6 +24,7 @@ from rnnapps.datasets.sources import MusicSource
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out
 from rnnapps.errors import UserError
 from rnnapps.extras import from_extra
+from rnnapps.files import visible_files
 
 SUFFIXES = (".mid", ".midi", ".abc", ".xml", ".musicxml", ".mxl")
 LOWEST, HIGHEST = 21, 108  # MIDI pitches of a piano
@@ -130,13 +131,14 @@ def _metre(score: Any) -> tuple[str, int]:
     bar = float(signature.barDuration.quarterLength)
     measure = next(iter(part.getElementsByClass("Measure")), None)
     first = bar if measure is None else float(measure.highestTime)
-    return signature.ratioString, round(first * TICKS) if 0 < first < bar else 0
+    # The ratio of an additive metre, such as 3/8+2/8, is that of its sum.
+    return f"{signature.numerator}/{signature.denominator}", round(first * TICKS) if 0 < first < bar else 0
 
 
 def _from_files(path: Path, source: MusicSource, rejected: list[Rejected]) -> Iterator[tuple[Piece, str]]:
     files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        files = visible_files(path, SUFFIXES)
     for file in files:
         split = SPLIT_NAMES.get(file.relative_to(path).parts[0].lower(), "") if file != path else ""
         try:

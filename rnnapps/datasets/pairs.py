@@ -22,7 +22,7 @@ from rnnapps.datasets.lines import START, examined, lines_after
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.source_paths import files_of
 from rnnapps.datasets.sources import PairSource
-from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out
+from rnnapps.datasets.splits import SPLITS, hold_out, part_paths
 
 # What a training pair may be: the rules and figures of Moses's clean-corpus-n.perl as people use it, 250 words and a
 # ratio of 9, but in characters (6 a word), which are fair to compounds and to scripts without spaces.
@@ -145,8 +145,8 @@ def _parts_of_lines(files: Mapping[str, Path]) -> dict[str, Files]:
 
 def _parts_of_tables(path: Path) -> dict[str, Files]:
     if path.is_dir():
-        named = [(SPLIT_NAMES.get(file.stem.lower()), file) for file in sorted(path.glob("*.tsv"))]
-        parts: dict[str, Files] = {part: (file,) for part, file in named if part}
+        named = part_paths(path, ((file.stem, file) for file in sorted(path.glob("*.tsv"))))
+        parts: dict[str, Files] = {split: (file,) for split, file in named.items()}
         if "train" not in parts:
             raise DataError(f"{path}: there is no train.tsv in this folder")
         return parts

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
-from rnnapps.datasets.labels import label_of, text_of
+from rnnapps.datasets.labels import class_of, label_of, text_of
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, split_of
+from rnnapps.files import visible_files
 
 _NOISE = re.compile(r"_?background_?noise_?", re.IGNORECASE)
 _LIST = re.compile(r"(\w+)_list", re.IGNORECASE)
@@ -68,16 +69,14 @@ def list_folder(folder: Path) -> Listing:
     listing = Listing()
     ignored: Counter[str] = Counter()
     for split, class_folder in class_folders(folder):
-        for file in sorted(class_folder.rglob("*")):
-            if not file.is_file() or file.name.startswith("."):
-                continue
+        for file in visible_files(class_folder):
             if file.suffix.lower() not in AUDIO_SUFFIXES:
                 ignored[file.suffix.lower() or "no suffix"] += 1
             elif _NOISE.fullmatch(class_folder.name):
                 listing.noise.append(file)
             else:
                 name = file.relative_to(folder).as_posix()
-                listing.recordings.append(Listed(file, name, class_folder.name, split))
+                listing.recordings.append(Listed(file, name, class_of(class_folder), split))
     if ignored:
         count = sum(ignored.values())
         what = "1 file that is not a recording" if count == 1 else f"{count:,} files that are not recordings"

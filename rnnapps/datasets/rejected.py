@@ -46,7 +46,7 @@ def skipped(rejected: Iterable[Rejected], one: str, more: str) -> Iterator[str]:
         yield f"skipped {len(rejected):,} bad {one if len(rejected) == 1 else more}:"
         yield from (f"  {bad}" for bad in rejected[:_SHOWN])
     if len(rejected) > _SHOWN:
-        yield f"  and {len(rejected) - _SHOWN:,} more; --strict stops at the first"
+        yield f"  and {len(rejected) - _SHOWN:,} more; with --strict, the first is an error"
 
 
 def first_of(rejected: Iterable[Rejected], one: str, more: str) -> str:

@@ -15,6 +15,7 @@ from rnnapps.datasets import json_lines
 from rnnapps.datasets.lines import START, Layout, Place, decoded, examined, lines_after, without_line_end
 from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.tables import DELIMITERS, SwallowedRows, other_delimiter, records
+from rnnapps.files import visible_files
 
 JSON_LINES = json_lines.SUFFIXES
 SUFFIXES = (*DELIMITERS, *JSON_LINES)
@@ -95,7 +96,7 @@ def open_rows(
     """
     wanted = (columns,) if isinstance(columns, str) else tuple(columns)
     if path.is_dir() and suffixes:
-        files = tuple(sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes))
+        files = tuple(visible_files(path, suffixes))
         if not files:
             raise DataError(f"{path}: no files that end in {', '.join(suffixes)}")
         return Rows(path, wanted, wanted, len(files), files)
@@ -190,7 +191,9 @@ def _table_rows(file: BinaryIO, place: Place, rows: Rows, delimiter: str) -> Ite
         elif problem:
             yield Row(line, None, problem, end)
         elif len(fields) != len(columns):
-            yield Row(line, None, f"{len(fields)} fields where the header has {len(columns)}", end)
+            yield Row(
+                line, None, f"{len(fields)} field{'s' * (len(fields) != 1)} where the header has {len(columns)}", end
+            )
         else:
             yield Row(line, dict(zip(columns, fields, strict=True)), "", end, swallowed.warning(record))
 

@@ -107,13 +107,19 @@ def on_a_grid(
     dated = any(np.issubdtype(group["time"].dtype, np.datetime64) for group in groups.values())
     times = {name: group["time"].to_numpy("datetime64[s]") for name, group in groups.items()} if dated else {}
     notes = []
+    for name, own in times.items():
+        if (np.diff(own) == np.timedelta64(0, "s")).any():
+            raise DataError(
+                f"{path}: the series {name!r} has several times within a second; aggregate its rows to whole"
+                f" seconds, or number them in {source.time_column!r}"
+            )
     if dated:
         told = inferred(list(times.values()))
         frequency = frequency or told or usual
         if frequency is None:
             raise DataError(f"{path}: one time per series does not show the frequency; name it with --frequency")
     elif frequency is not None:
-        raise DataError(f"{path}: {source.time_column!r} has no times, but steps of 1 {frequency.name} need them")
+        raise DataError(f"{path}: {source.time_column!r} has no times, but steps of {frequency.step} need them")
     if unsorted:
         notes.append(f"the rows of {unsorted:,} series were not in order of time and were sorted")
     grid = Grid(frequency, [], [], [], source.known, source.past, rejected, notes)
@@ -143,7 +149,7 @@ def _places(name: str, times: np.ndarray, frequency: Frequency, path: Path) -> n
     own = inferred([times]) if len(times) > 3 else None
     if own is not None and own != frequency and own.unit == frequency.unit and own.count != frequency.count:
         raise DataError(
-            f"{path}: the series {name!r} has a step of 1 {own.name} instead of 1 {frequency.name}; one model reads one"
+            f"{path}: the series {name!r} has a step of {own.step} instead of {frequency.step}; one model reads one"
             " frequency: split the file, or bring all series to one step"
         )
     places = frequency.positions(times)
@@ -151,11 +157,14 @@ def _places(name: str, times: np.ndarray, frequency: Frequency, path: Path) -> n
     off[1:] |= np.diff(places) == 0  # two days of one month
     if off.any():
         raise DataError(
-            f"{path}: the series {name!r} has the time {times[off][0]}, which is not a whole number of steps of 1"
-            f" {frequency.name} after {times[0]}; correct it, or name the step with --frequency"
+            f"{path}: the series {name!r} has the time {times[off][0]}, which is not a whole number of steps of"
+            f" {frequency.step} after {times[0]}; correct it, or name the step with --frequency"
         )
     if places[-1] > _SPARSEST * len(places):
-        raise DataError(f"{path}: the series {name!r} goes from {times[0]} to {times[-1]} in {len(times)} rows")
+        raise DataError(
+            f"{path}: the series {name!r} has only {len(times)} rows between {times[0]} and {times[-1]}, which are"
+            f" {int(places[-1])} steps of {frequency.step} apart; correct the times, or name the step with --frequency"
+        )
     return places.astype(np.int64)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,12 +130,17 @@ def _frame(path: Path) -> pd.DataFrame:
             frame = pd.read_parquet(path)
             frame = frame.reset_index() if frame.index.name else frame
         elif suffix in (".csv", ".tsv"):
-            frame = pd.read_csv(path, sep="\t" if suffix == ".tsv" else ",", dtype=str, encoding="utf-8-sig")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # fields would be lost
+                separator = "\t" if suffix == ".tsv" else ","
+                frame = pd.read_csv(path, sep=separator, dtype=str, encoding="utf-8-sig", index_col=False)
         else:
             with open(path, encoding="utf-8", errors="replace") as file:
                 if problem := not_lines(file.read(1 << 16)):
                     raise DataError(f"{path}: {problem}")
             frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+    except pd.errors.ParserWarning:
+        raise DataError(f"{path}: rows have more fields than the header; give every column a name") from None
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         if found := _FIELDS.search(str(error)):
             expected, line, fields = found.groups()
@@ -145,7 +151,9 @@ def _frame(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     if frame.empty:
         raise DataError(f"{path}: no rows; the file is empty")
-    frame.columns = [str(column).strip() for column in frame.columns]
+    frame.columns = pd.Index([str(column).strip() for column in frame.columns])
+    if repeated := next(iter(frame.columns[frame.columns.duplicated()]), None):
+        raise DataError(f"{path}: two columns are called {repeated!r}; rename one")
     return frame
 
 
@@ -245,7 +253,7 @@ def _of_rows(frame: pd.DataFrame, path: Path) -> _Rows:
 
 def _of_columns(frame: pd.DataFrame, path: Path, source: SeriesSource) -> _Rows:
     column = source.time_column if source.time_column in frame.columns else frame.columns[0]
-    long = frame.melt(id_vars=[column], var_name="series", value_name="value")
+    long = frame.melt(id_vars=[column], var_name=" series", value_name=" value")  # no column begins with a space
     long.columns = ["time", "series", "value"]
     plain = SeriesSource(strict=source.strict)
     rows = _of_long(long, path, plain)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnapps.datasets import named_sets
+from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.sources import (
     AnySource,
     CorpusSource,
@@ -52,6 +53,8 @@ def absolute(source: AnySource) -> AnySource:
             changes[field.name] = value.expanduser().resolve()
     if isinstance(source, CorpusSource):
         paths = [str(path.resolve()) for path in paths_of(source)]
+        if len(paths) > 1 and (found := next((path for path in paths if "," in path), None)):
+            raise DataError(f"{found}: commas separate paths; rename the file or its folder, or name one path")
         changes["dataset"] = ",".join(paths) or source.dataset
     elif changes["dataset"] is not None and is_path(changes["dataset"], kind_of(source)):
         changes["dataset"] = str(Path(changes["dataset"]).expanduser().resolve())

@@ -86,8 +86,8 @@ class PairSource:
     strict: bool = option(False, _STRICT)
 
     @property
-    def default_split(self) -> str:
-        """What `evaluate` reads by default: all of two files, and the test split of anything else."""
+    def split_of_other_data(self) -> str:
+        """What `evaluate` reads of data that it is given: all of two files, and the test split of anything else."""
         return "all" if self.source is not None and self.validation_source is None else "test"
 
 
@@ -194,7 +194,7 @@ class CorpusSource:
         None, "Text to validate on.", metavar="PATH", missing="the last tenth of the text", located=True
     )
     test: Path | None = option(
-        None, "Text to test on.", metavar="PATH", missing="that of the data set, or the validation text", located=True
+        None, "Text to test on.", metavar="PATH", missing="the data set's own, or the validation text", located=True
     )
     megabytes: float | None = option(
         None,

@@ -8,7 +8,7 @@ of a cut (unless the cut falls right between them), so a text seen in training h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,26 @@ def split_of(row: Mapping[str, object]) -> str | None:
     if name and name not in SPLIT_NAMES:
         raise ValueError(f"'split' is {str(value)[:40]!r}, not one of {', '.join(SPLITS)}")
     return SPLIT_NAMES.get(name)
+
+
+def part_paths(folder: Path, named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """The parts of a folder, by split.
+
+    Args:
+        folder: The folder, for the error.
+        named: What is in it, each with the name that may be one of `SPLIT_NAMES`.
+
+    Raises:
+        DataError: Two name the same split.
+    """
+    parts: dict[str, Path] = {}
+    for name, path in named:
+        split = SPLIT_NAMES.get(name.lower())
+        if split in parts:
+            raise DataError(f"{folder}: {parts[split].name} and {path.name} both name the {split} part; keep one")
+        if split is not None:
+            parts[split] = path
+    return parts
 
 
 def named_parts(path: Path, named: Sequence[str | None]) -> tuple[np.ndarray, np.ndarray, list[str]]:

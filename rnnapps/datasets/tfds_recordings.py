@@ -82,6 +82,7 @@ def only_feature(
 
 def resampled(samples: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     """Mono samples, int16 at another rate, of samples of any type and number of channels."""
+    whole = np.issubdtype(samples.dtype, np.integer)
     samples = samples.mean(axis=1) if samples.ndim == 2 else samples
-    samples = int16(samples) if np.issubdtype(samples.dtype, np.floating) else samples.astype(np.int16)
+    samples = np.rint(samples).astype(np.int16) if whole else int16(samples)
     return samples if rate == sample_rate else soxr.resample(samples, rate, sample_rate)

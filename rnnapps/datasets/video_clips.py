@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnapps.datasets.examples import renumbered
+from rnnapps.datasets.labels import with_counts
 from rnnapps.datasets.rejected import DataError, Rejected
 
 
@@ -71,7 +72,7 @@ class Clips:
 def about_clips(split: Clips) -> str:
     """What `summary` says of clips beside their number."""
     frames = f"{split.lengths.mean():.1f} frames each on average, {split.size}x{split.size} at {split.fps:g} a second"
-    if split.captions is None:
-        return f" clips; {frames}; classes {', '.join(split.classes)}"
-    words = len({word for caption in split.captions for word in caption.split()})
+    if split.labels is not None:
+        return f" clips; {frames}; {with_counts(split.classes, split.labels)}"
+    words = len({word for caption in split.captions or () for word in caption.split()})
     return f" clips; {frames}; captions of {words:,} different words in {split.split}"

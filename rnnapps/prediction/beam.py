@@ -115,6 +115,8 @@ def _steps(export: str, names: str) -> Steps:
     columns = names.split(",")
     if len(columns) != 3:
         raise UserError(f"--long must name three columns, such as series,time,value, got {names}")
+    if "://" in export:
+        raise UserError(f"--long needs an export on this machine, got {export}")
     source = SeriesSource(series_column=columns[0], time_column=columns[1], value_column=columns[2])
     if (steps := steps_of(metadata(Path(export)), source)) is None:
         raise UserError(f"--long needs an export of rnn-forecasting, got {export}")

@@ -199,8 +199,9 @@ def _trackable(resource: Any) -> Any:
 def _remove_abandoned(output: Path) -> None:
     """Removes the temporary folders of exports that were killed."""
     for folder in output.glob(f"{_WRITING}*"):
-        if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # renamed by its export in the meantime
+            if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rename(folder: Path, output: Path, version: int | None, finish: Callable[[int], None]) -> Path:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from rnnapps.cli import App
 from rnnapps.cli.config import config_option
 from rnnapps.cli.inputs import input_files, input_texts
-from rnnapps.cli.options import SECONDS
+from rnnapps.cli.options import COUNT, SECONDS, Several
 from rnnapps.cli.output import say
 from rnnapps.errors import UserError
 from rnnapps.files import replacing
@@ -27,7 +27,8 @@ def app():
 @click.option("--cell", type=click.Choice(["gru", "lstm"]), default="lstm")
 @click.option("--text-column", default="text")
 @click.option("--bidirectional/--no-bidirectional", default=True)
-def show(units, max_length, cell, text_column, bidirectional):
+@click.option("--widths", type=Several(COUNT), default="")
+def show(units, max_length, cell, text_column, bidirectional, widths):
     click.echo(f"{units} {max_length} {cell}")
 
 
@@ -127,6 +128,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path
         ("config = 'a'", "unknown option 'config'"),
         ("text-column = ['a', 'b']", "options.toml: text-column: must be text, got ['a', 'b']"),
         ("bidirectional = 'no'", "options.toml: bidirectional: must be true or false, got 'no'"),
+        ("widths = 16", "options.toml: widths: expected a list, got 16"),
         ("[model]\nunits = 3", "[model] is a table; put all options at the top, without tables"),
         ("units = 3 # caf\xe9", "options.toml: not a text file in UTF-8"),
     ],

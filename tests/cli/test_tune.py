@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import click
 import optuna
 import pytest
 import tomllib
@@ -180,3 +181,7 @@ def test_a_budget_is_a_time(data, tmp_path):
     error = invoke(main, *options(data, tmp_path / "study", "--budget", "soon"), code=2).stderr
     assert "expected a time such as 90s, 30m or 2h, got 'soon'" in error
     assert not (tmp_path / "study").exists()
+    for wrong in (-5, float("nan"), True, "1x"):
+        with pytest.raises(click.BadParameter, match="expected a time"):
+            tune._Duration().convert(wrong, None, None)
+    assert tune._Duration().convert(90, None, None) == tune._Duration().convert("1.5m", None, None) == 90

@@ -144,7 +144,7 @@ def test_a_folder_for_each_class_is_divided_and_bad_files_are_named(tmp_path):
         assert isinstance(clip, np.memmap) and (clip.mean() > 100) == label
     lines = "\n".join(summary(splits.values()))
     assert "broken.mp4: not a video" in lines and "ignored 1 file that is not a video" in lines
-    assert "8x8 at 8 a second; classes dark, light" in lines
+    assert "8x8 at 8 a second; classes dark (16), light (16)" in lines
     with pytest.raises(DataError, match=r"broken\.mp4: not a video"):
         load(tmp_path, strict=True)
     with pytest.raises(DataError, match="needs a manifest"):
@@ -180,6 +180,17 @@ def test_videos_are_decoded_once_and_again_when_they_change(tmp_path, cache, mon
     for file in cache.iterdir():
         file.write_bytes(file.read_bytes()[: -8 * 8 * 3])  # a whole frame
     assert load(manifest).lengths.tolist() == [3, 1]
+
+
+def test_a_video_with_several_captions_is_decoded_once(tmp_path, cache, monkeypatch):
+    read = []
+    monkeypatch.setattr(clip_cache, "read_clip", lambda path, *how: read.append(path) or read_clip(path, *how))
+    for name in "ab":
+        write_film(tmp_path / f"{name}.mkv", grey(1, 2))
+    rows = [{"path": f"{name}.mkv", "caption": f"caption {number}"} for number in range(20) for name in "ab"]
+    found = load(write_manifest(tmp_path / "captions.csv", rows))
+    assert len(found) == 40 and found.captions[:3] == [b"caption 0", b"caption 0", b"caption 1"]
+    assert sorted(path.name for path in read) == ["a.mkv", "b.mkv"] and len(list(cache.iterdir())) == 2
 
 
 def test_threads_read_frames_while_garbage_is_collected(tmp_path):

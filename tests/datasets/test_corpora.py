@@ -70,6 +70,15 @@ def test_compressed_and_several_files_are_one_text(tmp_path):
     assert text_of(whole).decode() == LINES * 2 and whole.bytes == 2 * len(LINES.encode())
 
 
+def test_a_comma_in_one_of_several_paths_is_refused(tmp_path, monkeypatch):
+    one = write(tmp_path / "x,y" / "a.txt")
+    write(tmp_path / "b.txt")
+    assert absolute(CorpusSource(str(one))).dataset == str(one)
+    monkeypatch.chdir(one.parent)
+    with pytest.raises(DataError, match=r"x,y/a\.txt: commas separate paths; rename the file or its folder"):
+        absolute(CorpusSource("../b.txt,a.txt"))
+
+
 def test_the_training_text_may_be_limited(tmp_path):
     splits = load_splits(CorpusSource(str(write(tmp_path / "a.txt")), megabytes=0.001))
     assert len(text_of(splits["train"])) == pytest.approx(1000, abs=30)

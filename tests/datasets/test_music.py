@@ -58,6 +58,13 @@ def test_files_hold_the_notes_that_were_written(tmp_path, name, form):
     assert len(piece.steps(12)) == 12 and piece.steps(12)[-1] == (55, 67)
 
 
+def test_an_additive_metre_is_that_of_its_sum(tmp_path):
+    bar = music21.stream.Measure([music21.meter.TimeSignature("3/8+2/8"), *(music21.note.Note(60) for _ in range(2))])
+    music21.stream.Score([music21.stream.Part([bar])]).write("musicxml", fp=str(tmp_path / "a.musicxml"))
+    (piece,) = read_file(tmp_path / "a.musicxml")
+    assert piece.metre == "5/8" and bar_length(piece.metre) == 60
+
+
 def test_a_tune_book_holds_several_pieces(tmp_path):
     (tmp_path / "book.abc").write_text(BOOK)
     one, two = read_file(tmp_path / "book.abc")

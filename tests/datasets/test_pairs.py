@@ -159,6 +159,10 @@ def test_a_folder_has_a_tsv_for_each_part(tmp_path):
     assert len(load_pairs(tmp_path, "all").sources) == 33
     with pytest.raises(DataError, match="no test part"):
         load_pairs(tmp_path, "test")
+    (tmp_path / "valid.tsv").write_text("a\tb\n")
+    with pytest.raises(DataError, match=r"dev\.tsv and valid\.tsv both name the validation part; keep one"):
+        load_pairs(tmp_path, "train")
+    (tmp_path / "valid.tsv").unlink()
     (tmp_path / "train.tsv").unlink()
     with pytest.raises(DataError, match=r"there is no train\.tsv in this folder"):
         load_pairs(tmp_path, "train")

@@ -189,7 +189,7 @@ def test_speakers_in_file_names_stay_whole_and_the_summary_says_so(folder):
     heard = [speakers(split) for split in splits.values()]
     assert sum(map(len, heard)) == len(set.union(*heard)) == len(SPEAKERS)
     told = lines(folder)
-    assert told[0].startswith(f"{folder}: train 24 (") and told[0].endswith("; classes high, low, rising")
+    assert told[0].startswith(f"{folder}: train 24 (") and told[0].endswith("; classes high (8), low (8), rising (8)")
     assert told[1].startswith("6 speakers by the file names ('ann' in 'high/high_ann_0.wav'); all recordings of a")
     assert told[2].startswith("6 speakers are few") and "--start-from spoken_vocabulary" in told[2]
     assert len(told) == 3

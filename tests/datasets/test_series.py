@@ -57,6 +57,21 @@ def test_layouts_hold_the_same_series(tmp_path):
     np.testing.assert_array_equal(wide.series[1].values, [1, 2, 3])
 
 
+def test_columns_may_be_called_as_those_of_a_long_table_and_lines_may_end_in_a_separator(tmp_path):
+    rows = ["date,value,series", *(f"{day},{value},{value}" for value, day in enumerate(DAYS))]
+    part = load(write(tmp_path, "\n".join(rows)))
+    assert [one.id for one in part.series] == ["value", "series"]
+    assert all(np.array_equal(one.values, np.arange(6)) for one in part.series)
+    (one,) = load(write(tmp_path, long_table([f"{day},1," for day in DAYS], "time,value"), "commas.csv")).series
+    assert str(one.start) == "2024-02-26T00:00:00" and one.values.tolist() == [1] * 6
+
+
+def test_a_step_is_said_as_people_say_it(tmp_path):
+    times = [f"2024-01-01 {minutes // 60:02d}:{minutes % 60:02d}" for minutes in range(0, 600, 15)]
+    part = load(write(tmp_path, long_table([f"{time},1" for time in times], "time,value")))
+    assert "steps of 15 minutes each" in next(summary([part]))
+
+
 def test_rows_are_sorted_gaps_are_missing_and_all_of_it_is_said(tmp_path):
     rows = [f"a,2024-01-01 {hour:02d}:00,{hour}" for hour in (3, 0, 1, 2, 7, 6, 8)]
     part = load(write(tmp_path, long_table([*rows, "a,2024-01-01 02:00,99", "a,2024-01-01 09:00,many", "a,soon,1"])))
@@ -112,6 +127,9 @@ def test_times_that_do_not_fit_are_one_line(tmp_path, rows, complaint):
         ('[{"time": 1}]', "a.json", "the file is a JSON array"),
         ("id,V1,V2\na,1,2\na,1,2\n", "a.csv", "two rows name the series 'a'"),
         ("time,value\n2024-01-01,1\n2024-01-02,1,5\n", "a.csv", "line 3 has 3 fields, but those before it have 2"),
+        ("time,value\n2024-01-01,1,5\n2024-01-02,1,5\n", "a.csv", "rows have more fields than the header"),
+        ("time,value, value\n2024-01-01,1,5\n", "a.csv", "two columns are called 'value'; rename one"),
+        ("time,value\n2024-01-01 00:00:00.0,1\n2024-01-01 00:00:00.1,2\n", "a.csv", "several times within a second"),
     ],
 )
 def test_files_that_are_no_series_are_one_line(tmp_path, text, name, complaint):

@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from rnnapps.datasets import NAMED_SETS, DataError, TextSource, load_splits, summary
 from rnnapps.datasets.embedded import movie_reviews
+from rnnapps.datasets.tfds_recordings import resampled
 from rnnapps.errors import UserError
 from tests.datasets.door import texts as load
 
@@ -234,3 +235,10 @@ def test_imdb_reviews_of_tfds_goes_through_the_same_door(data_dir, tmp_path, mon
     assert [len(texts) for texts in found.values()] == [36, 4, 40]
     assert {text.split()[0] for text in found["train"] + found["validation"]} == {"train"}
     assert {text.split()[0] for text in found["test"]} == {"test"}
+
+
+def test_integer_samples_of_several_channels_are_mixed():
+    stereo = np.array([[100, 200], [1000, -500], [-32768, -32768]], np.int64)
+    assert resampled(stereo, 8000, 8000).tolist() == [150, 250, -32768]
+    assert resampled(stereo[:, 0].astype(np.int16), 8000, 8000).tolist() == [100, 1000, -32768]
+    assert resampled((stereo[:2] / 32768).astype(np.float32), 8000, 8000).tolist() == [150, 250]

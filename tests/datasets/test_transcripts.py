@@ -9,6 +9,7 @@ import soundfile
 from rnnapps.datasets import DataError, TranscriptSource, load_splits, summary
 from rnnapps.datasets.normalisation import Normalisation
 from rnnapps.datasets.transcript_lists import list_transcripts
+from rnnapps.errors import UserError
 
 RATE = 8000
 
@@ -32,6 +33,8 @@ def load(path, split="all", **options):
         ("call 0049 now", {}, "call zero zero four nine now"),
         ("'quoted' words", {}, "quoted words"),
         ("Straße 12", {"language": "de"}, "straße zwölf"),
+        ("1.000 Euro, 3,5 Prozent", {"language": "de"}, "eintausend euro drei komma fünf prozent"),
+        ("12,000", {"language": "en_IN"}, "twelve thousand"),
         ("Well-known: 7!", {"digits": "keep", "case": "upper"}, "WELL KNOWN 7"),
         ("Well-known: 7!", {"digits": "keep", "case": "keep", "punctuation": "keep"}, "Well-known: 7!"),
     ],
@@ -53,6 +56,12 @@ def test_texts_are_written_alike(text, form, expected):
 def test_what_cannot_be_written_is_refused(text, form, reason):
     with pytest.raises(ValueError, match=reason):
         Normalisation(**form)(text)
+
+
+def test_a_language_that_cannot_be_spelt_is_named():
+    with pytest.raises(UserError, match=r"--language xx: num2words spells numbers in am, ar, .* or take --digits keep"):
+        Normalisation(language="xx")("room 7")
+    assert Normalisation(language="xx")("no number") == "no number"
 
 
 def test_a_manifest_names_files_parts_speakers_and_splits(tmp_path):

@@ -49,7 +49,7 @@ def test_tables_keep_their_columns_and_their_line_breaks(tmp_path, model_folder)
     found = {row["id"]: row for row in map(json.loads, lines(tmp_path, "out-*.jsonl"))}
     assert {id: row["predicted_label"] for id, row in found.items()} == {"1": "good,\nlong", "3": "fine"}
     rejected = {row["row"]: row["reason"] for row in map(json.loads, lines(tmp_path, "out.rejects-*"))}
-    assert rejected[f"{tmp_path}/in-1.csv, line 4"] == "1 fields where the header has 2"
+    assert rejected[f"{tmp_path}/in-1.csv, line 4"] == "1 field where the header has 2"
     assert "there is no column 'text'; the columns are 'id', 'review'" in rejected[f"{tmp_path}/in-2.csv"]
 
 

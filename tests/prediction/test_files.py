@@ -90,7 +90,7 @@ def test_bad_rows_are_named_in_a_file_of_their_own(tmp_path, capsys):
     rejects = table(tmp_path / "out.csv.rejects.csv")
     assert rejects[0] == ["line", "reason", "text"]
     assert [row[0] for row in rejects[1:]] == ["3", "4", "6"]
-    assert rejects[1][1] == "1 fields where the header has 2"
+    assert rejects[1][1] == "1 field where the header has 2"
     assert "not UTF-8" in rejects[3][1]
     assert "4 answers, 3 rows rejected, see" in capsys.readouterr().out
     # What could not be read has no text there, and is not taken for an empty one.

@@ -147,7 +147,7 @@ class TestForecasting(Contract):
                 assert one["predicted_mean"] == pytest.approx(other["mean"], rel=1e-5)
             rejects = (tmp_path / f"out-{number}.jsonl.rejects.csv").read_text()
             assert "not a whole number of steps of 1 hour" in rejects
-            assert "line 6: 1 fields where the header has 3" in rejects
+            assert "line 6: 1 field where the header has 3" in rejects
 
     def test_a_long_table_is_answered_on_beam_as_here(self, trained, exported, tmp_path):
         from rnnapps.prediction import beam  # takes seconds

@@ -56,7 +56,7 @@ class TestSentiment(Contract):
         metrics = json.loads((trained[0] / "metrics.json").read_text())
         assert metrics["test"]["accuracy"] > 0.9
         assert metrics["test"]["counts"] == {"bad": 12, "good": 12}
-        assert "train 192, validation 24, test 24; classes bad, good" in trained[1]
+        assert "train 192, validation 24, test 24; classes bad (96), good (96)" in trained[1]
         assert f"accuracy  {metrics['test']['accuracy']:.2%}" in trained[1]
 
     def test_evaluate_takes_data_with_fewer_classes_in_another_order(self, trained, tmp_path):

@@ -87,6 +87,14 @@ class TestSpeech(Contract):
         assert "one.wav: too short: 1 of at least 80 samples" in complaints[1]
         assert "text.wav: not a recording" in complaints[2]
 
+    def test_a_path_may_be_a_number_and_a_bad_row_stops_nothing(self, trained, tmp_path):
+        soundfile.write(tmp_path / "1.wav", tone("low", np.random.default_rng(5)), RATE)
+        rows = "".join(json.dumps({"path": path}) + "\n" for path in (7, "1.wav", [1]))
+        (tmp_path / "rows.jsonl").write_text(rows)
+        result = self.run("predict", trained[0], "--input", tmp_path / "rows.jsonl", "--output", tmp_path / "a.jsonl")
+        assert "1 answers, 2 rows rejected" in result.stdout
+        assert json.loads((tmp_path / "a.jsonl").read_text())["predicted_label"] == "low"
+
     def test_predict_strict_stops_and_all_bad_is_an_error(self, trained, tmp_path):
         (tmp_path / "empty.wav").write_bytes(b"")
         result = self.run("predict", trained[0], tmp_path / "empty.wav", self.inputs[0], "--strict", code=2)

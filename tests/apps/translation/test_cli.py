@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,24 @@ class TestTranslation(Contract):
         assert self.run("predict", folder, "one two", "--nbest", "2").stdout.count("\t") == 4
         assert "--nbest 6 needs a --beam of at least 6" in self.refused("predict", folder, "x", "--nbest", "6")
 
+    def test_evaluate_reads_what_was_held_out_and_all_of_other_files(self, trained, tmp_path):
+        texts = list(zip(*pairs(100), strict=True))
+        for path, lines in zip((tmp_path / "a.en", tmp_path / "a.de"), texts, strict=True):
+            path.write_text("".join(f"{text}\n" for text in lines))
+        data = ["--source", tmp_path / "a.en", "--target", tmp_path / "a.de"]
+        shutil.copytree(trained[0], tmp_path / "run")
+        config = json.loads((tmp_path / "run" / "config.json").read_text())
+        config["source"] |= {"dataset": None, "source": str(data[1]), "target": str(data[3])}
+        (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+        for options, count in (([], 10), (["--strict"], 10), (data, 100)):
+            assert json.loads(self.run("evaluate", tmp_path / "run", *options, "--json").stdout)["count"] == count
+
     def test_predict_draws_the_attention(self, trained, tmp_path):
         self.run("predict", trained[0], "one two $ 3", "", "two", "--attention-plot", tmp_path / "attention.png")
         assert (tmp_path / "attention.png").stat().st_size > 1000
+        nothing = tmp_path / "nothing.png"
+        assert self.run("predict", trained[0], "--attention-plot", nothing, input="").stdout == ""
+        assert not nothing.exists()
 
     def test_predict_ends_whatever_it_reads(self, trained):
         strange = ["", " ", "🎉" * 50, "这部电影很好看", "one " * 400, "a\x00b"]

@@ -62,6 +62,6 @@ def test_the_summary_names_some_bad_pairs_once():
     assert lines[0] == "a.de, a.en: train 1,200, validation 1,200 pairs"
     assert lines[1] == "skipped 22 bad pairs:"
     assert lines[2] == "  a.de:1: the source is empty"
-    assert lines[-1] == "  and 2 more; --strict stops at the first"
+    assert lines[-1] == "  and 2 more; with --strict, the first is an error"
     assert len(lines) == 23
     assert list(summary([PAIRS])) == ["dogs: train 42 pairs; de to en"]
