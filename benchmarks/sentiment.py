@@ -23,10 +23,9 @@ CONTENDERS = {
 
 
 def texts_of(dataset: str, split: str) -> tuple[list[str], list[int]]:
-    from rnnapps.apps.sentiment.cli import Source
-    from rnnapps.datasets import load_splits
+    from rnnapps.datasets import TextSource, load_splits
 
-    part = load_splits(Source(dataset=dataset), [split])[split]
+    part = load_splits(TextSource(dataset=dataset), [split])[split]
     return [text.decode() for text in part.texts], part.labels.tolist()
 
 

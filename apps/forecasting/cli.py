@@ -11,11 +11,6 @@ LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 
 
 @dataclass(frozen=True)
-class Source(SeriesSource):
-    """Where the series are."""
-
-
-@dataclass(frozen=True)
 class Options(RecurrentOptions):
     """The options of `Forecaster`."""
 
@@ -75,7 +70,7 @@ class Shown:
 TASK = Task(
     name="forecasting",
     summary="Forecasting: train on time series, evaluate, predict with bands, export for TensorFlow Serving.",
-    source=Source,
+    source=SeriesSource,
     model=Options,
     training=Training(epochs=20, batch_size=64, learning_rate=3e-3, schedule="cosine", averaging=0.99, patience=5),
     implementation="rnnapps.apps.forecasting.task",

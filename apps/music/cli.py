@@ -5,14 +5,9 @@ from pathlib import Path
 
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
 from rnnapps.datasets.sources import MusicSource
-from rnnapps.options import inherited, option
+from rnnapps.options import option
 
 LONGEST = 4096  # time steps written at once
-
-
-@dataclass(frozen=True)
-class Source(MusicSource):
-    """Where the music is."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +19,6 @@ class Options(RecurrentOptions):
         "What to learn: all notes of each time step (chords), or the top voice, note by note (melody).",
         choices=("chords", "melody"),
     )
-    units: int = inherited(RecurrentOptions, "units", 128)
     head: str = option(
         "nade",
         "Chords: each note of a time step depends on the lower ones (nade), or all are independent.",
@@ -84,7 +78,7 @@ class Evaluation:
 TASK = Task(
     name="music",
     summary="Music: train on chords or melodies, write tunes, evaluate, export for TensorFlow Serving.",
-    source=Source,
+    source=MusicSource,
     model=Options,
     training=Training(epochs=40, batch_size=16, learning_rate=3e-3, schedule="cosine", patience=8),
     implementation="rnnapps.apps.music.task",

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rnnapps.apps.music.cli import Source
 from rnnapps.apps.music.keys import KEYS, key_name
 from rnnapps.cli.questions import Questions
+from rnnapps.datasets.sources import MusicSource
 from rnnapps.errors import UserError
 from rnnapps.pages import ChoiceInput, Download, NumberInput, Page, Part, Picture, SoundOutput, TextInput
 
@@ -20,7 +20,7 @@ _ANY = "the model's choice"
 
 def page(questions: Questions) -> Page:
     """Key, metre and other settings in; sound, piano roll and MIDI out."""
-    quarters = questions.about.get("step", Source().step)  # a server does not report its step
+    quarters = questions.about.get("step", MusicSource().step)  # a server does not report its step
     metres = list(questions.about.get("metres") or ["4/4", "3/4", "2/4", "6/8"])
     example = "G 1 ^F 1/2 z 1/2" if questions.about.get("representation") == "melody" else "48,55,64,72 - 50,57,65,74"
     how = questions.decoding

@@ -5,14 +5,7 @@ from pathlib import Path
 
 from rnnapps.cli import RecurrentOptions, Task, TrainingOptions, command_group
 from rnnapps.datasets.sources import TextSource
-from rnnapps.options import inherited, option
-
-
-@dataclass(frozen=True)
-class Source(TextSource):
-    """Where the labelled texts are."""
-
-    dataset: str = inherited(TextSource, "dataset", "movie_reviews")
+from rnnapps.options import option
 
 
 @dataclass(frozen=True)
@@ -69,7 +62,7 @@ class Training(TrainingOptions):
 TASK = Task(
     name="sentiment",
     summary="Sentiment analysis: train on labelled texts, evaluate, predict, export for TensorFlow Serving.",
-    source=Source,
+    source=TextSource,
     model=Options,
     training=Training(epochs=3, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=2),
     implementation="rnnapps.apps.sentiment.task",

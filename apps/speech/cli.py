@@ -13,13 +13,6 @@ from rnnapps.options import inherited, option
 
 
 @dataclass(frozen=True)
-class Source(RecordingSource):
-    """Where the labelled recordings are."""
-
-    dataset: str = inherited(RecordingSource, "dataset", "spoken_words")
-
-
-@dataclass(frozen=True)
 class Options(AudioOptions):
     """The options of `SpeechClassifier`."""
 
@@ -67,7 +60,7 @@ TASK = Task(
     name="speech",
     summary="Audio classification: train on labelled recordings, evaluate, predict, stream, export for TensorFlow "
     "Serving.",
-    source=Source,
+    source=RecordingSource,
     model=Options,
     training=Training(epochs=12, batch_size=64, schedule="cosine", patience=4),
     implementation="rnnapps.apps.speech.task",

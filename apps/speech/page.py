@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnapps.apps.speech.cli import Source
 from rnnapps.cli.questions import Questions
+from rnnapps.datasets.sources import RecordingSource
 from rnnapps.errors import UserError
 from rnnapps.pages import Page, Part, Picture, Probabilities, SoundInput
 from rnnapps.pages.class_names import named
@@ -21,7 +21,7 @@ _POINTS, _EVERY = 24, 0.1  # maximum number of points in the picture, and their 
 
 def page(questions: Questions) -> Page:
     """A recording in; the probabilities of the classes, at the end and over time, out."""
-    rate = questions.about.get("sample_rate", Source().sample_rate)  # a server does not report its rate
+    rate = questions.about.get("sample_rate", RecordingSource().sample_rate)  # a server does not report its rate
 
     def answer(recording: str | None) -> Mapping[str, Any]:
         if recording is None:

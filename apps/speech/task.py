@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import keras
 
-from rnnapps.apps.speech.cli import TASK, Options, Source, Training
+from rnnapps.apps.speech.cli import TASK, Options, Training
 from rnnapps.apps.speech.data import labelled_batches
 from rnnapps.apps.speech.model import SHAPING, SpeechClassifier
 from rnnapps.apps.speech.report import assess, table
@@ -13,7 +13,7 @@ from rnnapps.apps.speech.streaming import follow
 from rnnapps.audio import BackgroundNoise
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.cli.starting import model_to_start_from, take_over
-from rnnapps.datasets import Recordings, WaveformBatches, summary
+from rnnapps.datasets import Recordings, RecordingSource, WaveformBatches, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.options import as_json
 
@@ -36,7 +36,9 @@ def start(model: SpeechClassifier, config: RunConfig) -> None:
 
 def _sixty_words(config: RunConfig) -> RunConfig:
     """The run that `--start-from spoken_vocabulary` stands for."""
-    source = Source("spoken_vocabulary", sample_rate=config.source.sample_rate, data_dir=config.source.data_dir)
+    source = RecordingSource(
+        "spoken_vocabulary", sample_rate=config.source.sample_rate, data_dir=config.source.data_dir
+    )
     shape = {name: getattr(config.model, name) for name in SHAPING}
     options = replace(Options(), tempo=0.4, warp=0.0, channel=0.1, **shape)
     return RunConfig(source, options, Training(epochs=30, batch_size=64, patience=30))

@@ -24,7 +24,6 @@ class Options(AudioOptions):
     gain: float = inherited(AudioOptions, "gain", 6.0)
     noise: float = inherited(AudioOptions, "noise", -30.0)
     tempo: float = inherited(AudioOptions, "tempo", 0.1)
-    warp: float = inherited(AudioOptions, "warp", 0.1)
     channel: float = inherited(AudioOptions, "channel", 0.1)
     mask_seconds: float = inherited(AudioOptions, "mask_seconds", 0.05)
     mask_bands: int = inherited(AudioOptions, "mask_bands", 4)

@@ -10,11 +10,6 @@ from rnnapps.options import inherited, option
 
 
 @dataclass(frozen=True)
-class Source(VideoSource):
-    """Where the clips are."""
-
-
-@dataclass(frozen=True)
 class Options(RecurrentOptions):
     """The options of `ActionClassifier` and `Captioner`."""
 
@@ -86,7 +81,7 @@ class Answers:
 TASK = Task(
     name="video",
     summary="Video: train on labelled or captioned clips, evaluate, predict, export for TensorFlow Serving.",
-    source=Source,
+    source=VideoSource,
     model=Options,
     training=Training(epochs=10, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=4),
     implementation="rnnapps.apps.video.task",

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rnnapps.apps.video.cli import Answers, Source
+from rnnapps.apps.video.cli import Answers
 from rnnapps.cli import RunConfig
 from rnnapps.cli.options import spelled
 from rnnapps.datasets.clip_lists import clips_in
+from rnnapps.datasets.sources import VideoSource
 from rnnapps.datasets.video_files import read_clip
 from rnnapps.errors import UserError
 from rnnapps.options import changed
@@ -47,7 +48,7 @@ def informed(row: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]
 
 def sampling(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
     """How a video is read, `fps`, `size` and `max_frames`: as the model says, or as requested, or the defaults."""
-    default = Source()
+    default = VideoSource()
     asked = {
         "fps": decoding.fps or default.fps,
         "size": decoding.size or default.size,

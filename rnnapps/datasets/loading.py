@@ -13,7 +13,7 @@ from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split, T
 from rnnapps.datasets.labels import class_warnings, with_counts
 from rnnapps.datasets.pieces import Pieces
 from rnnapps.datasets.rejected import DataError, skipped
-from rnnapps.datasets.source_paths import dataset_of, files_of, is_path, kind_of, paths_of
+from rnnapps.datasets.source_paths import files_of, is_path, paths_of
 from rnnapps.datasets.sources import (
     CorpusSource,
     MusicSource,
@@ -85,7 +85,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
     """
     if splits is not None and not splits:
         return {}
-    dataset = dataset_of(source)
+    dataset = source.dataset
     own = _is_own(source, dataset)
     if not own:
         _check_name(dataset or "")
@@ -103,7 +103,7 @@ def load_splits(source: Source, splits: Sequence[str] | None = None) -> Splits:
 def _is_own(source: Source, dataset: str | None) -> bool:
     if isinstance(source, CorpusSource):
         return bool(paths_of(source))
-    return dataset is None or is_path(dataset, kind_of(source))
+    return dataset is None or is_path(dataset, source.kind)
 
 
 def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces | Clips]) -> Iterator[str]:

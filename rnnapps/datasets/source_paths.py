@@ -14,15 +14,8 @@ from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.sources import (
     AnySource,
     CorpusSource,
-    MusicSource,
     PairSource,
-    SeriesSource,
-    Source,
-    TextSource,
-    TranscriptSource,
-    VideoSource,
 )
-from rnnapps.options import default
 
 
 def files_of(source: PairSource) -> dict[str, Path]:
@@ -33,20 +26,12 @@ def files_of(source: PairSource) -> dict[str, Path]:
     }
 
 
-def dataset_of(source: Source) -> str | None:
-    """The data set that a source means: None where files of lines take the place of a default data set."""
-    if not isinstance(source, PairSource) or not files_of(source):
-        return source.dataset
-    (field,) = (field for field in dataclasses.fields(source) if field.name == "dataset")
-    return None if source.dataset == default(field) else source.dataset
-
-
 def absolute(source: AnySource) -> AnySource:
     """The same source with absolute paths, as `config.json` needs it: `evaluate` may run in another folder.
 
     The name of a named set stays a name, whatever files there are.
     """
-    changes: dict[str, Any] = {"dataset": dataset_of(source)}
+    changes: dict[str, Any] = {}
     for field in dataclasses.fields(source):
         value = getattr(source, field.name)
         if isinstance(value, Path):
@@ -56,8 +41,8 @@ def absolute(source: AnySource) -> AnySource:
         if len(paths) > 1 and (found := next((path for path in paths if "," in path), None)):
             raise DataError(f"{found}: commas separate paths; rename the file or its folder, or name one path")
         changes["dataset"] = ",".join(paths) or source.dataset
-    elif changes["dataset"] is not None and is_path(changes["dataset"], kind_of(source)):
-        changes["dataset"] = str(Path(changes["dataset"]).expanduser().resolve())
+    elif source.dataset is not None and is_path(source.dataset, source.kind):
+        changes["dataset"] = str(Path(source.dataset).expanduser().resolve())
     return dataclasses.replace(source, **changes)
 
 
@@ -71,23 +56,6 @@ def paths_of(source: CorpusSource) -> list[Path]:
         return [Path(source.dataset).expanduser()]
     parts = [Path(part.strip()).expanduser() for part in source.dataset.split(",") if part.strip()]
     return parts if len(parts) > 1 else []
-
-
-def kind_of(source: Source) -> named_sets.Kind:
-    """The kind of the examples of a source."""
-    if isinstance(source, TextSource):
-        return "texts"
-    if isinstance(source, CorpusSource):
-        return "corpora"
-    if isinstance(source, SeriesSource):
-        return "series"
-    if isinstance(source, MusicSource):
-        return "music"
-    if isinstance(source, VideoSource):
-        return "clips"
-    if isinstance(source, TranscriptSource):
-        return "transcripts"
-    return "pairs" if isinstance(source, PairSource) else "recordings"
 
 
 def is_path(dataset: str, kind: named_sets.Kind) -> bool:

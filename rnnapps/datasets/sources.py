@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
+from rnnapps.datasets.named_sets import Kind
 from rnnapps.options import inherited, option
 
 _DATASET = "Data: a named set, a TensorFlow Datasets name, or the path of your own data."
-_DATA_DIR = "Folder of prepared data sets."
-_SEED = "Seed of all random choices, including which examples are held out."
-_STRICT = "Stop at the first bad row or file instead of skipping it."
-_DEFAULT_DIR = "~/tensorflow_datasets"
+_WITHOUT_TFDS = "Data: a named set, or the path of your own data."
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,20 @@ class TextSource:
             each line is a row.
     """
 
+    kind: ClassVar[Kind] = "texts"
+
     dataset: str = option("movie_reviews", _DATASET, metavar="NAME|PATH", data=True)
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
+    data_dir: Path | None = option(
+        None, "Folder of prepared data sets.", metavar="FOLDER", missing="~/tensorflow_datasets", fixed=True
+    )
+    seed: int = option(
+        0,
+        "Seed of all random choices, including which examples are held out.",
+        minimum=0,
+        maximum=2**31 - 1,
+        fixed=True,
+    )
+    strict: bool = option(False, "Stop at the first bad row or file instead of skipping it.")
     text_column: str = option("text", "Column or key of the text in your own data.")
     label_column: str = option("label", "Column or key of the label in your own data.")
     quoting: str = option(
@@ -66,6 +74,8 @@ class PairSource:
         data_dir, seed, strict: As in `TextSource`.
     """
 
+    kind: ClassVar[Kind] = "pairs"
+
     dataset: str | None = option(None, _DATASET, metavar="NAME|PATH", data=True)
     source: Path | None = option(
         None, "File of sentences, one per line, instead of --dataset.", metavar="FILE", data=True
@@ -81,9 +91,9 @@ class PairSource:
     validation_target: Path | None = option(
         None, "File of their translations, line by line.", metavar="FILE", located=True
     )
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
+    data_dir: Path | None = inherited(TextSource, "data_dir", None)
+    seed: int = inherited(TextSource, "seed", 0)
+    strict: bool = inherited(TextSource, "strict", False)
 
     @property
     def split_of_other_data(self) -> str:
@@ -106,6 +116,8 @@ class RecordingSource:
         test_files: A regular expression. The recordings whose path contains a match are the test split.
     """
 
+    kind: ClassVar[Kind] = "recordings"
+
     dataset: str = option("spoken_words", _DATASET, metavar="NAME|PATH", data=True)
     sample_rate: int = option(
         16_000,
@@ -115,9 +127,9 @@ class RecordingSource:
         metavar="HZ",
         fixed=True,
     )
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
+    data_dir: Path | None = inherited(TextSource, "data_dir", None)
+    seed: int = inherited(TextSource, "seed", 0)
+    strict: bool = inherited(TextSource, "strict", False)
     split_by: str | None = option(
         None,
         "Regular expression: recordings with the same match (or group 1) in their path go to the same split.",
@@ -146,11 +158,13 @@ class TranscriptSource:
             `rnnapps.datasets.normalisation.Normalisation`.
     """
 
+    kind: ClassVar[Kind] = "transcripts"
+
     dataset: str = option("spoken_phrases", _DATASET, metavar="NAME|PATH", data=True)
     sample_rate: int = inherited(RecordingSource, "sample_rate", 16_000)
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
+    data_dir: Path | None = inherited(TextSource, "data_dir", None)
+    seed: int = inherited(TextSource, "seed", 0)
+    strict: bool = inherited(TextSource, "strict", False)
     case: str = option("lower", "Case of the texts.", choices=("lower", "upper", "keep"), fixed=True)
     punctuation: str = option(
         "drop", "Punctuation of the texts; apostrophes within words stay.", choices=("drop", "keep"), fixed=True
@@ -184,6 +198,8 @@ class CorpusSource:
         text_column: The feature of a TFDS set.
     """
 
+    kind: ClassVar[Kind] = "corpora"
+
     dataset: str = option(
         "movie_reviews",
         "Data: a file or folder of text, several with commas between them, a named set, or a TensorFlow Datasets name.",
@@ -203,8 +219,8 @@ class CorpusSource:
         missing="all of it",
         located=True,
     )
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, "Seed of all random choices.", minimum=0, maximum=2**31 - 1, fixed=True)
+    data_dir: Path | None = inherited(TextSource, "data_dir", None)
+    seed: int = inherited(TextSource, "seed", 0, help="Seed of all random choices.")
     text_column: str = option("text", "Feature of a TensorFlow Datasets set that holds the text.")
 
 
@@ -230,7 +246,9 @@ class SeriesSource:
         data_dir, seed, strict: As in `TextSource`.
     """
 
-    dataset: str = option("temperatures", _DATASET, metavar="NAME|PATH", data=True)
+    kind: ClassVar[Kind] = "series"
+
+    dataset: str = option("temperatures", _WITHOUT_TFDS, metavar="NAME|PATH", data=True)
     test: Path | None = option(
         None,
         "File with the values that follow those of --dataset, to test on.",
@@ -260,7 +278,11 @@ class SeriesSource:
         None, "Step of the series: h, 15min, D, W, MS, B, and so on.", missing="inferred from the times", fixed=True
     )
     season: int | None = option(
-        None, "Steps in a season.", minimum=1, missing="24 of hours, 7 of days, 12 of months, ...", fixed=True
+        None,
+        "Steps in a season.",
+        minimum=1,
+        missing="24 for hourly data, 7 for daily, 12 for monthly, ...",
+        fixed=True,
     )
     horizon: int | None = option(
         None, "Steps to forecast.", minimum=1, missing="24 hours, 14 days, 12 months, ...", fixed=True
@@ -271,9 +293,9 @@ class SeriesSource:
         minimum=1,
         missing="a tenth of the series",
     )
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, "Seed of all random choices.", minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
+    data_dir: Path | None = inherited(TextSource, "data_dir", None)
+    seed: int = inherited(TextSource, "seed", 0, help="Seed of all random choices.")
+    strict: bool = inherited(TextSource, "strict", False)
 
 
 @dataclass(frozen=True)
@@ -287,6 +309,8 @@ class MusicSource:
         data_dir, seed, strict: As in `TextSource`.
     """
 
+    kind: ClassVar[Kind] = "music"
+
     dataset: str = option(
         "chorales",
         "Data: a named set, or a file or folder of MIDI, ABC or MusicXML, or time steps in JSON.",
@@ -296,9 +320,9 @@ class MusicSource:
     step: float = option(
         1.0, "Length of a time step in quarter notes.", minimum=0.125, maximum=4, metavar="QUARTERS", fixed=True
     )
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
+    data_dir: Path | None = inherited(TextSource, "data_dir", None)
+    seed: int = inherited(TextSource, "seed", 0)
+    strict: bool = inherited(TextSource, "strict", False)
 
 
 @dataclass(frozen=True)
@@ -316,7 +340,9 @@ class VideoSource:
         data_dir, seed, strict: As in `TextSource`.
     """
 
-    dataset: str = option("moving_digits", _DATASET, metavar="NAME|PATH", data=True)
+    kind: ClassVar[Kind] = "clips"
+
+    dataset: str = option("moving_digits", _WITHOUT_TFDS, metavar="NAME|PATH", data=True)
     task: str | None = option(
         None,
         "What to learn: a label for each clip, or a sentence.",
@@ -332,9 +358,9 @@ class VideoSource:
     max_frames: int = option(
         256, "Maximum frames per clip; of a longer video, the first are read.", minimum=1, metavar="FRAMES", fixed=True
     )
-    data_dir: Path | None = option(None, _DATA_DIR, metavar="FOLDER", missing=_DEFAULT_DIR, fixed=True)
-    seed: int = option(0, _SEED, minimum=0, maximum=2**31 - 1, fixed=True)
-    strict: bool = option(False, _STRICT)
+    data_dir: Path | None = inherited(TextSource, "data_dir", None)
+    seed: int = inherited(TextSource, "seed", 0)
+    strict: bool = inherited(TextSource, "strict", False)
 
 
 Source = (

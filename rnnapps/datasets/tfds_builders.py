@@ -17,15 +17,13 @@ from rnnapps.datasets.named_sets import NAMED_SETS, Kind, names
 from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.splits import SPLITS
 
-KINDS: Mapping[Kind, str] = {
+# The kinds of which any set of TFDS can be read, and what TFDS calls them.
+_READABLE: Mapping[Kind, str] = {
     "texts": "text classification",
     "pairs": "translation",
     "recordings": "audio classification",
     "transcripts": "speech recognition",
     "corpora": "text",
-    "series": "time series",
-    "music": "music",
-    "clips": "video",
 }
 
 
@@ -145,9 +143,10 @@ def _not_found(name: str, error: Exception, kind: Kind) -> str:
         return f"{name}: {reason}"
     close = difflib.get_close_matches(base, [*known, *names(kind)], n=3, cutoff=0.6)
     meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    others = f"; any TFDS {_READABLE[kind]} data set works, too" if kind in _READABLE else ""
     return (
         f"{name!r} is not a file or folder, and no data set by that name is known.{meant}"
-        f" Named sets: {', '.join(names(kind))}; any TFDS {KINDS[kind]} data set works, too."
+        f" Named sets: {', '.join(names(kind))}{others}."
     )
 
 

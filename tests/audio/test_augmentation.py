@@ -175,16 +175,16 @@ def test_silent_background_noise_changes_nothing_and_none_is_refused():
 
 def test_training_batches_of_speech_have_the_noise_of_the_data_and_validation_batches_have_none():
     from rnnapps.apps.speech import task
-    from rnnapps.apps.speech.cli import TASK, Options, Source
+    from rnnapps.apps.speech.cli import TASK, Options
     from rnnapps.cli import RunConfig
-    from rnnapps.datasets import Recordings
+    from rnnapps.datasets import Recordings, RecordingSource
 
     waveforms = [np.full(100, 1000 + number, np.int16) for number in range(4)]
     noise = (np.random.default_rng(0).integers(-9000, 9000, 500).astype(np.int16),)
     split = Recordings(
         waveforms, np.array([0, 1, 0, 1]), ("a", "b"), tuple("abcd"), 16_000, "own", "train", noise=noise
     )
-    config = RunConfig(Source(), Options(), TASK.training)
+    config = RunConfig(RecordingSource(), Options(), TASK.training)
 
     def epoch(seed, number):
         (batch,) = task.batches(None, split, config, seed).epoch(number)
