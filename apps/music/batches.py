@@ -12,8 +12,7 @@ from rnnapps.apps.music.keys import key_of, transposed_key
 from rnnapps.apps.music.model import ChordModel
 from rnnapps.apps.music.note_distribution import NONE, NOTES
 from rnnapps.datasets import Pieces
-from rnnapps.datasets.music_files import LOWEST
-from rnnapps.datasets.pieces import TICKS
+from rnnapps.datasets.pieces import LOWEST, TICKS
 
 WITHHELD = 0.5  # share of the training pieces whose key the model is not told
 ROUNDED = 16  # steps; batches have few lengths

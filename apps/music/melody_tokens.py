@@ -16,8 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from rnnapps.apps.music.keys import KEYS
-from rnnapps.datasets.music_files import HIGHEST, LOWEST
-from rnnapps.datasets.pieces import TICKS, Piece, bar_length
+from rnnapps.datasets.pieces import HIGHEST, LOWEST, TICKS, Piece, bar_length
 from rnnapps.errors import UserError
 
 _LETTERS = ("C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B")

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnapps.datasets.pieces import TICKS, Piece, Pieces
+from rnnapps.datasets import midi_files
+from rnnapps.datasets.pieces import HIGHEST, LOWEST, TICKS, Piece, Pieces
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import MusicSource
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out
@@ -26,8 +27,7 @@ from rnnapps.errors import UserError
 from rnnapps.extras import from_extra
 from rnnapps.files import visible_files
 
-SUFFIXES = (".mid", ".midi", ".abc", ".xml", ".musicxml", ".mxl")
-LOWEST, HIGHEST = 21, 108  # MIDI pitches of a piano
+SUFFIXES = (*midi_files.SUFFIXES, ".abc", ".xml", ".musicxml", ".mxl")
 
 
 def read_pieces(path: Path, source: MusicSource, splits: Sequence[str]) -> dict[str, Pieces]:
@@ -73,9 +73,7 @@ def read_file(path: Path) -> list[Piece]:
         UserError: music21 is not installed.
     """
     try:
-        scores = read_scores(path)
-        names = [path.name] if len(scores) == 1 else [f"{path.name} {number}" for number in range(1, len(scores) + 1)]
-        pieces = [piece_of(score, name) for score, name in zip(scores, names, strict=True)]
+        pieces = [midi_files.read_midi(path)] if path.suffix.lower() in midi_files.SUFFIXES else _notated(path)
     except UserError:
         raise
     except Exception as error:  # music21's readers raise what the damage leads to, such as IndexError
@@ -87,8 +85,14 @@ def read_file(path: Path) -> list[Piece]:
     return pieces
 
 
+def _notated(path: Path) -> list[Piece]:
+    scores = read_scores(path)
+    names = [path.name] if len(scores) == 1 else [f"{path.name} {number}" for number in range(1, len(scores) + 1)]
+    return [piece_of(score, name) for score, name in zip(scores, names, strict=True)]
+
+
 def read_scores(path: Path) -> list[Any]:
-    """The music21 scores of a file; a tune book has several."""
+    """The music21 scores of an ABC or MusicXML file; a tune book has several."""
     music21 = from_extra("music21", extra="music", purpose="reading MIDI, ABC and MusicXML")
     parsed = music21.converter.parseFile(str(path), forceSource=True, storePickle=False)
     return list(parsed.scores) if isinstance(parsed, music21.stream.Opus) else [parsed]

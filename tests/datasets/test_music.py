@@ -1,6 +1,7 @@
 """Music in files: MIDI and MusicXML that music21 wrote, ABC and JSON written by hand, and every mistake in them."""
 
 import json
+import struct
 
 import music21
 import numpy as np
@@ -56,6 +57,66 @@ def test_files_hold_the_notes_that_were_written(tmp_path, name, form):
     assert form == "midi" or piece.upbeat == TICKS  # MIDI does not say where bars begin
     assert piece.steps(24)[:3] == [(48, 60), (52, 64), (52, 64)]
     assert len(piece.steps(12)) == 12 and piece.steps(12)[-1] == (55, 67)
+
+
+def number_of(value: int) -> bytes:
+    """A number as MIDI writes it: seven bits a byte, the last byte without the highest bit."""
+    parts = [value & 127]
+    while value := value >> 7:
+        parts.insert(0, value & 127 | 128)
+    return bytes(parts)
+
+
+def write_midi(path, tracks, resolution=480, metre=(3, 4)):
+    """A MIDI file byte by byte. A note is onset and end in quarter notes, pitch and channel (from 0)."""
+    content = b"MThd" + struct.pack(">IHHH", 6, 1, len(tracks), resolution)
+    for notes in tracks:
+        events = [(round(onset * resolution), 1, pitch, channel) for onset, _, pitch, channel in notes]
+        events += [(round(end * resolution), 0, pitch, channel) for _, end, pitch, channel in notes]
+        track = b"\0\xff\x58\4" + bytes([metre[0], metre[1].bit_length() - 1, 24, 8]) if metre else b""
+        now = 0
+        for place, (time, struck, pitch, channel) in enumerate(sorted(events)):
+            kind = 0x90 if struck or place % 2 else 0x80  # struck at volume 0 is a release, too
+            track += number_of(time - now) + bytes([kind | channel, pitch, 80 * struck])
+            now = time
+        track += b"\0\xff\x2f\0"
+        content += b"MTrk" + struct.pack(">I", len(track)) + track
+    path.write_bytes(content)
+    return path
+
+
+def test_a_chord_held_over_a_bar_line_under_another_voice_shifts_nothing(tmp_path):
+    held = [(0, 6, 48, 0), (0, 6, 52, 0), *((beat, beat + 1, 60 + beat, 0) for beat in range(6))]
+    (piece,) = read_file(write_midi(tmp_path / "a.mid", [held]))
+    assert piece.metre == "3/4" and piece.steps(TICKS) == [(48, 52, 60 + beat) for beat in range(6)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_midi_holds_the_notes_of_any_voices(tmp_path, seed):
+    random = np.random.default_rng(seed)
+    tracks = []
+    for channel in range(3):
+        notes = []
+        for pitch in random.permutation(np.arange(21, 109))[:6]:  # of one pitch, a note ends before the next begins
+            times = np.sort(random.choice(24 * 30, size=8, replace=False)).reshape(-1, 2) / TICKS
+            notes += [(*pair, int(pitch), channel) for pair in times.tolist()]
+        tracks.append(notes)
+    drums, too_high = [(0, 4, 40, 9)], [(0, 4, 120, 0)]
+    (piece,) = read_file(write_midi(tmp_path / "a.midi", [*tracks, drums, too_high], metre=None))
+    expected = sorted(
+        (round(on * TICKS), round((end - on) * TICKS), pitch) for notes in tracks for on, end, pitch, _ in notes
+    )
+    np.testing.assert_array_equal(piece.notes, expected)
+    assert piece.metre == "4/4"
+
+
+def test_what_was_played_is_moved_to_fourths_and_thirds_of_a_quarter(tmp_path):
+    exact = [(0, 1, 60), (1, 1 + 1 / 3, 62), (4 / 3, 5 / 3, 64), (2, 2.25, 65), (2.25, 2.5, 67), (3, 7, 69)]
+    late = np.random.default_rng(0).uniform(0.01, 0.03, (len(exact), 2))
+    played = [(on + a, end + b, pitch, 0) for (on, end, pitch), (a, b) in zip(exact, late, strict=True)]
+    (piece,) = read_file(write_midi(tmp_path / "a.mid", [played]))
+    expected = [[round(on * TICKS), round((end - on) * TICKS), pitch] for on, end, pitch in exact]
+    assert piece.notes.tolist() == expected
 
 
 def test_an_additive_metre_is_that_of_its_sum(tmp_path):
