@@ -66,7 +66,21 @@ def times_of(column: pd.Series, *, utc: bool) -> pd.Series:
     # Not ISO 8601, such as 31/12/2024: one format for the whole column, so that days and months are never mixed.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the first time tells no format: then there are none
-        return pd.to_datetime(texts, errors="coerce")
+        return pd.to_datetime(texts, errors="coerce", dayfirst=order_of(texts) == "day")
+
+
+def order_of(texts: pd.Series) -> str:
+    """What the first number is of dates such as 13.01.2023 and 01/13/2023: "day" or "month"; "" for other times.
+
+    A number above 12 shows it. Where there is none, dots mean that the day is first, and other separators the month.
+    """
+    numbers = texts.astype(str).str.extract(r"^\s*(\d{1,2})([./-])(\d{1,2})\2\d{2,4}\b").dropna()
+    if numbers.empty:
+        return ""
+    first, second = numbers[0].astype(int).max(), numbers[2].astype(int).max()
+    if first > 12 or second > 12:
+        return "day" if first > 12 else "month"
+    return "day" if (numbers[1] == ".").all() else "month"
 
 
 def on_a_grid(

@@ -19,7 +19,7 @@ import numpy as np
 from rnnapps.datasets import frequency as frequencies
 from rnnapps.datasets.json_lines import not_lines
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
-from rnnapps.datasets.series_grids import Grid, on_a_grid, times_of
+from rnnapps.datasets.series_grids import Grid, on_a_grid, order_of, times_of
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.datasets.tables import DELIMITERS, other_delimiter
 from rnnapps.datasets.time_series import OneSeries, TimeSeries
@@ -209,6 +209,11 @@ def _of_long(frame: pd.DataFrame, path: Path, source: SeriesSource) -> _Rows:
     for column in source.static:
         rows[column] = frame[column].fillna("").astype(str)
     wrong = rows["time"].isna()
+    if wrong.sum() > len(rows) / 2:
+        raise DataError(
+            f"{path}: {wrong.sum():,} of {len(rows):,} rows have no time in {source.time_column!r}, the first of them"
+            f" {str(frame[source.time_column][wrong].iloc[0])[:40]!r}; write times as 2024-12-31 or 2024-12-31T18:30"
+        )
     rejected += (
         Rejected(row, f"{source.time_column!r} must be a time, got {str(text)[:40]!r}", path)
         for row, text in zip(rows["row"][wrong], frame[source.time_column][wrong], strict=True)
@@ -229,6 +234,9 @@ def _times(column: pd.Series) -> tuple[pd.Series, list[str]]:
     times = times_of(column, utc=False)
     if times.dt.tz is not None:
         return times.dt.tz_convert("UTC").dt.tz_localize(None), ["times with a time zone were converted to UTC"]
+    if first := order_of(column):
+        order = "day, month, year" if first == "day" else "month, day, year"
+        return times, [f"times such as {column.iloc[0]!r} are read as {order}"]
     return times, []
 
 

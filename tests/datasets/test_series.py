@@ -91,6 +91,22 @@ def test_times_with_a_zone_are_counted_in_utc(tmp_path):
     assert "converted to UTC" in part.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("form", "order"),
+    [
+        ("%d.%m.%Y", "day, month"),
+        ("%d/%m/%Y", "day, month"),
+        ("%m/%d/%Y", "month, day"),
+        ("%d.%m.%y %H:%M", "day, month"),
+    ],
+)
+def test_days_and_months_are_not_exchanged(tmp_path, form, order):
+    days = pd.date_range("2023-01-01", periods=300)
+    part = load(write(tmp_path, long_table([f"a,{day.strftime(form)},{n}" for n, day in enumerate(days)])))
+    assert part.series[0].values.tolist() == list(range(300)) and part.frequency == parsed("D")
+    assert any(f"are read as {order}, year" in note for note in part.notes) and not part.rejected
+
+
 def test_series_without_values_are_left_out_and_constant_and_negative_ones_stay(tmp_path):
     rows = [f"{name},{day},{value}" for name, value in (("c", 3), ("n", -2), ("e", "")) for day in DAYS]
     part = load(write(tmp_path, long_table(rows)))
@@ -107,7 +123,10 @@ def test_series_without_values_are_left_out_and_constant_and_negative_ones_stay(
             "'b' has a step of 1 day instead of 1 hour",
         ),
         (["a,2024-01-01,1", "b,2024-01-01,2"], "name it with --frequency"),
-        (["a,soon,1", "b,later,2"], "no series with values"),
+        (
+            ["a,soon,1", "b,later,2"],
+            "2 of 2 rows have no time in 'time', the first of them 'soon'; write times as 2024-",
+        ),
     ],
 )
 def test_times_that_do_not_fit_are_one_line(tmp_path, rows, complaint):
