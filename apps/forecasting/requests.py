@@ -124,6 +124,12 @@ def _rows_of(series: TimeSeries, about: Mapping[str, Any]) -> Iterator[dict[str,
             row["first"] = str(series.frequency.after(one.start, np.asarray(len(one))))
             row["step"] = str(series.frequency)
         if series.known:
+            if (ahead := len(one.known) - len(one)) < horizon:
+                columns = ", ".join(series.known)
+                raise DataError(
+                    f"{series.name}: the series {one.id!r} needs {horizon} rows with {columns} and without a value"
+                    f" after its last value, got {max(0, ahead)}"
+                )
             row["known"] = one.known[: len(one) + horizon]
         if series.past:
             row["past"] = one.past

@@ -152,11 +152,22 @@ def on_a_grid(
             columns[column] = np.full(length, np.nan, np.float32)
             columns[column][places] = group[column].to_numpy("float64")
         grid.columns.append(columns)
-        grid.static.append(tuple(str(group[column].iloc[0]) for column in source.static))
+        grid.static.append(tuple(_category(name, group[column], path) for column in source.static))
     if gaps:
         what = "step has no row; its value is" if gaps == 1 else "steps have no row; their values are"
         notes.append(f"{gaps:,} {what} missing")
     return grid
+
+
+def _category(name: str, column: pd.Series, path: Path) -> str:
+    """The category that a series has in a column; empty cells say nothing."""
+    found = column[column != ""].unique()
+    if len(found) > 1:
+        raise DataError(
+            f"{path}: {column.name!r} of the series {name!r} changes from {found[0]!r} to {found[1]!r}; --static is for"
+            " what never changes in a series, --known and --past are for numbers that do"
+        )
+    return str(found[0]) if len(found) else ""
 
 
 def _places(name: str, times: np.ndarray, frequency: Frequency, path: Path) -> np.ndarray:

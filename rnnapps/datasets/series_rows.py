@@ -21,6 +21,7 @@ from rnnapps.datasets.rows import Row, Rows
 from rnnapps.datasets.series_tables import series_of
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.datasets.time_series import OneSeries
+from rnnapps.terminal import shortened
 
 _TOGETHER = 256  # series put on a grid at once, which is quicker than one by one
 _MOST_ROWS = 1_000_000  # of these series
@@ -80,13 +81,22 @@ def series_rows(rows: Iterable[Row], path: Path, steps: Steps) -> Iterator[Row]:
         steps: How they become series.
 
     Returns:
-        A row for each series, in the order of the file. A series with a row that cannot be read is a bad row.
+        A row for each series, in the order of the file. A series with a row that cannot be read is a bad row, and so
+        are rows of a series that came before.
     """
     waiting: list[list[Row]] = []
     count = 0
-    for _, group in groupby(rows, _names(steps.source.series_column)):
-        waiting.append(list(group))
-        count += len(waiting[-1])
+    seen: set[str] = set()
+    for name, group in groupby(rows, _names(steps.source.series_column)):
+        own = list(group)
+        if name in seen:
+            yield from _joined(waiting, path, steps)
+            waiting, count = [], 0
+            yield Row(own[0].line, None, f"more rows of {shortened(name, 40)!r}; sort the file by series", own[-1].end)
+            continue
+        seen.add(name)
+        waiting.append(own)
+        count += len(own)
         if len(waiting) == _TOGETHER or count > _MOST_ROWS:
             yield from _joined(waiting, path, steps)
             waiting, count = [], 0
@@ -171,7 +181,7 @@ def _values(one: OneSeries, rows: list[Row], steps: Steps) -> dict[str, Any]:
 
 
 def _as_json(values: np.ndarray) -> list[Any]:
-    """Numbers with as many digits as float32 has, and None where one is missing."""
+    """Numbers with as few digits as tell them from other float32 ones, and None where one is missing."""
     if values.ndim > 1:
         return [_as_json(row) for row in values]
-    return [float(f"{value:.9g}") if value == value else None for value in values.tolist()]
+    return [None if text == "nan" else float(text) for text in values.astype(str).tolist()]

@@ -28,6 +28,7 @@ from rnnapps.extras import from_extra
 if TYPE_CHECKING:
     import pandas as pd
 
+_MISSING = ("", "#n/a", "n/a", "na", "nan", "none", "null")  # how programs write that there is no value
 _FIELDS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # says pandas
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".parquet")
 
@@ -187,12 +188,21 @@ def _are_numbers(frame: pd.DataFrame) -> bool:
 
 def _of_long(frame: pd.DataFrame, path: Path, source: SeriesSource) -> _Rows:
     pd = from_extra("pandas", extra="forecasting", purpose="reading time series")
-    options = {source.time_column: "--time-column", source.value_column: "--value-column"}
-    options |= dict.fromkeys(source.known, "--known") | dict.fromkeys(source.past, "--past")
-    options |= dict.fromkeys(source.static, "--static")
-    for column, option in options.items():
-        if column not in frame.columns:
-            raise DataError(f"{path}: {_missing(frame, column)}: name one with {option}")
+    options: dict[str, str] = {}
+    for option, columns in (
+        ("--time-column", (source.time_column,)),
+        ("--value-column", (source.value_column,)),
+        ("--known", source.known),
+        ("--past", source.past),
+        ("--static", source.static),
+    ):
+        for column in columns:
+            if column not in frame.columns:
+                raise DataError(f"{path}: {_missing(frame, column)}: name one with {option}")
+            if column in options:
+                both = "twice by" if options[column] == option else f"by {options[column]} and by"
+                raise DataError(f"{path}: the column {column!r} is named {both} {option}; name it once")
+            options[column] = option
     names = frame[source.series_column].astype(str) if source.series_column in frame.columns else "series"
     rows = pd.DataFrame({"series": names, "row": np.arange(2, len(frame) + 2)}, index=frame.index)
     rejected: list[Rejected] = []
@@ -201,7 +211,12 @@ def _of_long(frame: pd.DataFrame, path: Path, source: SeriesSource) -> _Rows:
     for target, column in zip(("value", *source.known, *source.past), numeric, strict=True):
         rows[target] = pd.to_numeric(frame[column], errors="coerce").astype("float64")
         rows.loc[~np.isfinite(rows[target]), target] = np.nan
-        wrong = rows[target].isna() & frame[column].notna() & (frame[column].astype(str).str.lower() != "nan")
+        if target != "value" and rows[target].isna().all():
+            raise DataError(
+                f"{path}: the column {column!r} of {options[column]} has no numbers; --static takes categories"
+            )
+        told = frame[column].notna() & ~frame[column].astype(str).str.strip().str.lower().isin(_MISSING)
+        wrong = rows[target].isna() & told
         rejected += (
             Rejected(row, f"{column!r} must be a number, got {str(text)[:40]!r}; taken as missing", path)
             for row, text in zip(rows["row"][wrong], frame[column][wrong], strict=True)

@@ -116,6 +116,10 @@ def divided(whole: TimeSeries, source: SeriesSource, splits: Sequence[str]) -> d
     if list(splits) == ["all"]:
         series = [dataclasses.replace(one, begin=1, end=len(one)) for one in whole.series if len(one) > horizon]
         return {"all": _checked(dataclasses.replace(whole, series=tuple(series), split="all"))}
+    if few := sum(len(one) <= whole.season for one in whole.series):
+        what = "series has" if few == 1 else "series have"
+        note = f"warning: {few:,} {what} no more than the {whole.season} steps of a season; give a smaller --season"
+        whole = dataclasses.replace(whole, notes=(*whole.notes, note))
     windows = source.windows or max(1, int(np.median([len(one) for one in whole.series])) // (10 * horizon))
     return {
         split: _checked(_part(whole, split, windows * horizon, len_after=0 if source.test is None else horizon))

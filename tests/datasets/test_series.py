@@ -9,6 +9,8 @@ import pytest
 from rnnapps.datasets import DataError, SeriesSource, load_splits, summary
 from rnnapps.datasets.embedded.temperatures import hourly
 from rnnapps.datasets.frequency import Frequency, inferred, parsed
+from rnnapps.datasets.rows import open_rows
+from rnnapps.datasets.series_rows import Steps, series_rows
 
 
 def load(path, **options):
@@ -184,6 +186,44 @@ def test_what_is_known_ahead_goes_beyond_the_values(tmp_path):
     part = load(write(tmp_path, "\n".join(rows), "a.jsonl"), known=("price",), static=("town",))
     assert len(part.series[0]) == 6 and part.series[0].known[:, 0].tolist() == [2] * 6 + [9]
     assert part.series[0].static == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ({"known": ("town",)}, "the column 'town' of --known has no numbers; --static takes categories"),
+        (
+            {"static": ("price",)},
+            "'price' of the series 'a' changes from '0' to '1'; --static is for what never changes",
+        ),
+        ({"known": ("price", "price")}, "the column 'price' is named twice by --known; name it once"),
+        ({"known": ("price",), "past": ("price",)}, "the column 'price' is named by --known and by --past"),
+        ({"known": ("value",)}, "the column 'value' is named by --value-column and by --known"),
+    ],
+)
+def test_columns_beside_the_values_must_make_sense(tmp_path, columns, complaint):
+    rows = [f"a,{day},1,{price},x" for price, day in enumerate(DAYS)]
+    with pytest.raises(DataError, match=complaint):
+        load(write(tmp_path, long_table(rows, "series,time,value,price,town")), **columns)
+
+
+def test_rows_of_a_series_that_stand_apart_are_named(tmp_path):
+    source = SeriesSource(known=("price",))
+    table = long_table([f"{name},{day},1,3" for name in "aba" for day in DAYS], "series,time,value,price")
+    path = write(tmp_path, table.replace("1,3", "0.3,", 1))
+    rows = list(series_rows(open_rows(path, ("time", "value")).after(), path, Steps(source, parsed("D"), 2)))
+    assert [row.problem for row in rows] == ["", "", "more rows of 'a'; sort the file by series"]
+    assert rows[0].values["history"][:2] == [0.3, 1.0] and rows[0].values["known"][:2] == [[None], [3.0]]
+    assert not any(row.warning for row in rows)
+
+
+def test_a_season_as_long_as_the_series_is_said(tmp_path):
+    days = pd.date_range("2023-01-01", periods=60)
+    path = write(tmp_path, long_table([f"a,{day:%Y-%m-%d},{n}" for n, day in enumerate(days)]))
+    splits = load_splits(SeriesSource(dataset=str(path), season=60, horizon=5))
+    assert "warning: 1 series has no more than the 60 steps of a season; give a smaller --season" in summary(
+        splits.values()
+    )
 
 
 @pytest.mark.parametrize("alias", ["s", "15min", "h", "D", "W", "B", "MS", "ME", "QS", "YS"])

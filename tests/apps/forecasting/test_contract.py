@@ -218,6 +218,9 @@ def test_covariates_of_a_table_reach_the_forecast(tmp_path):
     options += ["--learning-rate", 0.01, "--known", "promotion", "--static", "kind", "--context", 28]
     invoke(main, "train", "--dataset", tmp_path / "sales.csv", "--run-dir", run, *options)
     output = invoke(main, "predict", run).stdout
+    (tmp_path / "past.csv").write_text("\n".join(lines[:290]) + "\n")
+    error = invoke(main, "predict", run, tmp_path / "past.csv", code=2).stderr
+    assert "the series 'tea' needs 7 rows with promotion and without a value after its last value, got 0" in error
     rows = list(csv.DictReader(io.StringIO(output)))
     known = {(line.split(",")[0], line.split(",")[1]): line.split(",")[3] for line in lines[1:]}
     found = [(known[row["series"], row["time"][:10]], float(row["0.5"])) for row in rows]
