@@ -133,6 +133,11 @@ def check_config(config: RunConfig) -> None:
         of_chords = {**changed(config.source, "step"), **changed(model, "head", "hidden")}
         for name, value in of_chords.items():
             raise UserError(f"--{name} is for --representation chords; leave it out for a melody, got {value}")
+    elif of_melodies := changed(model, "embedding_units"):
+        (units,) = of_melodies.values()
+        raise UserError(f"--embedding-units is for --representation melody; leave it out for chords, got {units}")
+    elif model.head == "independent" and changed(model, "hidden"):
+        raise UserError(f"--hidden is for --head nade; leave it out with --head independent, got {model.hidden}")
     ticks = step * TICKS
     if ticks != round(ticks) or 4 * TICKS % round(ticks):
         raise UserError(f"--step must divide a bar of 4/4, as 0.25, 0.5, 1 and 2 do, got {step:g}")

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,8 @@ from rnnapps.apps.translation.data import batches
 from rnnapps.apps.translation.model import Translator
 from rnnapps.datasets import Pairs
 from rnnapps.errors import UserError
-from rnnapps.extras import from_extra
 from rnnapps.text import START
+from rnnapps.text.reference_scores import Score, bleu, chrf
 from rnnapps.training import plot_attention
 
 Translate = Callable[[Sequence[str | bytes]], list[str]]
@@ -39,9 +38,9 @@ def translator(model: Translator, search: Search, batch_size: int) -> Translate:
     return translate
 
 
-def bleu(translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    """sacreBLEU's BLEU, cased, detokenised, tokenizer 13a, and its signature."""
-    return _score(_sacrebleu().BLEU(), translations, references)
+def bleu_of(translations: Sequence[str], references: Sequence[str]) -> Score:
+    """BLEU with one reference for each translation."""
+    return bleu(translations, [[reference] for reference in references], "translation")
 
 
 def assess(
@@ -67,8 +66,8 @@ def assess(
     translations = translate(pairs.sources)
     seconds = time.perf_counter() - start
     references = [text.decode("utf-8") for text in pairs.targets]
-    bleu_score, bleu_signature = bleu(translations, references)
-    chrf_score, chrf_signature = _score(_sacrebleu().CHRF(), translations, references)
+    bleu_score, bleu_signature = bleu_of(translations, references)
+    chrf_score, chrf_signature = chrf(translations, [[reference] for reference in references], "translation")
     exact = np.mean([ours == reference for ours, reference in zip(translations, references, strict=True)])
     loss = _loss(model, pairs, batch_size)
     return {
@@ -139,12 +138,3 @@ def _loss(model: Translator, pairs: Pairs, batch_size: int) -> float:
         total += subwords * float(cost(source, target_in, target_out)[0])
         count += subwords
     return total / count
-
-
-def _score(metric: Any, translations: Sequence[str], references: Sequence[str]) -> tuple[float, str]:
-    score = metric.corpus_score(list(translations), [list(references)]).score
-    return score, str(metric.get_signature())
-
-
-def _sacrebleu() -> ModuleType:
-    return from_extra("sacrebleu.metrics", extra="translation", purpose="BLEU")

@@ -8,7 +8,7 @@ import click
 from rnnapps.apps.translation.cli import Search
 from rnnapps.apps.translation.data import batches as pair_batches
 from rnnapps.apps.translation.model import Translator
-from rnnapps.apps.translation.report import assess, bleu, draw_attention, table, translator
+from rnnapps.apps.translation.report import assess, bleu_of, draw_attention, table, translator
 from rnnapps.apps.translation.serving import about, endpoints, samples
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.datasets import PairBatches, Pairs, summary
@@ -53,7 +53,7 @@ def objective(model: Translator, validation: Pairs, config: RunConfig) -> Object
     references = [text.decode() for text in validation.targets[: config.training.bleu_sample]]
 
     def val_bleu() -> float:
-        return bleu(translate(validation.sources[: len(references)]), references)[0]
+        return bleu_of(translate(validation.sources[: len(references)]), references).score
 
     # Batches have too many shapes to compile each one.
     return Objective(monitor="val_bleu", mode="max", figures={"val_bleu": val_bleu}, jit_compile=False)

@@ -85,7 +85,8 @@ def _draw_attention(
 ) -> None:
     places = range(len(begins))
     if one.words:
-        axes.imshow(shares, cmap="Blues", vmin=0, aspect="auto")
+        # Even attention is pale: a dark frame got three times its share, or more.
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=max(shares.max(), min(3 / len(begins), 1)), aspect="auto")
         axes.set_yticks(range(len(one.words)), [plain(word) for word in one.words])
         axes.set_yticks(np.arange(len(one.words) - 1) + 0.5, minor=True)
         axes.grid(axis="y", which="minor", color="white", linewidth=2)

@@ -14,10 +14,12 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from rnnapps.apps.video.batches import ClipBatches, made_for
 from rnnapps.apps.video.cli import Answers
 from rnnapps.apps.video.model import ActionClassifier, Captioner, VideoModel
+from rnnapps.apps.video.requests import refuse_for
 from rnnapps.apps.video.words import plain
 from rnnapps.cli.confusion_table import confusion_table
 from rnnapps.datasets import Clips
 from rnnapps.text import PAD
+from rnnapps.text.reference_scores import bleu
 from rnnapps.training import plot_confusion_matrix
 
 
@@ -36,7 +38,8 @@ def assess(
     Returns:
         `loss` (cross-entropy in nats, per clip or per word), `count`, `frames`, `frames_per_second` (of computing);
         for a classifier `accuracy`, `f1` (mean over classes), `classes` and `confusion` (rows: true class; columns:
-        predicted); for a captioner `exact_match`, the share of captions that are right word for word.
+        predicted); for a captioner `bleu`, `bleu_signature` and `exact_match`, the share of clips whose caption is one
+        of theirs word for word.
 
     Raises:
         DataError: The clips have no such targets, or a label that the model does not know.
@@ -45,6 +48,7 @@ def assess(
     if isinstance(model, Captioner):
         return _assess_captions(model, split, batches, decoding)
     assert isinstance(model, ActionClassifier)
+    refuse_for("actions", decoding)
     return _assess_actions(model, split.with_classes(model.classes), batches, report)
 
 
@@ -70,8 +74,19 @@ def _assess_actions(model: ActionClassifier, split: Clips, batches: ClipBatches,
 def _assess_captions(model: Captioner, split: Clips, batches: ClipBatches, how: Answers) -> dict[str, Any]:
     assert split.captions is not None
     written, computing = _answered(lambda frames, lengths: model.captions(frames, lengths, how)[0], batches)
-    exact = [text.decode() == caption for text, caption in zip(written, plain(split.captions), strict=True)]
-    return {"exact_match": float(np.mean(exact)), "loss": _word_loss(model, batches), **_size(split, computing)}
+    texts, captions = [text.decode(errors="replace") for text in written], plain(split.captions)
+    of_clip: dict[str, list[str]] = {}  # a clip with several captions has several references
+    for path, caption in zip(split.paths, captions, strict=True):
+        of_clip.setdefault(path, []).append(caption)
+    text_of = dict(zip(split.paths, texts, strict=True))
+    score, signature = bleu(list(text_of.values()), [of_clip[path] for path in text_of], "video")
+    return {
+        "bleu": score,
+        "bleu_signature": signature,
+        "exact_match": float(np.mean([text in of_clip[path] for path, text in text_of.items()])),
+        "loss": _word_loss(model, batches),
+        **_size(split, computing),
+    }
 
 
 def _answered(answer: Callable[..., tf.Tensor], batches: ClipBatches) -> tuple[np.ndarray, float]:
@@ -111,6 +126,7 @@ def table(metrics: dict[str, Any]) -> str:
     if "exact_match" in metrics:
         return "\n".join(
             [
+                f"BLEU         {metrics['bleu']:.2f}   {metrics['bleu_signature']}",
                 f"exact match  {metrics['exact_match']:.2%}",
                 f"loss         {metrics['loss']:.4f}  (perplexity {np.exp(metrics['loss']):.2f})",
                 f"captions     {size}",

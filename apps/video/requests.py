@@ -70,16 +70,17 @@ def request(row: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
 def answer(outputs: Mapping[str, Any], about: Mapping[str, Any], decoding: Answers) -> dict[str, Any]:
     """The sentence and its score; or the class, its probability, and the most probable classes with theirs."""
     if "caption" in outputs:
-        _refuse(changed(decoding, "top"), "captions")
+        refuse_for("captions", decoding)
         return {"answer": outputs["caption"].decode("utf-8", errors="replace"), "score": round(outputs["score"], 6)}
-    _refuse(changed(decoding, "beam", "length_penalty", "longest"), "actions")
+    refuse_for("actions", decoding)
     label, score, top = best_classes(outputs, about, decoding.top)
     return {"answer": label, "score": score, "top": top}
 
 
-def _refuse(given: Mapping[str, Any], kind: str) -> None:
-    """Refuses options that only the other kind of model reads."""
-    for name, value in given.items():
+def refuse_for(kind: str, decoding: Answers) -> None:
+    """Refuses options that only the other kind of model reads, "actions" or "captions"."""
+    of_others = ("top",) if kind == "captions" else ("beam", "length_penalty", "longest")
+    for name, value in changed(decoding, *of_others).items():
         raise UserError(f"{spelled(name)} {value}: the model answers with {kind}; leave it out")
 
 

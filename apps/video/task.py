@@ -19,11 +19,13 @@ from rnnapps.apps.video.report import assess, table
 from rnnapps.apps.video.serving import about, answers, endpoints, samples
 from rnnapps.apps.video.words import words_of
 from rnnapps.cli import Objective, RunConfig
+from rnnapps.cli.options import spelled
 from rnnapps.cli.output import say
 from rnnapps.datasets import Clips, summary
 from rnnapps.datasets import load_splits as load
 from rnnapps.datasets.video_files import read_clip
-from rnnapps.options import as_json
+from rnnapps.errors import UserError
+from rnnapps.options import as_json, changed
 from rnnapps.text import PAD
 
 Model = VideoModel
@@ -38,6 +40,9 @@ def make(config: RunConfig, train: Clips) -> VideoModel:
         options["backbone_model"] = load_backbone(Path(config.model.backbone))
     model: VideoModel
     if train.captions is None:
+        of_captions = {**changed(config.training, "vocabulary"), **changed(config.model, "embedding_units")}
+        for name, value in of_captions.items():
+            raise UserError(f"{spelled(name)} {value} is for captions, but the data have actions; leave it out")
         model = ActionClassifier(train.classes, **options)
     else:
         model = Captioner(words_of(train.captions, config.training.vocabulary), **options)
@@ -66,8 +71,17 @@ def finish(model: VideoModel, splits: Mapping[str, Clips], config: RunConfig, re
         frames = np.asarray(clips.frames[number])
         found = answers(model, tf.constant(frames[None]), tf.constant([len(frames)]), Answers())
         answer = found["caption" if isinstance(model, Captioner) else "label"].numpy()[0].decode()
-        panels.append(panel(model, "/".join(Path(clips.paths[number]).parts[-2:]), frames, answer))
+        title = f"{'/'.join(Path(clips.paths[number]).parts[-2:])} ({_truth(clips, number)})"
+        panels.append(panel(model, title, frames, answer))
     draw_panels(panels, report / "attention.png")
+
+
+def _truth(clips: Clips, number: int) -> str:
+    """The class or sentence of a clip in the data."""
+    if clips.labels is not None:
+        return clips.classes[clips.labels[number]]
+    assert clips.captions is not None
+    return clips.captions[number].decode()
 
 
 def draw(model: VideoModel, answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], how: Answers) -> None:

@@ -118,6 +118,10 @@ class TestMusic(Contract):
         assert " ".join(found) == " ".join(whole.split()[:9])
         assert len(model.state_names) == 2
 
+    @pytest.mark.parametrize("options", [["--embedding-units", 16], ["--head", "independent", "--hidden", 16]])
+    def test_options_that_nothing_reads_are_refused(self, data, tmp_path, options):
+        assert "leave it out" in self.refused("train", *data, "--run-dir", tmp_path / "run", *options)
+
     def test_a_time_step_must_divide_a_bar(self, data, tmp_path):
         options = ["--run-dir", tmp_path / "run", "--step", 1.5]
         assert "--step must divide a bar of 4/4" in self.refused("train", *data, *options)

@@ -53,7 +53,7 @@ class TestActions(Contract):
     def test_train_learns_and_says_so(self, trained):
         metrics = json.loads((trained[0] / "metrics.json").read_text())["test"]
         assert metrics["accuracy"] == 1 and np.sum(metrics["confusion"]) == metrics["count"] == 6
-        assert "classes left, right, still" in trained[1] and "32x32 at 8 a second" in trained[1]
+        assert "classes left (" in trained[1] and "32x32 at 8 a second" in trained[1]
         assert "accuracy    100.00%" in trained[1]
 
     def test_predict_answers_files_and_folders_and_names_what_is_no_video(self, trained, tmp_path):

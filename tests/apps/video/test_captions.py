@@ -45,9 +45,23 @@ def run(manifest, tmp_path_factory):
 def test_captions_are_learnt_word_for_word(run):
     metrics = json.loads((run / "metrics.json").read_text())["test"]
     assert metrics["exact_match"] == 1 and metrics["loss"] < 0.3 and metrics["count"] == 4
+    assert metrics["bleu"] == pytest.approx(100) and "tok:13a" in metrics["bleu_signature"]
     figures = json.loads(invoke(main, "evaluate", run, "--json").stdout)
     assert figures["exact_match"] == metrics["exact_match"]
     assert figures["loss"] == pytest.approx(metrics["loss"], rel=1e-3)
+
+
+def test_all_captions_of_a_clip_are_its_references(run, manifest, tmp_path):
+    rows = [("path", "caption")]
+    for number in range(3):
+        sentence = SENTENCES[WAYS[number]]
+        rows += [(manifest.parent / f"{number}.mkv", text) for text in (f"Something else, {number}.", sentence)]
+    with open(tmp_path / "several.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    figures = json.loads(
+        invoke(main, "evaluate", run, "--dataset", tmp_path / "several.csv", "--split", "all", "--json").stdout
+    )
+    assert figures["count"] == 6 and figures["exact_match"] == 1 and figures["bleu"] == pytest.approx(100)
 
 
 def test_run_and_export_write_the_same_captions(run, manifest, tmp_path):
