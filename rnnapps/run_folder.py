@@ -124,6 +124,8 @@ class RunFolder:
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
+    except NotADirectoryError:
+        raise RunError(f"{path.parent} is not a run folder; give the folder that `train` wrote") from None
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}; restore the file, or start a new run") from error
     if not isinstance(content, dict):

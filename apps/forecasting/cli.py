@@ -63,7 +63,7 @@ class Shown:
     """How `predict` shows forecasts."""
 
     plot: Path | None = option(
-        None, "Draw history, median and bands of the first series as PNG.", metavar="PNG", shown=True, free=True
+        None, "Draw history, median and bands of the first few series as PNG.", metavar="PNG", shown=True, free=True
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from rnnapps.apps.forecasting.cli import Shown
 from rnnapps.apps.forecasting.metrics import interval_places
 from rnnapps.apps.forecasting.requests import times
+from rnnapps.cli.output import say
 from rnnapps.datasets import TimeSeries
 from rnnapps.training.plots import INK, STYLE, TRAIN, VALIDATION, plain, save
 
@@ -196,3 +197,4 @@ def draw(model: Forecaster, answered: Sequence[tuple[Mapping[str, Any], Mapping[
     """Draws the answers of `predict`, if `--plot` names a file."""
     if decoding.plot is not None and answered:
         draw_answers(answered, model.season, decoding.plot)
+        say(f"wrote {decoding.plot}", err=True)

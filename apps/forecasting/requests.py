@@ -50,6 +50,8 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
 
         yield from _rows_of(load_splits(config.source, ["test"])["test"], about)
     for argument in arguments:
+        if not argument.strip():
+            raise UserError("an argument is empty; name a table of series, or give numbers: '1 2 3'")
         if history := _numbers(argument):
             if missing := beside_values(about):
                 raise UserError(
@@ -65,7 +67,10 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         steps = long_tables.steps_of(about, source)
         path = Path(argument).expanduser()
         if not path.exists():
-            raise UserError(f"no such file: {argument!r}; name a table of series, or give numbers: '1 2 3'")
+            words = argument.replace(",", " ").split()
+            wrong = next((word for word in words if not _numbers(word)), "") if any(map(_numbers, words)) else ""
+            found = f"{wrong!r} in {argument!r} is not a number" if wrong else f"no such file: {argument!r}"
+            raise UserError(f"{found}; name a table of series, or give numbers: '1 2 3'")
         series = read_series(path, source) if steps is None else read_series(path, steps.source, steps.frequency)
         for line in skipped(series.rejected, "row", "rows"):
             say(line, err=True)
@@ -109,7 +114,7 @@ def check_steps(name: str, wanted: str, found: str) -> None:
         DataError: They differ.
     """
     if found != wanted:
-        expected, got = (f"steps of {step}" if step else "no times" for step in (wanted, found))
+        expected, got = (f"steps of {parsed(step).step}" if step else "no times" for step in (wanted, found))
         raise DataError(f"{name}: the model was trained on series with {expected}, got {got}")
 
 

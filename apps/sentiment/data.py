@@ -5,11 +5,12 @@ import tensorflow as tf
 from rnnapps.apps.sentiment.model import SentimentClassifier
 from rnnapps.datasets import BucketedBatches, LabelledTexts, bucket
 
+_BUCKETS = 6  # padded lengths; each costs one compilation where XLA is used
 _BATCH = 2048  # texts whose words are looked up at once
 
 
 def batches(
-    model: SentimentClassifier, split: LabelledTexts, batch_size: int, *, buckets: int = 6, seed: int | None = None
+    model: SentimentClassifier, split: LabelledTexts, batch_size: int, *, seed: int | None = None
 ) -> BucketedBatches:
     """Batches of (tokens int32 (batch, time), labels int64 (batch,)) in a few padded lengths.
 
@@ -17,7 +18,6 @@ def batches(
         model: The classifier, whose vocabulary and `max_length` apply.
         split: The texts.
         batch_size: Texts per batch.
-        buckets: Number of padded lengths; each costs one compilation where XLA is used.
         seed: Reshuffles each epoch; None keeps a fixed order.
     """
     tokens = tf.concat(
@@ -26,7 +26,7 @@ def batches(
     return bucket(
         (tf.cast(tokens, tf.int32), split.labels),
         batch_size=batch_size,
-        boundaries=buckets,
+        boundaries=_BUCKETS,
         max_length=model.options.max_length,
         seed=seed,
     )

@@ -12,7 +12,6 @@ def batches(
     pairs: Pairs,
     batch_size: int,
     *,
-    buckets: int | None = None,
     max_length: int = 256,
     seed: int | None = None,
     sampling: float = 0.0,
@@ -25,7 +24,6 @@ def batches(
         model: The translator, whose `source_subwords` and `target_subwords` apply.
         pairs: The sentences.
         batch_size: Pairs per batch.
-        buckets: Maximum number of padded shapes, for XLA; None pads each batch to its own longest sentences.
         max_length: Longest sentence in subwords; longer ones are cut.
         seed: Reshuffles each epoch; None keeps a fixed order.
         sampling: Subword regularisation: the exponent alpha with which each epoch draws new segmentations, see
@@ -34,13 +32,13 @@ def batches(
     sides = ((model.source_subwords, pairs.sources), (model.target_subwords, pairs.targets))
     if not sampling:
         fixed = _framed(*(subwords.encode(tf.constant(texts, tf.string)) for subwords, texts in sides))
-        return PairBatches(lambda _: fixed, batch_size=batch_size, buckets=buckets, max_length=max_length, seed=seed)
+        return PairBatches(lambda _: fixed, batch_size=batch_size, max_length=max_length, seed=seed)
     drawn = [Segmentations(subwords.model, texts, sampling) for subwords, texts in sides]
 
     def draw(epoch: int) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
         return _framed(*(side.draw((seed or 0, epoch, number)) for number, side in enumerate(drawn)))
 
-    return PairBatches(draw, batch_size=batch_size, buckets=buckets, max_length=max_length, seed=seed)
+    return PairBatches(draw, batch_size=batch_size, max_length=max_length, seed=seed)
 
 
 def _framed(source: tf.RaggedTensor, target: tf.RaggedTensor) -> tuple[tf.RaggedTensor, ...]:

@@ -11,6 +11,8 @@ from rnnapps.apps.video.model import ActionClassifier, Captioner, VideoModel
 from rnnapps.apps.video.words import framed
 from rnnapps.datasets import Clips, DataError, bucket
 
+_BUCKETS = 4  # padded lengths
+
 
 class ClipBatches:
     """Batches of ((frames uint8 (batch, time, size, size, 3), lengths int32 (batch,)), targets).
@@ -25,18 +27,15 @@ class ClipBatches:
         clips: The clips.
         targets: What is learnt for each clip: class numbers int64 (clips,), or ids of words as `framed` gives them.
         batch_size: Clips per batch.
-        buckets: Number of padded lengths.
         seed: Reshuffles each epoch; None keeps a fixed order.
     """
 
-    def __init__(
-        self, clips: Clips, targets: np.ndarray, batch_size: int, *, buckets: int = 4, seed: int | None = None
-    ) -> None:
+    def __init__(self, clips: Clips, targets: np.ndarray, batch_size: int, *, seed: int | None = None) -> None:
         self._clips = clips
         steps = [np.zeros(length, np.int8) for length in clips.lengths]  # only their lengths matter
         numbers = np.arange(len(clips), dtype=np.int32)
         columns = (steps, numbers, np.asarray(clips.lengths, np.int32), targets)
-        self._batches = bucket(columns, batch_size=batch_size, boundaries=buckets, seed=seed)
+        self._batches = bucket(columns, batch_size=batch_size, boundaries=_BUCKETS, seed=seed)
         self.steps = self._batches.steps
 
     def epoch(self, n: int) -> tf.data.Dataset:

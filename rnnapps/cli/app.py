@@ -86,6 +86,8 @@ class App(click.Group):
         except click.ClickException as error:
             context = getattr(error, "ctx", None)
             hint = f" (see {context.command_path} --help)" if context else ""
+            if isinstance(error, click.NoSuchOption) and error.option_name[1:2] in "0123456789.":
+                hint = "; put -- before arguments that begin with a minus sign"
             _fail(one_line(error.format_message()) + hint, debug, error.exit_code)
         except UserError as error:
             _fail(" ".join(str(error).split()), debug, 2)

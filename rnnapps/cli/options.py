@@ -112,7 +112,7 @@ def _option(
     elif one is bool and "/" not in flags:
         arguments["show_default"] = False
     elif several:
-        arguments |= {"default": default, "show_default": ",".join(map(str, default))}
+        arguments |= {"default": default, "show_default": ",".join(map(str, default)) or False}
     else:
         arguments["show_default"] = True
     return click.Option([flags, field.name], **arguments)

@@ -64,14 +64,12 @@ def boundaries_for(lengths: Sequence[int], buckets: int = 5, *, max_length: int 
 
 
 def bucket(
-    examples: tf.data.Dataset | Sequence,
+    examples: Sequence,
     *,
     batch_size: int,
     boundaries: Sequence[int] | int = 5,
     max_length: int | None = None,
     seed: int | None = None,
-    pad_to_boundary: bool = True,
-    drop_remainder: bool = False,
 ) -> BucketedBatches:
     """Batches examples of unequal length.
 
@@ -83,15 +81,12 @@ def bucket(
     All examples are held in memory, without padding.
 
     Args:
-        examples: A `tf.data.Dataset` of tuples, in which a component of unknown first dimension is a sequence; or a
-            tuple of columns, in which a list of arrays (or a `tf.RaggedTensor`) holds sequences and an array holds
-            anything else. For instance (tokens int32 (time,), label), or (frames float32 (time, features), label).
+        examples: A tuple of columns, in which a list of arrays (or a `tf.RaggedTensor`) holds sequences and an array
+            holds anything else, for instance (tokens int32 (time,), label) or (frames float32 (time, features), label).
         batch_size: The number of examples in a batch.
         boundaries: The lengths to pad to, ascending; or how many of them `boundaries_for` chooses.
         max_length: The length to cut at, where `boundaries` is a number.
         seed: Shuffles examples and batches anew each epoch; None keeps one fixed order, for validation and test.
-        pad_to_boundary: False pads only to the longest example of the batch: less to compute, many shapes; not for XLA.
-        drop_remainder: Whether to leave out the examples (drawn anew each epoch) that do not fill a whole batch.
 
     Returns:
         The `BucketedBatches`.
@@ -120,9 +115,7 @@ def bucket(
         )
     if len(boundaries) == 0 or boundaries[0] < 1 or np.any(np.diff(np.asarray(boundaries)) <= 0):
         raise ValueError(f"boundaries must be positive and ascending, got {boundaries}")
-    if drop_remainder and len(lengths) < batch_size:
-        raise ValueError(f"{len(lengths)} examples do not fill a batch of {batch_size}; drop_remainder leaves nothing")
-    return BucketedBatches(columns, lengths, boundaries, batch_size, seed, pad_to_boundary, drop_remainder)
+    return BucketedBatches(columns, lengths, boundaries, batch_size, seed)
 
 
 class BucketedBatches:
@@ -144,28 +137,14 @@ class BucketedBatches:
         boundaries: Sequence[int],
         batch_size: int,
         seed: int | None,
-        pad_to_boundary: bool,
-        drop_remainder: bool,
     ):
         self.lengths = lengths
         self.boundaries = tuple(int(boundary) for boundary in boundaries)
-        self.steps = len(lengths) // batch_size if drop_remainder else -(-len(lengths) // batch_size)
+        self.steps = -(-len(lengths) // batch_size)
         self._columns = columns
-        self._cut: np.ndarray = np.clip(lengths, 1, self.boundaries[-1])
-        self._bucket: np.ndarray = np.searchsorted(np.asarray(self.boundaries), self._cut)
+        self._bucket: np.ndarray = np.searchsorted(self.boundaries, np.clip(lengths, 1, self.boundaries[-1]))
         self._batch_size = batch_size
         self._seed = seed
-        self._pad_to_boundary = pad_to_boundary
-
-    @property
-    def element_spec(self) -> tuple[tf.TensorSpec, ...]:
-        """The specification of a batch: (batch, time, ...) for a sequence, (batch, ...) for anything else."""
-        return tuple(
-            tf.TensorSpec([None, None, *column.flat_values.shape[1:]], column.dtype)
-            if isinstance(column, tf.RaggedTensor)
-            else tf.TensorSpec([None, *column.shape[1:]], column.dtype)
-            for column in self._columns
-        )
 
     def order(self, epoch: int = 0) -> np.ndarray:
         """The example at each place of an epoch: `predictions[np.argsort(order)]` are in the order of the examples."""
@@ -178,10 +157,7 @@ class BucketedBatches:
             epoch: The number of the epoch, from 0. Without a seed all epochs are alike.
         """
         batches = self._batch_indices(epoch)
-        widths = [
-            self.boundaries[self._bucket[batch].max()] if self._pad_to_boundary else self._cut[batch].max()
-            for batch in batches
-        ]
+        widths = [self.boundaries[self._bucket[batch].max()] for batch in batches]
 
         def pad(indices: tf.Tensor, width: tf.Tensor) -> tuple[tf.Tensor, ...]:
             return tuple(
@@ -196,20 +172,12 @@ class BucketedBatches:
     def _batch_indices(self, epoch: int) -> list[np.ndarray]:
         rng = None if self._seed is None else np.random.default_rng((self._seed, epoch))
         examples = np.arange(len(self.lengths)) if rng is None else rng.permutation(len(self.lengths))
-        examples = examples[: self.steps * self._batch_size]
         examples = examples[np.argsort(self._bucket[examples], kind="stable")]
         batches = np.split(examples, range(self._batch_size, len(examples), self._batch_size))
         return batches if rng is None else [batches[place] for place in rng.permutation(len(batches))]
 
 
-def _columns(examples: tf.data.Dataset | Sequence) -> tuple[Column, ...]:
-    if isinstance(examples, tf.data.Dataset):
-        if not isinstance(examples.element_spec, tuple):
-            raise ValueError(f"examples must be tuples, got {examples.element_spec}")
-        chunks = list(examples.ragged_batch(1024))
-        if not chunks:
-            raise ValueError("there are no examples")
-        return tuple(tf.concat(pieces, axis=0) for pieces in zip(*chunks, strict=True))
+def _columns(examples: Sequence) -> tuple[Column, ...]:
     columns = tuple(_column(column) for column in examples)
     sizes = {int(column.shape[0]) for column in columns}
     if len(sizes) != 1 or 0 in sizes:

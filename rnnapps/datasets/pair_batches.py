@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from rnnapps.datasets.bucketing import boundaries_for
 from rnnapps.datasets.padding import padded_batches, padded_rows
 
 Segmented = tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]
@@ -16,8 +15,8 @@ Segmented = tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]
 class PairBatches:
     """Padded batches of ((source, target_in), target_out), epoch by epoch.
 
-    Without `buckets` a batch is as long as its longest sentences and pairs are sorted by both lengths: the least
-    padding, but many shapes. With `buckets` there are at most that many shapes, which XLA compiles one by one.
+    A batch is as long as its longest sentences, and pairs are sorted by both lengths: the least padding, but so many
+    shapes that XLA, which compiles each, does not pay.
 
     What an epoch holds, and in which order, follows from the seed and the number of the epoch alone, so an interrupted
     epoch continues with `batches.epoch(n).skip(done)`.
@@ -26,7 +25,6 @@ class PairBatches:
         segmented: The pairs as ids in epoch n (from 0), ragged int32: source (pairs, None), and target_in and
             target_out, of equal lengths. The same n must give the same ids.
         batch_size: The number of pairs in a batch.
-        buckets: The largest number of padded shapes (S, T); None for no limit.
         max_length: The length at which longer sentences are cut. A cut target loses its end mark, so that a model does
             not learn to end there.
         seed: Shuffles pairs and batches anew each epoch; None keeps one fixed order, for validation and test.
@@ -43,14 +41,11 @@ class PairBatches:
         segmented: Callable[[int], Segmented],
         *,
         batch_size: int,
-        buckets: int | None = None,
         max_length: int = 256,
         seed: int | None = None,
     ):
-        if batch_size < 1 or max_length < 1 or (buckets is not None and buckets < 1):
-            raise ValueError(
-                f"batch_size, max_length and buckets must be at least 1, got {batch_size}, {max_length}, {buckets}"
-            )
+        if batch_size < 1 or max_length < 1:
+            raise ValueError(f"batch_size and max_length must be at least 1, got {batch_size} and {max_length}")
         lengths = _lengths(segmented(0), max_length)
         if not lengths.shape[1]:
             raise ValueError("there are no pairs")
@@ -59,12 +54,6 @@ class PairBatches:
         self._batch_size = batch_size
         self._max_length = max_length
         self._seed = seed
-        self._shapes = None
-        if buckets is not None:
-            shapes = [np.array(boundaries_for(side, buckets)) for side in lengths]
-            longest = max(map(len, shapes))
-            # The k-th shape has the k-th boundary of either side; a side with fewer has its longest more than once.
-            self._shapes = np.stack([np.pad(side, (longest - len(side), 0), mode="edge") for side in shapes])
 
     def order(self, epoch: int = 0) -> np.ndarray:
         """The pair at each place of an epoch: `losses[np.argsort(order)]` are in the order of the pairs."""
@@ -90,17 +79,9 @@ class PairBatches:
         """The pairs of each batch, and the padded lengths of each, int64 (batches, 2)."""
         rng = None if self._seed is None else np.random.default_rng((self._seed, epoch))
         pairs = np.arange(lengths.shape[1]) if rng is None else rng.permutation(lengths.shape[1])
-        if self._shapes is None:
-            pairs = pairs[np.lexsort((lengths[1, pairs], lengths[0, pairs]))]
-            widths = lengths
-        else:
-            # The first shape that holds both sides; where another segmentation is longer than all, the last.
-            shape = np.max([np.searchsorted(*sides) for sides in zip(self._shapes, lengths, strict=True)], axis=0)
-            shape = np.minimum(shape, self._shapes.shape[1] - 1)
-            pairs = pairs[np.argsort(shape[pairs], kind="stable")]
-            widths = self._shapes[:, shape]
+        pairs = pairs[np.lexsort((lengths[1, pairs], lengths[0, pairs]))]
         batches = np.split(pairs, range(self._batch_size, len(pairs), self._batch_size))
-        shapes = np.stack([widths[:, batch].max(axis=1) for batch in batches])
+        shapes = np.stack([lengths[:, batch].max(axis=1) for batch in batches])
         if rng is None:
             return batches, shapes
         places = rng.permutation(len(batches))

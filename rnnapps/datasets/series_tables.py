@@ -18,6 +18,7 @@ import numpy as np
 
 from rnnapps.datasets import frequency as frequencies
 from rnnapps.datasets.json_lines import not_lines
+from rnnapps.datasets.lines import foreign_byte
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.series_grids import Grid, on_a_grid, order_of, times_of
 from rnnapps.datasets.sources import SeriesSource
@@ -140,9 +141,13 @@ def _frame(path: Path) -> pd.DataFrame:
                 if problem := not_lines(file.read(1 << 16)):
                     raise DataError(f"{path}: {problem}")
             frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path}: no rows; the file is empty") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({foreign_byte(error)}); save it as UTF-8") from None
     except pd.errors.ParserWarning:
         raise DataError(f"{path}: rows have more fields than the header; give every column a name") from None
-    except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (OSError, ValueError, pd.errors.ParserError) as error:
         if found := _FIELDS.search(str(error)):
             expected, line, fields = found.groups()
             raise DataError(

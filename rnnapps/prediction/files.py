@@ -97,8 +97,9 @@ def predict_file(
         raise UserError(f"--output {output}: {what}: {error.strerror or error}{again}") from None
     if summary.rejected and not summary.answered:
         raise UserError(f"--input {rows.path}: none of the {summary.rejected} rows was answered, see {summary.rejects}")
-    line = f"{output}: {summary.answered} answers"
-    line += f", {summary.rejected} rows rejected, see {summary.rejects}" if summary.rejected else ""
+    line = f"{output}: {summary.answered} answer{'s' * (summary.answered != 1)}"
+    if summary.rejected:
+        line += f", {summary.rejected} row{'s' * (summary.rejected != 1)} rejected, see {summary.rejects}"
     click.echo(printable(line))
     return summary
 

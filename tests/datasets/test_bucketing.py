@@ -47,28 +47,21 @@ def test_boundaries_end_at_the_maximum_length():
     st.integers(1, 9),
     st.lists(st.integers(1, 25), min_size=1, max_size=4, unique=True).map(sorted),
     st.sampled_from([None, 0, 7]),
-    st.booleans(),
 )
-def test_nothing_is_lost_doubled_or_changed(lengths, batch_size, boundaries, seed, pad_to_boundary):
+def test_nothing_is_lost_doubled_or_changed(lengths, batch_size, boundaries, seed):
     tokens, labels = sequences(lengths), np.arange(len(lengths))
-    batches = bucket(
-        (tokens, labels), batch_size=batch_size, boundaries=boundaries, seed=seed, pad_to_boundary=pad_to_boundary
-    )
+    batches = bucket((tokens, labels), batch_size=batch_size, boundaries=boundaries, seed=seed)
     found = epoch(batches, 2)
     assert len(found) == batches.steps == -(-len(lengths) // batch_size) == batches.epoch(2).cardinality()
     ids = np.concatenate([label for _, label in found])
     assert ids.tolist() == batches.order(2).tolist()
     assert sorted(ids) == list(range(len(lengths)))
     for padded, label in found:
-        assert not pad_to_boundary or padded.shape[1] in boundaries
+        assert padded.shape[1] in boundaries
         assert padded.dtype == np.int32
         kept = [tokens[i][: boundaries[-1]] for i in label]
         expected = keras.utils.pad_sequences(kept, maxlen=padded.shape[1], padding="post")
         np.testing.assert_array_equal(padded, expected)
-    if not pad_to_boundary:
-        assert all(
-            padded.shape[1] == np.clip(np.array(lengths)[label], 1, boundaries[-1]).max() for padded, label in found
-        )
 
 
 def test_epochs_differ_from_each_other_and_not_from_themselves():
@@ -103,37 +96,16 @@ def test_without_a_seed_the_order_leads_back_to_the_examples():
     assert answers[np.argsort(batches.order())].tolist() == list(range(0, 200, 2))
 
 
-def test_drop_remainder_leaves_out_others_each_epoch():
-    batches = bucket((sequences(range(1, 24)), np.arange(23)), batch_size=5, seed=0, drop_remainder=True)
-    assert batches.steps == 4
-    left_out = [set(range(23)) - set(batches.order(number).tolist()) for number in range(20)]
-    assert all(len(indices) == 3 for indices in left_out)
-    assert len(set.union(*left_out)) > 15
-    assert {len(label) for _, label in epoch(batches)} == {5}
-
-
-def test_a_tf_data_set_and_columns_give_the_same_batches():
+def test_lists_of_arrays_and_ragged_tensors_give_the_same_batches():
     frames = [np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32) for n in range(20)]
     weights, labels = np.linspace(0, 1, 20), np.arange(20)
-    signature = (
-        tf.TensorSpec([None, 3], tf.float32),
-        tf.TensorSpec([], tf.int64),
-        tf.TensorSpec([], tf.float64),
-    )
-    examples = tf.data.Dataset.from_generator(
-        lambda: zip(frames, labels, weights, strict=True), output_signature=signature
-    )
     ragged = tf.RaggedTensor.from_row_lengths(np.concatenate(frames), [len(frame) for frame in frames])
-    ours = [
-        bucket(given, batch_size=3, boundaries=[5, 12, 19], seed=4) for given in (examples, (frames, labels, weights))
+    both = [
+        bucket((column, labels, weights), batch_size=3, boundaries=[5, 12, 19], seed=4) for column in (frames, ragged)
     ]
-    ours.append(bucket((ragged, labels, weights), batch_size=3, boundaries=[5, 12, 19], seed=4))
-    for batches in ours:
-        assert [spec.shape.as_list() for spec in batches.element_spec] == [[None, None, 3], [None], [None]]
-        assert batches.element_spec == batches.epoch(0).element_spec
-        for batch, expected in zip(epoch(batches), epoch(ours[0]), strict=True):
-            for part, expected_part in zip(batch, expected, strict=True):
-                np.testing.assert_array_equal(part, expected_part)
+    for batch, expected in zip(*map(epoch, both), strict=True):
+        for part, expected_part in zip(batch, expected, strict=True):
+            np.testing.assert_array_equal(part, expected_part)
 
 
 def test_of_two_sequences_the_longer_counts():
@@ -164,12 +136,9 @@ def test_keras_trains_on_the_batches():
         (([[1, 2]], np.arange(1)), {"boundaries": [3, 3]}, "ascending"),
         (([[1, 2]], np.arange(1)), {"boundaries": []}, "ascending"),
         (([[1, 2]], np.arange(1)), {"boundaries": [3], "max_length": 2}, "max_length"),
-        (([[1, 2]], np.arange(1)), {"drop_remainder": True}, "do not fill a batch"),
         (([[1, 2]], np.arange(2)), {}, "equal lengths"),
         (([], np.arange(0)), {}, "must not be empty"),
         ((np.arange(3), np.arange(3)), {}, "no component"),
-        (tf.data.Dataset.range(3), {}, "must be tuples"),
-        (tf.data.Dataset.from_tensor_slices(([[1]], [1])).take(0), {}, "no examples"),
     ],
 )
 def test_wrong_arguments_are_named(examples, options, message):

@@ -29,11 +29,10 @@ def rows(batches, epoch=0):
     return found, shapes
 
 
-@pytest.mark.parametrize("buckets", [None, 1, 4])
 @pytest.mark.parametrize("seed", [None, 7])
-def test_every_pair_comes_once_an_epoch(buckets, seed):
+def test_every_pair_comes_once_an_epoch(seed):
     columns = pairs(333)
-    batches = PairBatches(lambda _: columns, batch_size=16, buckets=buckets, seed=seed)
+    batches = PairBatches(lambda _: columns, batch_size=16, seed=seed)
     expected = list(zip(*(map(tuple, column.to_list()) for column in columns), strict=True))
     for epoch in (0, 1):
         found, shapes = rows(batches, epoch)
@@ -41,7 +40,6 @@ def test_every_pair_comes_once_an_epoch(buckets, seed):
         assert [found[place] for place in np.argsort(batches.order(epoch))] == expected
         assert len(shapes) == batches.steps == 21
         assert sorted(shape[0] for shape in shapes) == [13] + [16] * 20
-        assert buckets is None or len({shape[1:] for shape in shapes}) <= buckets
 
 
 def test_order_follows_from_seed_and_epoch_alone():
@@ -59,22 +57,15 @@ def test_order_follows_from_seed_and_epoch_alone():
 def test_little_is_padding():
     columns = pairs(2000)
     real = sum(int(tf.size(column.flat_values)) for column in columns[:2])
-    for buckets, most in ((None, 0.15), (8, 0.25), (16, 0.2)):
-        batches = PairBatches(lambda _: columns, batch_size=32, buckets=buckets, seed=0)
-        padded = sum(int(tf.size(source) + tf.size(target)) for (source, target), _ in batches.epoch(0))
-        assert 1 - real / padded < most, buckets
+    batches = PairBatches(lambda _: columns, batch_size=32, seed=0)
+    padded = sum(int(tf.size(source) + tf.size(target)) for (source, target), _ in batches.epoch(0))
+    assert 1 - real / padded < 0.15
 
 
 def test_long_sentences_are_cut():
     columns = ragged([3, 50], 1), ragged([60, 2], 1), ragged([60, 2], 1001)
     (((source, target_in), target_out),) = PairBatches(lambda _: columns, batch_size=2, max_length=10).epoch(0)
     assert source.shape == target_in.shape == target_out.shape == (2, 10)
-
-
-def test_other_segmentations_keep_to_the_shapes():
-    batches = PairBatches(lambda epoch: pairs(200, seed=epoch), batch_size=16, buckets=4, seed=0)
-    shapes = {shape[1:] for epoch in range(4) for shape in rows(batches, epoch)[1]}
-    assert len(shapes) <= 4
 
 
 def test_an_interrupted_epoch_goes_on_where_it_stopped():
@@ -86,9 +77,8 @@ def test_an_interrupted_epoch_goes_on_where_it_stopped():
 
 def test_empty_sentences_are_a_step_long():
     columns = ragged([0, 0], 1), ragged([1, 1], 1), ragged([1, 1], 1001)
-    for buckets in (None, 3):
-        (((source, _), _),) = PairBatches(lambda _: columns, batch_size=2, buckets=buckets).epoch(0)
-        assert source.numpy().tolist() == [[0], [0]]
+    (((source, _), _),) = PairBatches(lambda _: columns, batch_size=2).epoch(0)
+    assert source.numpy().tolist() == [[0], [0]]
 
 
 def test_the_shapes_of_a_batch_are_unknown_beforehand():
@@ -96,9 +86,7 @@ def test_the_shapes_of_a_batch_are_unknown_beforehand():
     assert source == target == out == tf.TensorSpec([None, None], tf.int32)
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"batch_size": 0}, {"batch_size": 1, "buckets": 0}, {"batch_size": 1, "max_length": 0}]
-)
+@pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"batch_size": 1, "max_length": 0}])
 def test_impossible_arguments_are_refused(arguments):
     with pytest.raises(ValueError, match="must be at least 1"):
         PairBatches(lambda _: pairs(3), **arguments)

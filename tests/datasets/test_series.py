@@ -18,7 +18,7 @@ def load(path, **options):
 
 
 def write(folder, text, name="series.csv"):
-    (path := folder / name).write_text(text)
+    (path := folder / name).write_text(text, "utf-8", "surrogateescape")
     return path
 
 
@@ -140,7 +140,8 @@ def test_times_that_do_not_fit_are_one_line(tmp_path, rows, complaint):
 @pytest.mark.parametrize(
     ("text", "name", "complaint"),
     [
-        ("", "a.csv", "cannot be read"),
+        ("", "a.csv", "no rows; the file is empty"),
+        ("series,time,value\n\udce9,2024-01-01,1\n", "a.csv", r"not UTF-8 \(byte 0xe9, which is 'é' in Windows-1252\)"),
         ("series,time,value\n", "a.csv", "no rows"),
         ("x", "a.xlsx", "must end in"),
         ("one,two\n1,2\n", "a.csv", "there is no column 'time'; the columns are 'one', 'two'"),

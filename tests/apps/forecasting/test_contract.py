@@ -84,6 +84,9 @@ class TestForecasting(Contract):
     def test_predict_reads_numbers_and_names_what_is_missing(self, trained):
         assert "numbers have no times" in self.refused("predict", trained[0], "1 2 3")
         assert "no such file: 'typo.csv'" in self.refused("predict", trained[0], "typo.csv")
+        assert "'x' in '1 2 x' is not a number" in self.refused("predict", trained[0], "1 2 x")
+        assert "an argument is empty" in self.refused("predict", trained[0], "")
+        assert "put -- before arguments that begin with a minus sign" in self.refused("predict", trained[0], "-5 -4")
         assert ".png" in self.refused("predict", trained[0], *self.inputs, "--plot", "bands.pdf")
 
     def test_a_file_of_histories_is_answered_as_a_table_of_series_is(self, trained, exported, tmp_path):

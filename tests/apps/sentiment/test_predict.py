@@ -96,7 +96,7 @@ def test_a_file_gets_the_same_answers_from_all_three(folder, server, tmp_path):
     for number, where in enumerate([[folder / "run"], [folder / "sentiment"], *(["--server", url] for url in server)]):
         output = tmp_path / f"{number}.jsonl"
         options = ["--input", source, "--output", output, "--text-column", "review", "--batch-size", 7]
-        assert "50 answers, 1 rows rejected" in run("predict", *where, *options).stdout
+        assert "50 answers, 1 row rejected" in run("predict", *where, *options).stdout
         found.append(output.read_text(encoding="utf-8"))
     for other in found[1:]:
         assert_same_answers(other, found[0])

@@ -92,7 +92,7 @@ class TestSpeech(Contract):
         rows = "".join(json.dumps({"path": path}) + "\n" for path in (7, "1.wav", [1]))
         (tmp_path / "rows.jsonl").write_text(rows)
         result = self.run("predict", trained[0], "--input", tmp_path / "rows.jsonl", "--output", tmp_path / "a.jsonl")
-        assert "1 answers, 2 rows rejected" in result.stdout
+        assert "1 answer, 2 rows rejected" in result.stdout
         assert json.loads((tmp_path / "a.jsonl").read_text())["predicted_label"] == "low"
 
     def test_predict_strict_stops_and_all_bad_is_an_error(self, trained, tmp_path):

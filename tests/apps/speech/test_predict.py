@@ -94,7 +94,7 @@ def test_a_manifest_or_a_folder_gets_the_same_answers_from_all(folder, server, t
     for number, where in enumerate(sources):
         output = tmp_path / f"{number}.csv"
         result = run("predict", *where, "--input", manifest, "--output", output, "--batch-size", 4)
-        assert "10 answers, 1 rows rejected" in result.stdout
+        assert "10 answers, 1 row rejected" in result.stdout
         found.append(output.read_text())
         (rejected,) = (tmp_path / f"{number}.csv.rejects.csv").read_text().splitlines()[1:]
         assert rejected.startswith("11,") and "nowhere.wav: cannot be read" in rejected
