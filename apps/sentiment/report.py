@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from rnnapps.apps.sentiment.data import batches
 from rnnapps.apps.sentiment.model import SentimentClassifier
 from rnnapps.datasets import LabelledTexts
-from rnnapps.training import plot_confusion_matrix
+from rnnapps.training.classifier_figures import classifier_figures
 
 
 def assess(
@@ -30,8 +30,8 @@ def assess(
         report: Folder for `confusion_matrix.png`; None draws nothing.
 
     Returns:
-        `accuracy`, `f1` (mean over classes), `roc_auc` (None where a class is missing; for more than two classes the
-        mean of one-vs-rest), `loss` (cross-entropy in nats), `count` and `counts` (examples per class).
+        What `classifier_figures` does, and `roc_auc` (None where a class is missing; for more than two classes the mean
+        of one-vs-rest), `count` and `counts` (examples per class).
 
     Raises:
         DataError: The split has a class that the model does not know.
@@ -42,19 +42,12 @@ def assess(
     answers = np.concatenate([read(tokens).numpy() for tokens, _ in ordered.epoch(0)])
     probabilities = np.empty(answers.shape, "float64")
     probabilities[ordered.order()] = answers
-    probabilities /= probabilities.sum(axis=1, keepdims=True)  # scikit-learn needs them exact to the last bit
-    labels, numbers = split.labels, range(len(model.classes))
-    predicted = probabilities.argmax(axis=1)
-    if report is not None:
-        matrix = confusion_matrix(labels, predicted, labels=numbers)
-        plot_confusion_matrix(matrix, model.classes, report / "confusion_matrix.png")
+    counts = np.bincount(split.labels, minlength=len(model.classes)).tolist()
     return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "f1": float(f1_score(labels, predicted, average="macro")),
-        "roc_auc": _roc_auc(labels, probabilities),
-        "loss": float(log_loss(labels, probabilities, labels=list(numbers))),
-        "count": len(labels),
-        "counts": {name: int((labels == number).sum()) for number, name in enumerate(model.classes)},
+        **classifier_figures(split.labels, probabilities, model.classes, report),
+        "roc_auc": _roc_auc(split.labels, probabilities),
+        "count": len(split),
+        "counts": dict(zip(model.classes, counts, strict=True)),
     }
 
 
@@ -76,5 +69,6 @@ def table(metrics: dict[str, Any]) -> str:
 def _roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
     if len(np.unique(labels)) < probabilities.shape[1]:
         return None
-    scores = probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+    exact = probabilities / probabilities.sum(axis=1, keepdims=True)
+    scores = exact[:, 1] if exact.shape[1] == 2 else exact
     return float(roc_auc_score(labels, scores, multi_class="ovr"))

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
 
 from rnnapps.apps.speech.data import labelled_batches
 from rnnapps.apps.speech.model import SpeechClassifier
 from rnnapps.cli.confusion_table import confusion_table
 from rnnapps.datasets import Recordings
-from rnnapps.training import plot_confusion_matrix
+from rnnapps.training.classifier_figures import classifier_figures
 
 
 def assess(
@@ -32,9 +31,8 @@ def assess(
         report: Folder for `confusion_matrix.png`; None draws nothing.
 
     Returns:
-        `accuracy`, `f1` (mean over classes), `loss` (cross-entropy in nats), `count`, `seconds` (of audio),
-        `real_time_factor` (seconds of computing per second of audio, in these batches), `classes` and `confusion`
-        (rows: true class; columns: predicted).
+        What `classifier_figures` does, and `count`, `seconds` (of audio) and `real_time_factor` (seconds of computing
+        per second of audio, in these batches).
 
     Raises:
         DataError: The split has a class that the model does not know.
@@ -50,21 +48,12 @@ def assess(
     computing = time.perf_counter() - begin
     probabilities = np.empty_like(answers)
     probabilities[ordered.order()] = answers
-    labels, numbers = split.labels, range(len(model.classes))
-    predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(labels, predicted, labels=numbers)
-    if report is not None:
-        plot_confusion_matrix(confusion, model.classes, report / "confusion_matrix.png")
     seconds = sum(map(len, split.waveforms)) / model.sample_rate
     return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "f1": float(f1_score(labels, predicted, average="macro")),
-        "loss": float(log_loss(labels, _sums_to_one(probabilities), labels=list(numbers))),
-        "count": len(labels),
+        **classifier_figures(split.labels, probabilities, model.classes, report),
+        "count": len(split),
         "seconds": seconds,
         "real_time_factor": computing / seconds,
-        "classes": list(model.classes),
-        "confusion": confusion.tolist(),
     }
 
 
@@ -80,9 +69,3 @@ def table(metrics: dict[str, Any]) -> str:
         *confusion_table(metrics["classes"], metrics["confusion"]),
     ]
     return "\n".join(lines)
-
-
-def _sums_to_one(probabilities: np.ndarray) -> np.ndarray:
-    """The probabilities in float64, normalised to a sum that scikit-learn accepts as 1."""
-    exact = probabilities.astype("float64")
-    return exact / exact.sum(axis=1, keepdims=True)

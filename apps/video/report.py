@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from rnnapps.apps.video.batches import ClipBatches, made_for
 from rnnapps.apps.video.cli import Answers
@@ -20,7 +19,7 @@ from rnnapps.cli.confusion_table import confusion_table
 from rnnapps.datasets import Clips
 from rnnapps.text import PAD
 from rnnapps.text.reference_scores import bleu
-from rnnapps.training import plot_confusion_matrix
+from rnnapps.training.classifier_figures import classifier_figures
 
 
 def assess(
@@ -36,10 +35,9 @@ def assess(
         report: Folder for `confusion_matrix.png` of a classifier; None draws nothing.
 
     Returns:
-        `loss` (cross-entropy in nats, per clip or per word), `count`, `frames`, `frames_per_second` (of computing);
-        for a classifier `accuracy`, `f1` (mean over classes), `classes` and `confusion` (rows: true class; columns:
-        predicted); for a captioner `bleu`, `bleu_signature` and `exact_match`, the share of clips whose caption is one
-        of theirs word for word.
+        `count`, `frames`, `frames_per_second` (of computing); for a classifier what `classifier_figures` gives; for a
+        captioner `bleu`, `bleu_signature`, `exact_match`, the share of clips whose caption is one of theirs word for
+        word, and `loss`, the cross-entropy in nats per word.
 
     Raises:
         DataError: The clips have no such targets, or a label that the model does not know.
@@ -55,20 +53,7 @@ def assess(
 def _assess_actions(model: ActionClassifier, split: Clips, batches: ClipBatches, report: Path | None) -> dict[str, Any]:
     assert split.labels is not None
     probabilities, computing = _answered(lambda *clips: model.probabilities(*clips)[0], batches)
-    numbers = range(len(model.classes))
-    predicted = probabilities.argmax(axis=1)
-    confusion = confusion_matrix(split.labels, predicted, labels=numbers)
-    if report is not None:
-        plot_confusion_matrix(confusion, model.classes, report / "confusion_matrix.png")
-    right = probabilities[np.arange(len(split)), split.labels]
-    return {
-        "accuracy": float(accuracy_score(split.labels, predicted)),
-        "f1": float(f1_score(split.labels, predicted, labels=numbers, average="macro", zero_division=0)),
-        "loss": float(-np.log(np.maximum(right, 1e-12)).mean()),
-        **_size(split, computing),
-        "classes": list(model.classes),
-        "confusion": confusion.tolist(),
-    }
+    return {**classifier_figures(split.labels, probabilities, model.classes, report), **_size(split, computing)}
 
 
 def _assess_captions(model: Captioner, split: Clips, batches: ClipBatches, how: Answers) -> dict[str, Any]:
