@@ -55,7 +55,7 @@ class Training(TrainingOptions):
     sequence_length: int = option(64, "Tokens of each stream per training step.", minimum=1)
     random_length: bool = option(False, "Vary the length of each segment by up to a quarter.")
     vocabulary: int | None = option(
-        None, "Maximum size of the vocabulary.", minimum=260, missing="4096 characters, 20000 words or 4000 subwords"
+        None, "Maximum size of the vocabulary.", minimum=261, missing="4096 characters, 20000 words or 4000 subwords"
     )
 
 

@@ -93,17 +93,21 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
 
     states = (rest, empty, tf.zeros_like(empty), *position.states)
     found = beam_search(
-        step, states, start=position.last, end=END, max_length=_LONGEST, beam_width=width, n_best=count, alpha=0.0
+        step, states, start=position.last, end=END, max_length=_LONGEST, beam_width=width, n_best=width, alpha=0.0
     )
     words = tf.strings.reduce_join(tf.gather(pieces, found.ids), axis=-1)
     if not spelling:
         words = tf.strings.join([tf.broadcast_to(begun[:, None], tf.shape(words)), words])
     likely = (found.scores > IMPOSSIBLE / 10) & _begins(words, begun[:, None])
-    words = tf.strings.strip(valid_utf8(words))
-    return {
-        "completions": tf.where(likely, words, ""),
-        "probabilities": tf.where(likely, tf.exp(found.scores), 0.0),
-    }
+    words = tf.where(likely, tf.strings.strip(valid_utf8(words)), "")
+    probabilities = tf.where(likely, tf.exp(found.scores), 0.0)
+    # Several tokens may spell one word in several ways.
+    same = words[:, :, None] == words[:, None, :]
+    first = ~tf.reduce_any(tf.linalg.band_part(same, -1, 0) & ~tf.eye(width, dtype=tf.bool), axis=2)
+    probabilities = tf.where(first, tf.reduce_sum(tf.where(same, probabilities[:, None, :], 0.0), axis=2), 0.0)
+    best = tf.math.top_k(probabilities, count)
+    words = tf.gather(words, best.indices, batch_dims=1)
+    return {"completions": tf.where(best.values > 0, words, ""), "probabilities": best.values}
 
 
 def next_tokens(model: LanguageModel, outputs: tf.Tensor, count: int) -> dict[str, tf.Tensor]:

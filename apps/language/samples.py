@@ -10,9 +10,14 @@ import tensorflow as tf
 
 from rnnapps.apps.language.cli import Generation
 from rnnapps.apps.language.generation import generate
+from rnnapps.files import replacing
 
 _LENGTH = {"char": 400, "word": 80, "subword": 100}
 _TEMPERATURES = (0.5, 0.8)
+
+
+def _heading(epoch: int, temperature: float) -> str:
+    return f"==== epoch {epoch + 1}, temperature {temperature:g} ====\n"
 
 
 class SampleTexts(keras.callbacks.Callback):
@@ -33,9 +38,12 @@ class SampleTexts(keras.callbacks.Callback):
             self.write = tf.function(self._texts, autograph=False)
         texts = self.write()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a" if epoch else "w", encoding="utf-8") as file:
+        before = self.path.read_text(encoding="utf-8") if epoch and self.path.exists() else ""
+        before = before.partition(_heading(epoch, _TEMPERATURES[0]))[0]  # of a run that was killed behind this epoch
+        with replacing(self.path) as partial, partial.open("w", encoding="utf-8") as file:
+            file.write(before)
             for temperature, text in zip(_TEMPERATURES, texts.numpy(), strict=True):
-                file.write(f"==== epoch {epoch + 1}, temperature {temperature:g} ====\n{text.decode()}\n\n")
+                file.write(f"{_heading(epoch, temperature)}{text.decode()}\n\n")
 
     def _texts(self) -> tf.Tensor:
         """One text per temperature, string (temperatures,)."""

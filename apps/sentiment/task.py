@@ -11,6 +11,7 @@ from rnnapps.apps.sentiment.serving import about, endpoints, quantize, samples
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.datasets import BucketedBatches, LabelledTexts, summary
 from rnnapps.datasets import load_splits as load
+from rnnapps.errors import UserError
 from rnnapps.options import as_json
 from rnnapps.text import vocabulary
 from rnnapps.training import LayerRate
@@ -21,6 +22,8 @@ Model = SentimentClassifier
 def make(config: RunConfig, train: LabelledTexts) -> SentimentClassifier:
     """A classifier that knows the most frequent words of the training texts."""
     words = vocabulary(train.texts, config.model.vocabulary)
+    if not words:
+        raise UserError(f"{train.name}: the texts to train on have no words")
     bins = bins_for(train.texts, len(train.classes), config.model.ngrams)
     model = SentimentClassifier(words, train.classes, ngram_bins=bins, **as_json(config.model))
     model.build()

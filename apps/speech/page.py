@@ -50,7 +50,7 @@ def page(questions: Questions) -> Page:
             Picture("heard", "Spectrogram, and the probabilities over time"),
         ],
         answer=answer,
-        button="Listen",
+        button="Classify",
     )
     return Page("Audio classification", "Record a sound or drop in a file, and see what the model hears.", [part])
 

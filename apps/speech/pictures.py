@@ -36,13 +36,13 @@ def plot_stream(
     """
     seconds = len(samples) / log_mel.sample_rate
     answers = np.array(probabilities)
-    loudest = np.argsort(-answers.max(axis=0))[:8]  # more curves could not be told apart
+    most_probable = np.argsort(-answers.max(axis=0))[:8]  # more curves could not be told apart
     with matplotlib.rc_context(STYLE):
         figure = matplotlib.figure.Figure(figsize=(9, 5), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         draw_spectrogram(above, log_mel, samples)
         above.set_title(plain(title), loc="left")
-        for number in loudest:
+        for number in most_probable:
             below.plot(times, answers[:, number], label=plain(classes[number]), linewidth=2, marker="o", markersize=3)
         below.set(xlim=(0, seconds), ylim=(0, 1.02), xlabel="seconds", ylabel="probability")
         below.grid(axis="y", color="#e6e9ee")

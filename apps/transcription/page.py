@@ -45,7 +45,7 @@ def page(questions: Questions) -> Page:
             Table("nbest", "The best texts, with their scores", columns=("score", "text")),
         ],
         answer=answer,
-        button="Write down",
+        button="Transcribe",
     )
     return Page("Speech recognition", "Say something or drop in a file, and read what the model understands.", [part])
 

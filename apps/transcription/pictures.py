@@ -22,7 +22,7 @@ from rnnapps.decoding import Scorer
 from rnnapps.training.plots import STYLE, VALIDATION, plain, save
 
 _CURVES = 8  # more tokens could not be told apart
-_FAINTEST = 0.1  # tokens that never reach this probability are not drawn
+_LEAST_PROBABLE = 0.1  # tokens that never reach this probability are not drawn
 _TITLE = 110  # characters
 
 
@@ -50,8 +50,9 @@ def plot_heard(
         above, below = figure.subplots(2, 1, sharex=True)
         _draw_samples(above, model.front_end.log_mel, samples, title)
         below.plot(times, probabilities[:, -1], color="#b8bec8", linewidth=1.5, label="blank")
-        loudest = probabilities[:, :-1].max(axis=0, initial=0.0)
-        for number in [place for place in np.argsort(-loudest)[:_CURVES] if loudest[place] >= _FAINTEST]:
+        most_probable = probabilities[:, :-1].max(axis=0, initial=0.0)
+        drawn = np.argsort(-most_probable)[:_CURVES]
+        for number in drawn[most_probable[drawn] >= _LEAST_PROBABLE]:
             name = plain(model.tokens.pieces[number].replace(" ", "\N{OPEN BOX}"))
             below.plot(times, probabilities[:, number], linewidth=1.5, label=name)
         words = zip(*(values[0].numpy() for values in (heard.words, heard.starts, heard.ends)), strict=True)

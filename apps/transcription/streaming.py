@@ -113,4 +113,6 @@ def _of_input(rate: int | None, model_rate: int, every: float) -> Iterator[np.nd
     size = 2 * max(1, round(every * given))
     while content := sys.stdin.buffer.read(size):
         samples = np.frombuffer(content[: len(content) // 2 * 2], "<i2").astype(np.float32) / 2**15
-        yield samples if resampler is None else resampler.resample_chunk(samples, last=len(content) < size)
+        yield samples if resampler is None else resampler.resample_chunk(samples)
+    if resampler is not None:
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)

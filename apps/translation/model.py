@@ -189,8 +189,8 @@ class Translator(AttentionDecoder):
         search = search or Search()
         source = self.source_ids(text)
         lengths = tf.math.count_nonzero(source, axis=1, dtype=tf.int32)
-        limits = tf.cast(search.length_ratio * tf.cast(lengths, tf.float32), tf.int32) + 10
-        limits = tf.where(lengths > 0, tf.minimum(limits, search.longest), 0)
+        limits = tf.minimum(search.length_ratio * tf.cast(lengths, tf.float32) + 10, float(search.longest))
+        limits = tf.where(lengths > 0, tf.cast(limits, tf.int32), 0)
         constants, states = self.encode(source)
         found = beam_search(
             self.step,

@@ -89,6 +89,7 @@ class LogMel(keras.layers.Layer):
     def build(self, *_: Any) -> None:
         self.mean = self.add_weight(name="mean", shape=(self.bands,), initializer="zeros", trainable=False)
         self.deviation = self.add_weight(name="deviation", shape=(self.bands,), initializer="ones", trainable=False)
+        self.built = True
 
     def adapt(self, waveforms: Iterable[tuple[tf.Tensor, tf.Tensor | None]]) -> None:
         """Learns the mean and the standard deviation of each band.
@@ -99,7 +100,8 @@ class LogMel(keras.layers.Layer):
         Raises:
             ValueError: No waveform is as long as the time from one frame to the next.
         """
-        self.build()
+        if not self.built:
+            self.build()
         count, total, squares = 0, np.zeros(self.bands), np.zeros(self.bands)
         spectrum = tf.function(self.spectrum, reduce_retracing=True)
         for waveform, lengths in waveforms:

@@ -29,7 +29,8 @@ def cut_at_pauses(samples: np.ndarray, sample_rate: int, longest_seconds: float)
         [(0, 700), (700, 1000)]
     """
     frame = max(1, round(_FRAME_SECONDS * sample_rate))
-    longest = max(1, round(longest_seconds * sample_rate) // frame)  # in frames
+    most = round(longest_seconds * sample_rate)
+    longest = max(1, most // frame)  # in frames
     count = len(samples) // frame
     power = np.square(samples[: count * frame].astype(np.float64)).reshape(count, frame).mean(axis=1)
     half = round(_PAUSE_SECONDS / _FRAME_SECONDS / 2)
@@ -38,8 +39,8 @@ def cut_at_pauses(samples: np.ndarray, sample_rate: int, longest_seconds: float)
     # The power around the beginning of each frame, where a cut would be.
     around = sums[np.minimum(places + half, count)] - sums[np.maximum(places - half, 0)]
     cuts = [0]
-    while count - cuts[-1] > longest:
-        begin, end = cuts[-1] + max(1, round(_EARLIEST * longest)), cuts[-1] + longest
+    while count > cuts[-1] + 1 and len(samples) - cuts[-1] * frame > most:
+        begin, end = cuts[-1] + max(1, round(_EARLIEST * longest)), min(cuts[-1] + longest, count)
         quiet = around[begin : end + 1]
         # The middle one of equally quiet places.
         quietest = np.flatnonzero(quiet <= quiet.min() + 1e-12)

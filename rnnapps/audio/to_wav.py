@@ -37,6 +37,8 @@ def wav_bytes(path: Path, start: float = 0.0, end: float | None = None) -> bytes
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             rate = file.samplerate
+            if not (start >= 0 and (end is None or (end > start and round((end - start) * rate) > 0))):
+                raise AudioError(f"{path}: a part begins at 0 s or later and ends after that, got {start} to {end}")
             if start * rate >= max(1, file.frames):
                 raise AudioError(f"{path}: 'start' is {start:g} s, but the file is {file.frames / rate:.2f} s long")
             file.seek(round(start * rate))

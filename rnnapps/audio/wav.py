@@ -59,11 +59,11 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
     form, channels, rate, bits = (_number(header, *place) for place in ((0, 2), (2, 2), (4, 4), (14, 2)))
     form = tf.where(tf.equal(form, EXTENSIBLE), _number(header, 24, 2), form)
     known = [tf.equal(form, known_form) & tf.equal(bits, known_bits) for known_form, known_bits in _READERS]
-    readable = "bits; PCM of 8, 16, 24, 32 bits and floats can be read"
-    bits = asserted(bits, tf.reduce_any(known), "audio: WAV format", form, "of", bits, readable)
+    expected = "bits; PCM of 8, 16, 24, 32 bits and floats can be read"
+    bits = asserted(bits, tf.reduce_any(known), "audio: WAV format", form, "of", bits, expected)
     possible = (rate >= LOWEST_RATE) & (rate <= HIGHEST_RATE) & (channels > 0)
-    readable = "channels; 1 to 768 kHz can be read"
-    bits = asserted(bits, possible, "audio: a WAV header of", rate, "Hz and", channels, readable)
+    expected = "channels; 1 to 768 kHz can be read"
+    bits = asserted(bits, possible, "audio: a WAV header of", rate, "Hz and", channels, expected)
     width = bits // 8
     frames = data_size // (width * channels)
     samples = tf.reshape(data[data_at : data_at + frames * channels * width], [-1, width])

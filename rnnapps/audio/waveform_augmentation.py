@@ -64,6 +64,10 @@ class WaveformAugmentation(keras.layers.Layer):
         lengths = tf.cast(lengths, tf.int32)
         if not training:
             return waveform, lengths
+        # Transforms of nothing would abort the process.
+        return tf.cond(tf.size(waveform) > 0, lambda: self._varied(waveform, lengths), lambda: (waveform, lengths))
+
+    def _varied(self, waveform: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         waveform, lengths = self._moved(waveform, lengths)
         if self.noise is not None:
             waveform += self._noise(waveform, lengths, self.noise)
@@ -104,7 +108,7 @@ class WaveformAugmentation(keras.layers.Layer):
         """Noise of power 1 / f^colour, at most `loudest` dB above each clip."""
         batch, samples = tf.unstack(tf.shape(waveform))
         # A Fourier transform is several times as fast if the length has no large prime factor.
-        longer = -(-samples // _SMOOTH) * _SMOOTH
+        longer = tf.maximum(1, -(-samples // _SMOOTH)) * _SMOOTH
         logarithm = tf.math.log(tf.range(1.0, tf.cast(longer // 2, tf.float32) + 2))[None]
         # Random phases alone give noise, in a third of the time that random samples would take.
         phase = keras.random.uniform([batch, longer // 2 + 1], 0.0, 2 * math.pi, seed=self.random)

@@ -42,6 +42,7 @@ def ctc_greedy(log_probs: tf.Tensor, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Te
         >>> ctc_greedy(paths, tf.constant([5]))[0].numpy().tolist()
         [[0, 0, 1]]
     """
+    log_probs = tf.cast(log_probs, tf.float32)
     blank = log_probs.shape[-1] - 1
     real = tf.sequence_mask(steps, tf.shape(log_probs)[1])
     path = tf.argmax(log_probs, axis=-1, output_type=tf.int32)
@@ -60,8 +61,9 @@ def without_long_blanks(log_probs: tf.Tensor, steps: tf.Tensor, least: float = 0
         least: The probability at which the blank counts as certain.
 
     Returns:
-        The same for fewer steps.
+        The same for fewer steps, in float32.
     """
+    log_probs = tf.cast(log_probs, tf.float32)
     certain = log_probs[:, :, -1] >= tf.math.log(least)
     repeated = certain & tf.pad(certain[:, :-1], [[0, 0], [1, 0]])
     kept = tf.sequence_mask(steps, tf.shape(log_probs)[1]) & ~repeated

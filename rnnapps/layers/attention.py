@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral
 from typing import Any, ClassVar
 
 import keras
@@ -11,6 +10,7 @@ from keras import ops
 
 from rnnapps.layers.quantized import quantized_sublayers, with_quantized_sublayers
 from rnnapps.layers.recurrent_cell import Shape, Tensor
+from rnnapps.layers.units import positive_units
 
 
 class Attention(keras.layers.Layer):
@@ -108,7 +108,7 @@ class AdditiveAttention(Attention):
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = _positive(units)
+        self.units = positive_units(units)
         self.query_projection = _projection(self, units, "query")
         self.key_projection = _projection(self, units, "key")
         self.score_projection = _projection(self, 1, "score")
@@ -173,7 +173,7 @@ class MultiplicativeAttention(Attention):
 
     def __init__(self, units: int | None = None, scale: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = None if units is None else _positive(units)
+        self.units = None if units is None else positive_units(units)
         self.scale = scale
         self.key_projection = None if units is None else _projection(self, units, "key")
 
@@ -211,12 +211,6 @@ def masked_softmax(scores: Tensor, mask: Tensor | None) -> Tensor:
     mask = ops.cast(mask, "bool")[:, None]
     weights = ops.softmax(ops.where(mask, scores, -3e38), axis=-1)
     return ops.where(mask, weights, ops.zeros_like(weights))
-
-
-def _positive(units: int) -> int:
-    if not isinstance(units, Integral) or units <= 0:
-        raise ValueError(f"`units` must be a positive integer, got {units!r}")
-    return int(units)
 
 
 def _projection(owner: keras.layers.Layer, units: int, name: str) -> keras.layers.Dense:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import keras
@@ -15,6 +14,7 @@ from rnnapps.layers.initial_states import cell_state_shapes
 from rnnapps.layers.quantized import quantized_sublayers, with_quantized_sublayers
 from rnnapps.layers.recurrent_cell import Shape, Tensor, freeze_sublayers
 from rnnapps.layers.time_order import deserialized, serialized
+from rnnapps.layers.units import positive_units
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -84,8 +84,7 @@ class AttentionCell(keras.layers.Layer, DropoutRNNCell):
         memory_size: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if units is not None and (not isinstance(units, Integral) or units <= 0):
-            raise ValueError(f"`units` must be a positive integer or None, got {units!r}")
+        units = None if units is None else positive_units(units)
         kwargs.setdefault("dtype", cell.dtype_policy)
         super().__init__(**kwargs)
         self.cell = cell

@@ -71,6 +71,8 @@ class AttentionDecoder(keras.Model):
         ]
         self.states_a_layer = len(self.decoder[0].state_size)
         self.bridge = keras.layers.Dense(units * self.states_a_layer * layers, activation="tanh", name="bridge")
+        if attention not in (*ATTENTIONS, "none"):
+            raise ValueError(f"`attention` must be one of {', '.join(ATTENTIONS)} or none, got {attention!r}")
         attend = ATTENTIONS.get(attention)
         self.attention = attend(units, name="attention") if attend else None
         self.combine = keras.layers.Dense(embedding.output_dim, activation="tanh", name="combine")

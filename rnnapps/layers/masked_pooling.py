@@ -51,22 +51,25 @@ class MaskedPooling(keras.layers.Layer):
     def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
-        real = ops.cast(mask, sequences.dtype)[..., None]
-        pooled = [self._pool(mode, sequences, real) for mode in self.mode.split("+")]
+        mask = ops.cast(mask, "bool")[..., None]
+        pooled = [self._pool(mode, sequences, mask) for mode in self.mode.split("+")]
         return pooled[0] if len(pooled) == 1 else ops.concatenate(pooled, axis=-1)
 
     @staticmethod
-    def _pool(mode: str, sequences: Tensor, real: Tensor) -> Tensor:
+    def _pool(mode: str, sequences: Tensor, mask: Tensor) -> Tensor:
         if mode == "mean":
-            return ops.sum(sequences * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1)
+            real = ops.cast(mask, "float32")  # half precision cannot count to a few thousand steps
+            total = ops.sum(ops.where(mask, ops.cast(sequences, "float32"), 0.0), axis=1)
+            return ops.cast(total / ops.maximum(ops.sum(real, axis=1), 1.0), sequences.dtype)
         if mode == "max":
             # A first step of lowest value keeps the maximum of zero steps defined.
             lowest = ops.cast(-3e38 if sequences.dtype != "float16" else -6e4, sequences.dtype)
-            highest = ops.max(ops.where(real > 0, sequences, lowest), axis=1, initial=-3e38)
-            return ops.where(ops.max(real, axis=1, initial=0) > 0, highest, ops.zeros_like(highest))
+            highest = ops.max(ops.where(mask, sequences, lowest), axis=1, initial=-3e38)
+            return ops.where(ops.any(mask, axis=1), highest, ops.zeros_like(highest))
         # The last real step is the one after which no real step comes.
+        real = ops.cast(mask, "int32")
         after = ops.flip(ops.cumsum(ops.flip(real, axis=1), axis=1), axis=1) - real
-        return ops.sum(sequences * real * ops.cast(after == 0, sequences.dtype), axis=1)
+        return ops.sum(ops.where(mask & (after == 0), sequences, ops.zeros_like(sequences)), axis=1)
 
     def compute_mask(self, sequences: Tensor, mask: Tensor | None = None) -> None:
         return None

@@ -119,7 +119,7 @@ class Recurrent(keras.layers.RNN):
                 f"`engine` must be 'auto' or 'keras' (`rnnapps.recurrences.use_engine` takes others), got {engine!r}"
             )
         for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
-            if steps is not None and (not isinstance(steps, Integral) or steps <= 0):
+            if steps is not None and (not isinstance(steps, Integral) or isinstance(steps, bool) or steps <= 0):
                 raise ValueError(f"`{name}` must be a positive number of steps or None, got {steps!r}")
         if gradient_clip is not None and not gradient_clip > 0:
             raise ValueError(f"`gradient_clip` must be a positive number or None, got {gradient_clip!r}")
@@ -129,8 +129,8 @@ class Recurrent(keras.layers.RNN):
             cell, return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask, **kwargs
         )
         recurrences.segment_length(truncate, checkpoint_every)
-        self.truncate = truncate
-        self.checkpoint_every = checkpoint_every
+        self.truncate = None if truncate is None else int(truncate)
+        self.checkpoint_every = None if checkpoint_every is None else int(checkpoint_every)
         self.gradient_clip = gradient_clip
         self._engine = engine
         self.use_cudnn = use_cudnn
@@ -195,7 +195,7 @@ class Recurrent(keras.layers.RNN):
 
         Returns:
             The output of the last step read, `(batch, output_size)`; the outputs of all steps, in the order of
-            reading unless `keep_time_order` (of no meaning without `return_sequences`); the final states.
+            reading unless `keep_time_order` (ignored without `return_sequences`); the final states.
         """
         self._check_use_cudnn()
         if self._obstacle() is not None:

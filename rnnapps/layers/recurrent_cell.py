@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any, ClassVar
 
 import keras
 
 from rnnapps.internals import DropoutRNNCell
+from rnnapps.layers.units import positive_units
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 Shape = tuple[int | None, ...]
@@ -85,8 +85,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         implementation: int = 2,
         **kwargs: Any,
     ) -> None:
-        if not isinstance(units, Integral) or units <= 0:
-            raise ValueError(f"`units` must be a positive integer, got {units!r}")
+        units = positive_units(units)
         for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
             if not 0 <= rate < 1:
                 raise ValueError(f"`{name}` must be at least 0 and less than 1, got {rate!r}")

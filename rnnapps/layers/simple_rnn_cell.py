@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import keras
@@ -17,6 +16,7 @@ from rnnapps.layers.recurrent_cell import (
     Tensor,
     is_tanh,
 )
+from rnnapps.layers.units import positive_units
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -87,8 +87,7 @@ class SimpleRNNCell(RecurrentCell):
         output_units: int | None = None,
         **kwargs: Any,
     ) -> None:
-        if output_units is not None and (not isinstance(output_units, Integral) or output_units <= 0):
-            raise ValueError(f"`output_units` must be a positive integer or None, got {output_units!r}")
+        output_units = None if output_units is None else positive_units(output_units, "output_units")
         super().__init__(
             units,
             activation,

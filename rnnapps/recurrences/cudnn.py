@@ -192,7 +192,7 @@ def _if_served(
 
 
 def _blanks(count: int, dtype: tf.DType) -> list[tf.Tensor]:
-    """What stands for tensors that only the other way of running saves."""
+    """Placeholders for tensors that only the other branch saves."""
     return [tf.zeros([0] * 3, dtype)] * count
 
 
@@ -200,7 +200,7 @@ def _lengths(inputs: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     batch, steps = tf.unstack(tf.shape(inputs)[:2])
     if mask is None:
         return tf.fill([batch], steps)
-    # cuDNN takes no sequence without a step: it gets one, and what comes of it is not used.
+    # cuDNN takes no sequence without a step: it is given one, whose result is discarded.
     return tf.maximum(1, tf.reduce_sum(tf.cast(mask, tf.int32), axis=1))
 
 

@@ -25,7 +25,7 @@ LOCAL = (2, 1)  # the gradient that a backward step leaves behind: of the pre-ac
 
 def to_loop(weights: Weights) -> Weights:
     """Splits the recurrent kernel once into those of the gates and of the candidate, which two products use."""
-    gates, candidate = _split_2_1(weights.recurrent_kernel)
+    gates, candidate = split_2_1(weights.recurrent_kernel)
     return Weights(weights.kernel, (gates, candidate), weights.bias)
 
 
@@ -42,7 +42,8 @@ def biases(weights: Weights) -> tuple[tf.Tensor | None, tf.Tensor | None]:
     return weights.bias, None
 
 
-def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
+def split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
+    """The part of both gates and that of the candidate, along the last axis."""
     units = tensor.shape[-1] // 3
     return tf.split(tensor, [2 * units, units], axis=-1)
 
@@ -52,7 +53,7 @@ def step(
 ) -> tuple[States, States]:
     """One step: the new state, and what the backward pass needs of it."""
     (h,) = states
-    x_gates, x_candidate = _split_2_1(x)
+    x_gates, x_candidate = split_2_1(x)
     kernel_gates, kernel_candidate = weights.recurrent_kernel
     dropped_h = h if recurrent_dropout_mask is None else h * recurrent_dropout_mask
     gates = tf.sigmoid(x_gates + tf.matmul(dropped_h, kernel_gates))

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rnnapps.recurrences.gru import split_2_1
 from rnnapps.recurrences.weights import Weights
 
 States = tuple[tf.Tensor, ...]
@@ -37,11 +38,6 @@ def biases(weights: Weights) -> tuple[tf.Tensor | None, tf.Tensor | None]:
     return (None, None) if weights.bias is None else tuple(tf.unstack(weights.bias))
 
 
-def _split_2_1(tensor: tf.Tensor) -> list[tf.Tensor]:
-    units = tensor.shape[-1] // 3
-    return tf.split(tensor, [2 * units, units], axis=-1)
-
-
 def step(
     x: tf.Tensor, states: States, weights: Weights, recurrent_dropout_mask: tf.Tensor | None
 ) -> tuple[States, States]:
@@ -51,8 +47,8 @@ def step(
     inner = tf.matmul(dropped_h, weights.recurrent_kernel)
     if weights.bias is not None:
         inner = tf.nn.bias_add(inner, weights.bias)
-    x_gates, x_candidate = _split_2_1(x)
-    inner_gates, inner_candidate = _split_2_1(inner)
+    x_gates, x_candidate = split_2_1(x)
+    inner_gates, inner_candidate = split_2_1(inner)
     gates = tf.sigmoid(x_gates + inner_gates)
     update, reset = tf.split(gates, 2, axis=-1)
     candidate = tf.tanh(x_candidate + reset * inner_candidate)
@@ -99,7 +95,7 @@ def step_back(
 def projected(local: States) -> tf.Tensor:
     """The gradient of the projected inputs."""
     d_inner, d_candidate = local
-    return tf.concat([_split_2_1(d_inner)[0], d_candidate], axis=-1)
+    return tf.concat([split_2_1(d_inner)[0], d_candidate], axis=-1)
 
 
 def recurrent_kernel(

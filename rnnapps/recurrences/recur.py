@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 from types import ModuleType
 from typing import Any
 
@@ -188,7 +189,8 @@ def segment_length(truncate: int | None, checkpoint_every: int | None) -> int | 
         ValueError: If one is not a positive integer, or neither divides the other.
     """
     for name, steps in (("truncate", truncate), ("checkpoint_every", checkpoint_every)):
-        if steps is not None and (not isinstance(steps, int) or steps < 1):
+        whole = isinstance(steps, Integral) and not isinstance(steps, bool)
+        if steps is not None and (not whole or steps < 1):
             raise ValueError(f"{name} must be a positive number of steps or None, got {steps!r}")
     if truncate is None or checkpoint_every is None:
         return truncate or checkpoint_every

@@ -207,14 +207,14 @@ def _remove_abandoned(output: Path) -> None:
 def _rename(folder: Path, output: Path, version: int | None, finish: Callable[[int], None]) -> Path:
     """Gives a finished folder its number; another export may have taken the next one in the meantime."""
     while True:
-        number = version or next_version(output)
+        number = next_version(output) if version is None else version
         finish(number)
         try:
             # Not by `rnnapps.files.replacing`, which would put the folder in the place of a version that is served.
             os.rename(folder, output / str(number))
             return output / str(number)
         except OSError as error:
-            if version and (output / str(number)).exists():
+            if version is not None and (output / str(number)).exists():
                 raise ExportError(f"{output / str(number)}: already exists; choose another --model-version") from None
-            if version or not (output / str(number)).exists():
+            if version is not None or not (output / str(number)).exists():
                 raise error

@@ -30,7 +30,8 @@ class Characters:
 
     def __init__(self, alphabet: Sequence[str]) -> None:
         self.pieces = tuple(alphabet)
-        if len(set(self.pieces)) != len(self.pieces) or any(len(piece) != 1 for piece in self.pieces):
+        different = len(set(self.pieces)) == len(self.pieces) > 0
+        if not different or any(len(piece) != 1 for piece in self.pieces):
             raise ValueError(f"`alphabet` must hold single characters, each once, got {alphabet!r}")
         self.size = len(self.pieces)
         ordered = sorted(range(self.size), key=lambda place: self.pieces[place])

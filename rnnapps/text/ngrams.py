@@ -36,7 +36,7 @@ class HashedNgrams(keras.layers.Layer):
         Float `(batch, classes)`.
 
     Raises:
-        ValueError: `order` is not from 1 to 8.
+        ValueError: `order` is not from 1 to 8, or there are fewer than two classes or bins.
 
     Reference:
         Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.
@@ -52,6 +52,8 @@ class HashedNgrams(keras.layers.Layer):
         super().__init__(**kwargs)
         if not 1 <= order <= 8:
             raise ValueError(f"`order` must be from 1 to 8, got {order}")
+        if classes < 2 or bins < 2:
+            raise ValueError(f"`classes` and `bins` must be at least 2, got {classes} and {bins}")
         self.classes = classes
         self.order = order
         self.bins = bins

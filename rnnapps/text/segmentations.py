@@ -24,9 +24,10 @@ class Segmentations:
     Args:
         model: What `train_subwords` returned.
         texts: The texts, UTF-8.
-        alpha: 0 makes all candidates equally likely, infinity takes the best; 0.1 to 0.5 are usual.
+        alpha: 0 makes all candidates equally likely; 0.1 to 0.5 are usual.
 
     Raises:
+        ValueError: `alpha` is negative or not finite.
         UserError: The package sentencepiece is not installed.
 
     Example:
@@ -42,6 +43,8 @@ class Segmentations:
     """
 
     def __init__(self, model: bytes, texts: Sequence[bytes | str], alpha: float) -> None:
+        if not 0 <= alpha < np.inf:
+            raise ValueError(f"alpha must be 0 or a finite positive number, got {alpha}")
         sentencepiece = from_extra("sentencepiece", extra="translation", purpose="subword regularisation")
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         log_probability = np.array(processor.get_score(list(range(processor.get_piece_size()))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,11 +40,12 @@ def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
     Raises:
         UserError: The file is missing or in none of these formats, or gensim is not installed.
     """
-    found = _keyed_vectors(file)
+    forms = [(word, word.capitalize(), word.upper()) for word in words]
+    found = _keyed_vectors(file, {form for word in forms for form in word})
     vectors = np.zeros((len(words), found.vector_size), np.float32)
     known = np.zeros(len(words), bool)
     for number, word in enumerate(words):
-        for form in (word, word.capitalize(), word.upper()):
+        for form in forms[number]:
             if form in found.key_to_index:
                 vectors[number], known[number] = found[form], True
                 break
@@ -57,8 +58,8 @@ def read_vectors(file: Path, words: Sequence[str]) -> WordVectors:
     return WordVectors(vectors, known)
 
 
-def _keyed_vectors(file: Path) -> Any:
-    """The file's vectors as gensim holds them."""
+def _keyed_vectors(file: Path, wanted: Collection[str]) -> Any:
+    """The file's vectors as gensim holds them: those of the wanted words at least."""
     if not file.is_file():
         raise UserError(f"no such file: {file}; name one with vectors of word2vec, GloVe or fastText")
     gensim = from_extra("gensim.models", extra="embeddings", purpose="--embeddings")
@@ -72,14 +73,35 @@ def _keyed_vectors(file: Path) -> Any:
             return gensim.fasttext.load_facebook_vectors(str(file))
         header = begin.split()
         has_header = len(header) == 2 and all(part.isdigit() for part in header)
-        load = gensim.KeyedVectors.load_word2vec_format
         if not has_header:
-            return load(str(file), no_header=True)
-        return load(str(file), binary=_is_binary(file, int(header[1])), unicode_errors="replace")
+            return _without_header(file, wanted, gensim)
+        binary = _is_binary(file, int(header[1]))
+        return gensim.KeyedVectors.load_word2vec_format(str(file), binary=binary, unicode_errors="replace")
     except Exception as error:  # whatever gensim raises where a file is damaged or of another kind
         raise UserError(
             f"{file}: cannot be read as vectors of word2vec, GloVe or fastText: {reason(error)}; check the file"
         ) from None
+
+
+def _without_header(file: Path, wanted: Collection[str], gensim: Any) -> Any:
+    """The wanted vectors of a file such as GloVe's. gensim fails on the words with spaces that some of these have."""
+    width = 0
+    found: dict[str, np.ndarray] = {}
+    with opened(file) as content:
+        for number, line in enumerate(content, start=1):
+            width = width or len(line.split()) - 1
+            word, *numbers = line.rstrip().rsplit(b" ", width) if width else [line]
+            if len(numbers) != width or not width:
+                raise ValueError(f"line {number} has {len(numbers)} numbers, where the first has {width}")
+            text = word.decode(errors="replace")
+            if text in wanted or number == 1:  # which must be a vector in any case
+                try:
+                    found.setdefault(text, np.array(numbers).astype(np.float32))
+                except ValueError as error:
+                    raise ValueError(f"line {number}: {error}") from None
+    vectors = gensim.KeyedVectors(width)
+    vectors.add_vectors(list(found), np.array(list(found.values())).reshape(-1, width))
+    return vectors
 
 
 def _is_binary(file: Path, width: int) -> bool:

@@ -68,6 +68,9 @@ def word_vectorizer(words: Sequence[str]) -> keras.layers.TextVectorization:
     Args:
         words: The vocabulary, as `vocabulary` returns it.
 
+    Raises:
+        ValueError: There are no words.
+
     Returns:
         A `keras.layers.TextVectorization` whose output is a ragged int64 tensor `(batch, time)`.
 
@@ -75,6 +78,8 @@ def word_vectorizer(words: Sequence[str]) -> keras.layers.TextVectorization:
         >>> word_vectorizer(["good", "film"])(tf.constant(["Good FILM!", ""])).to_list()
         [[2, 3, 1], []]
     """
+    if not words:
+        raise ValueError("`words` is empty: the texts that a vocabulary is made of have no words")
     return keras.layers.TextVectorization(
         standardize=normalise, split="whitespace", ragged=True, vocabulary=list(words), name="words"
     )

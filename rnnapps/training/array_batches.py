@@ -33,6 +33,8 @@ class ArrayBatches:
         if not 1 <= len(arrays) <= 3:
             raise ValueError(f"{name} must be (x, y) or (x, y, sample_weight), got a tuple of {len(arrays)}")
         given = arrays[: max((place + 1 for place, array in enumerate(arrays) if array is not None), default=0)]
+        if any(array is None for array in given):
+            raise ValueError(f"{name} has None before an array; leave out what comes after it, or give all of them")
         self._arrays = tf.nest.map_structure(lambda array: tf.convert_to_tensor(_converted(array)), given)
         lengths = {int(array.shape[0]) for array in tf.nest.flatten(self._arrays)}
         if len(lengths) != 1:

@@ -35,8 +35,7 @@ def check_run_dir(path: str | pathlib.Path, *, resume: bool = False, overwrite: 
     if resume and not run.is_run():
         raise RunError(f"{run.path} contains no run to resume: check the path, or start one without --resume")
     check_not_locked(run)
-    holds_run = any(part.exists() for part in (run.config_file, run.model_file, run.checkpoints))
-    if not (resume or overwrite) and holds_run:
+    if not (resume or overwrite) and _holds_run(run):
         raise RunError(
             f"{run.path} already contains a run: choose another --run-dir, "
             f"continue it with --resume {shlex.quote(str(run.path))}, or replace it with --overwrite"
@@ -63,8 +62,8 @@ def new_run(path: str | pathlib.Path, config: Mapping[str, Any]) -> Iterator[Run
         with run_lock(run):
             if run.is_run():  # made by another process since the check
                 check_run_dir(path)
+            write_json(run.config_file, config)  # first: it makes the folder a run, which --resume and --overwrite take
             _make_folders(run)
-            write_json(run.config_file, config)
             yield run
 
 
@@ -129,7 +128,7 @@ def remove_run(path: str | pathlib.Path) -> None:
         RunError: Another process is training the run, or something cannot be removed.
     """
     run = RunFolder(pathlib.Path(path))
-    if not run.is_run():
+    if not _holds_run(run):
         return
     with writing_to(run.path):
         with run_lock(run):
@@ -155,6 +154,11 @@ def writing_to(path: pathlib.Path) -> Iterator[None]:
             resume = f", then continue with --resume {shlex.quote(str(path))}" if RunFolder(path).is_run() else ""
             advice = f"make room{resume}"
         raise RunError(f"cannot write the run folder {path}: {place}{error.strerror or error}; {advice}") from error
+
+
+def _holds_run(run: RunFolder) -> bool:
+    """Whether a folder holds a run, or what is left of one."""
+    return any(part.exists() for part in (run.config_file, run.model_file, run.checkpoints))
 
 
 def _make_folders(run: RunFolder) -> None:

@@ -82,6 +82,12 @@ class ReduceOnPlateau:
             raise ValueError(f"factor must be between 0 and 1, got {self.factor}")
         if self.patience < 1:
             raise ValueError(f"patience must be at least 1, got {self.patience}")
+        if not self.minimum >= 0:
+            raise ValueError(f"minimum must not be negative, got {self.minimum}")
+
+    def lower(self, rate: float) -> float:
+        """The next learning rate; one that is below `minimum` stays as it is."""
+        return max(rate * self.factor, min(self.minimum, rate))
 
 
 @dataclasses.dataclass

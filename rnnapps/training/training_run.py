@@ -158,8 +158,7 @@ class TrainingRun:
         if cut_short:  # a resumed run validates again
             self.interrupt(started)
         if self.reduce_on_plateau and state.plateau.reduce(self.reduce_on_plateau, row[self.monitor], self.mode):
-            lower = row["learning_rate"] * self.reduce_on_plateau.factor
-            self.model.optimizer.learning_rate = max(lower, self.reduce_on_plateau.minimum)
+            self.model.optimizer.learning_rate = self.reduce_on_plateau.lower(row["learning_rate"])
         if self.callbacks:
             self.callbacks.on_epoch_end(state.epoch, row)
         state.rows.append(row)

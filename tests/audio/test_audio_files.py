@@ -7,6 +7,7 @@ import soxr
 import tensorflow as tf
 
 from rnnapps.audio import AudioError, decode_wav, read_audio, resample
+from rnnapps.audio.to_wav import wav_bytes as part_of
 from tests.audio.recordings import speech_like, wav_bytes
 
 KINDS = ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"]
@@ -133,3 +134,10 @@ def test_bytes_are_taken_like_files():
     file = io.BytesIO()
     soundfile.write(file, speech_like(100), 16000, format="FLAC")
     assert read_audio(file.getvalue(), 16000).shape == (100,)
+
+
+@pytest.mark.parametrize("part", [(0.5, 0.2), (0.1, 0.1), (-0.1, None), (float("nan"), None), (0.0, float("nan"))])
+def test_a_part_that_cannot_be_is_named(tmp_path, part):
+    (tmp_path / "a.wav").write_bytes(wav_bytes(speech_like(8000)))
+    with pytest.raises(AudioError, match=r"a\.wav: a part begins at 0 s or later and ends after that"):
+        part_of(tmp_path / "a.wav", *part)

@@ -197,3 +197,11 @@ def test_training_batches_of_speech_have_the_noise_of_the_data_and_validation_ba
     assert np.all(np.abs(first.std(axis=1)) > 0)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - later).max() > 0
+
+
+@pytest.mark.parametrize("options", [{"speed": 0.0, "shift": 0}, {"speed": 0.0}, {}])
+@pytest.mark.parametrize("shape", [(2, 0), (2, 100), (0, 100), (0, 0)])
+def test_clips_without_samples_stay_so(options, shape):
+    layer = tf.function(WaveformAugmentation(**options), reduce_retracing=True)
+    waveform, lengths = layer(tf.zeros(shape), tf.zeros([shape[0]], tf.int32), training=True)
+    assert waveform.shape[0] == lengths.shape[0] == shape[0] and not tf.reduce_any(waveform != 0)

@@ -62,6 +62,11 @@ def test_cuts_lie_in_pauses_and_lose_nothing():
         assert any(begin <= cut / RATE <= begin + 0.4 for begin in pauses), cut / RATE
 
 
+def test_what_is_left_after_the_last_frame_counts():
+    parts = cut_at_pauses(np.ones(10 * RATE + 100), RATE, longest_seconds=10)
+    assert len(parts) == 2 and max(end - begin for begin, end in parts) <= 10 * RATE
+
+
 @pytest.mark.parametrize("size", [0, 1, 100, RATE])
 def test_a_short_recording_is_one_part(size):
     assert cut_at_pauses(np.ones(size), RATE, 10) == [(0, size)]

@@ -186,6 +186,14 @@ def test_the_alignment_is_the_best_of_all_paths_that_spell_the_text(text):
         assert found.log_probs[row, len(text)] == 0
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])
+def test_any_floats_are_taken(dtype):
+    log_probs, steps = tf.cast(random_log_probs(1, 2, 4), dtype), tf.constant([4, 3])
+    tokens, scores = ctc_greedy(log_probs, steps)
+    assert scores.dtype == without_long_blanks(log_probs, steps)[0].dtype == tf.float32
+    assert tokens.numpy().tolist() == ctc_greedy(tf.cast(log_probs, tf.float32), steps)[0].numpy().tolist()
+
+
 def test_long_blanks_are_left_out_and_change_no_text():
     log_probs = random_log_probs(1, 2, 4)
     certain = tf.nn.log_softmax(tf.one_hot(tf.fill([2, 6], TOKENS), TOKENS + 1, on_value=30.0))

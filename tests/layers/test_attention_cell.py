@@ -253,5 +253,5 @@ def test_says_what_is_wrong() -> None:
         cell.build((None, 4))
     with pytest.raises(ValueError, match="get_initial_state\\(memory\\)"):
         keras.layers.RNN(built("luong"))(INPUTS)
-    with pytest.raises(ValueError, match="`units` must be a positive integer or None, got 0"):
+    with pytest.raises(ValueError, match="`units` must be a positive integer, got 0"):
         AttentionCell(GRUCell(3), MultiplicativeAttention(3), units=0)

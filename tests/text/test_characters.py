@@ -15,7 +15,7 @@ def test_any_script_comes_back_as_it_was_and_strangers_are_left_out():
     assert alphabet.decode(alphabet.encode(tf.constant(["aXbz"])).to_tensor(-1)).numpy().tolist() == [b"az"]
 
 
-@pytest.mark.parametrize("wrong", ["aa", ["ab"], ["a", ""]])
+@pytest.mark.parametrize("wrong", ["", "aa", ["ab"], ["a", ""]])
 def test_pieces_are_single_characters_each_once(wrong):
     with pytest.raises(ValueError, match="single characters"):
         Characters(wrong)

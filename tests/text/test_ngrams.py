@@ -76,6 +76,12 @@ def test_it_is_saved_with_its_ratios(tmp_path):
     np.testing.assert_array_equal(loaded(TOKENS), model(TOKENS))
 
 
+@pytest.mark.parametrize("size", [{"classes": 1}, {"bins": 1}])
+def test_too_few_classes_or_bins_are_refused(size):
+    with pytest.raises(ValueError, match="`classes` and `bins` must be at least 2"):
+        HashedNgrams(**{"classes": 2, "bins": 64, **size})
+
+
 def test_an_order_below_1_is_refused():
     with pytest.raises(ValueError, match="`order` must be from 1 to 8, got 0"):
         HashedNgrams(classes=2, order=0)

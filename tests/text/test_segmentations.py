@@ -28,6 +28,12 @@ def test_a_large_alpha_takes_the_best_segmentation(model):
     assert drawn.to_list() == Subwords(model).encode(tf.constant(texts)).to_list()
 
 
+@pytest.mark.parametrize("alpha", [-1.0, float("inf"), float("nan")])
+def test_an_impossible_alpha_is_refused(model, alpha):
+    with pytest.raises(ValueError, match="alpha must be 0 or a finite positive number"):
+        Segmentations(model, TEXTS, alpha=alpha)
+
+
 def test_every_segmentation_spells_the_text(model):
     subwords, segmentations = Subwords(model), Segmentations(model, TEXTS + HARD, alpha=0.1)
     best = subwords.decode(subwords.encode(tf.constant(TEXTS + HARD))).numpy().tolist()

@@ -41,6 +41,23 @@ def test_glove_is_read_compressed_too(tmp_path):
     assert_found(tmp_path / "glove.txt.gz")
 
 
+def test_words_with_spaces_and_bytes_that_are_not_utf_8_cost_no_others(tmp_path):
+    lines = [f"{word} {' '.join(map(str, vector))}" for word, vector in zip(WORDS, VECTORS.tolist(), strict=True)]
+    strange = [b". . . 4 5 6 7 8", b"at name@domain.com 1 2 3 4 5", b"\xff\xfe 1 2 3 4 5"]
+    (tmp_path / "glove.txt").write_bytes(b"\n".join([lines[0].encode(), *strange, *map(str.encode, lines[1:])]) + b"\n")
+    assert_found(tmp_path / "glove.txt")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("the 1 2", "line 2 has 2 numbers, where the first has 5"), ("the 1 2 x 4 5", "line 2: could not")],
+)
+def test_a_bad_line_is_named(tmp_path, line, said):
+    (tmp_path / "glove.txt").write_text(f"film 1 2 3 4 5\n{line}\n")
+    with pytest.raises(UserError, match=said):
+        read_vectors(tmp_path / "glove.txt", ["film", "the"])
+
+
 def test_a_fasttext_model_makes_vectors_of_new_words(tmp_path):
     model = gensim.models.FastText(
         [["a", "good", "film"], ["the", "worst", "film"]] * 20, vector_size=6, min_count=1, bucket=50, epochs=1, seed=1

@@ -99,6 +99,24 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
         create_run(tmp_path / "run", {})
 
 
+def test_a_start_that_stopped_anywhere_can_be_resumed_or_overwritten(tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    made = pathlib.Path.mkdir
+    monkeypatch.setattr(
+        pathlib.Path, "mkdir", lambda path, **how: killed() if path.name == "report" else made(path, **how)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        create_run(tmp_path / "run", {"units": 3})
+    monkeypatch.undo()
+    assert resume_run(tmp_path / "run", {"units": 3}).read_config() == {"units": 3}
+    (tmp_path / "run" / "config.json").unlink()  # as an older version left it
+    training.check_run_dir(tmp_path / "run", overwrite=True)
+    training.remove_run(tmp_path / "run")
+    assert create_run(tmp_path / "run", {"units": 4}).read_config() == {"units": 4}
+
+
 def test_a_full_disk(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")

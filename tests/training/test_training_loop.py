@@ -106,6 +106,13 @@ def test_the_learning_rate_falls_on_a_plateau(tmp_path, dense_model):
     assert rates == pytest.approx([0.6, 0.6, 0.6, 0.3, 0.3, 0.2, 0.2])
 
 
+def test_a_plateau_never_raises_the_learning_rate():
+    rule = training.ReduceOnPlateau(0.5, minimum=1e-6)
+    assert [rule.lower(rate) for rate in (1.0, 1.5e-6, 1e-7)] == [0.5, 1e-6, 1e-7]
+    with pytest.raises(ValueError, match="minimum must not be negative"):
+        training.ReduceOnPlateau(minimum=-1)
+
+
 def test_training_without_validation(tmp_path, dense_model):
     history = training.fit(
         dense_model, doubled([1, 2]), run_dir=tmp_path / "run", epochs=2, monitor="loss", progress=False

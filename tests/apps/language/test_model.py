@@ -180,6 +180,20 @@ def test_a_word_that_stands_has_the_probability_of_what_ends_it_and_comes_once()
     assert found["probabilities"].numpy()[0][words.index(b"bad")] == pytest.approx(ends, rel=1e-4)
 
 
+def test_a_word_that_several_tokens_spell_comes_once_with_the_sum_of_its_probabilities():
+    """Bytes spell any letter, too; without letters of its own a model spells each word in one way only."""
+    both = make(seed=2, normalised=True)
+    bias = np.full(both.tokens.size, -30.0)
+    byte, letter, space = both.tokens.pieces.index(b"b"), 260 + LETTERS.index("b"), 260 + LETTERS.index(" ")
+    assert both.tokens.pieces[byte] == both.tokens.pieces[letter] == b"b" and byte != letter
+    bias[[letter, byte, space]] = 0.0
+    both.output_bias.assign(bias)
+    found = complete(both, tf.constant(["a b"]), 3)
+    words, probabilities = found["completions"].numpy()[0].tolist(), found["probabilities"].numpy()[0]
+    assert len(set(words)) == 3 and set(words) == {b"b", b"bb", b"bbb"}
+    assert np.all(np.diff(probabilities) <= 0) and 0.5 < probabilities.sum() <= 1
+
+
 def test_a_word_is_not_continued_by_one_that_begins_a_line():
     keras.utils.set_random_seed(0)
     vocabulary = [" cat", "Sky", " catch"]

@@ -16,6 +16,7 @@ from rnnapps import serving
 from rnnapps.apps.language.cli import main as language_main
 from rnnapps.apps.language.scoring import log_probabilities
 from rnnapps.apps.transcription.cli import TASK, main
+from rnnapps.apps.transcription.streaming import _of_input
 from rnnapps.audio import read_audio
 from rnnapps.cli.other_runs import read_run_of
 from tests.apps.contract import Contract, invoke
@@ -234,3 +235,10 @@ def test_a_bidirectional_run_does_not_listen(tmp_path):
     invoke(main, "train", "--dataset", data, "--run-dir", run, *options, "--epochs", "1")
     error = invoke(main, "listen", run, tmp_path / "1.wav", code=2).stderr
     assert "cannot stream; train a run with --causal" in error
+
+
+@pytest.mark.parametrize("size", [8000, 7990, 320, 0])
+def test_the_end_of_resampled_input_is_heard_too(monkeypatch, size):
+    sent = (np.sin(np.arange(size) / 9) * 9000).astype("<i2").tobytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(sent)))
+    assert sum(map(len, _of_input(8000, 16_000, every=0.04))) == 2 * size
