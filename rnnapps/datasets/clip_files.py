@@ -18,7 +18,7 @@ from rnnapps.datasets.clip_lists import ListedClip, list_clip_folder, list_clip_
 from rnnapps.datasets.labels import check_several_classes, natural_order
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import VideoSource
-from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
+from rnnapps.datasets.splits import hold_out, named_parts, places_of
 from rnnapps.datasets.video_clips import Clips
 from rnnapps.errors import UserError
 
@@ -51,9 +51,7 @@ def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[s
     parts = None if "all" in splits else _parts(path, listed, labels, source)
     made = {}
     for split in splits:
-        chosen = np.arange(len(listed)) if parts is None else np.flatnonzero(parts == SPLITS.index(split))
-        if not len(chosen):
-            raise DataError(f"{path}: the {split} split is empty: {len(listed)} clips are too few to divide")
+        chosen = places_of(split, parts, len(listed), path, ("clip", "clips"))
         good, files, lengths, bad = _read([listed[place] for place in chosen], source)
         if not good:
             raise DataError(

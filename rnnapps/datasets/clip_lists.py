@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rnnapps.datasets.labels import class_of, label_of, text_of
+from rnnapps.datasets.manifests import new_name, read_manifest
 from rnnapps.datasets.recording_lists import class_folders
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
@@ -95,30 +97,23 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
     Raises:
         DataError: The table cannot be read, or lacks a column.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path}: a manifest of videos ends in {', '.join(SUFFIXES)}; a single video is not a data set")
-    columns = open_rows(path, "path").columns
+    columns = open_rows(path, "path").columns if path.suffix.lower() in SUFFIXES else ()
     task = task or ("captions" if "caption" in columns and "label" not in columns else "actions")
-    column = "caption" if task == "captions" else "label"
     listing = ClipListing(task)
-    lines: dict[tuple[str, str], int] = {}
-    for row in open_rows(path, ("path", column)).after():
-        try:
-            if row.values is None:
-                raise ValueError(row.problem)
-            name = text_of(row.values, "path")
-            target = label_of(row.values, "label") if column == "label" else _caption_of(row.values)
-            named = split_of(row.values)
-            first = lines.setdefault((os.path.normpath(name), "" if column == "label" else target), row.line)
-            if first != row.line:
-                raise ValueError(f"{name} is already listed in line {first}")
-        except ValueError as error:
-            listing.rejected.append(Rejected(row.line, str(error), path))
-        else:
-            listing.clips.append(ListedClip(path.parent / name, name.replace(os.sep, "/"), target, named))
-            listing.notes += [f"warning: {path}: {row.warning}"] if row.warning else []
+    lines: dict[tuple[str, ...], int] = {}
+
+    def use(row: Mapping[str, Any], line: int) -> None:
+        target = label_of(row, "label") if task == "actions" else _caption_of(row)
+        split = split_of(row)
+        name = new_name(row, line, lines, *([] if task == "actions" else [target]))
+        listing.clips.append(ListedClip(path.parent / name, name.replace(os.sep, "/"), target, split))
+
+    column = "label" if task == "actions" else "caption"
+    remarks = read_manifest(path, ("path", column), ("video", "videos"), use)
+    listing.rejected += remarks.rejected
+    listing.notes += remarks.notes
     return listing
 
 
-def _caption_of(row: dict[str, object]) -> str:
+def _caption_of(row: Mapping[str, Any]) -> str:
     return " ".join(text_of(row, "caption").split())

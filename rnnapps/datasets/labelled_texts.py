@@ -18,13 +18,12 @@ import numpy as np
 from rnnapps.datasets.examples import LabelledTexts
 from rnnapps.datasets.labels import check_several_classes, class_of, label_of, natural_order, value_of
 from rnnapps.datasets.lines import foreign_byte
+from rnnapps.datasets.manifests import warning_notes
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.sources import TextSource
-from rnnapps.datasets.splits import SPLITS, hold_out, part_paths, split_of
+from rnnapps.datasets.splits import SPLITS, hold_out, part_paths, places_of, split_of
 from rnnapps.files import visible_files
-
-_WARNINGS_SHOWN = 3
 
 
 @dataclasses.dataclass
@@ -76,9 +75,7 @@ def read_texts(path: Path, source: TextSource, splits: Sequence[str]) -> dict[st
         _check_classes(path, classes, labels, parts, found.rejected)
     made = {}
     for split in splits:
-        chosen = np.arange(len(labels)) if parts is None else np.flatnonzero(parts == SPLITS.index(split))
-        if not len(chosen):
-            raise DataError(f"{path}: the {split} split is empty: {len(labels)} examples are too few to divide")
+        chosen = places_of(split, parts, len(labels), path, ("example", "examples"))
         texts = [found.texts[index] for index in chosen]
         skipped, notes = tuple(found.rejected), tuple(found.notes)
         made[split] = LabelledTexts(texts, labels[chosen], classes, source.dataset, split, skipped, notes)
@@ -124,7 +121,6 @@ def _read_file(path: Path, source: TextSource, split: str | None, found: _Read) 
             if row.values is None:
                 raise ValueError(row.problem)
             text, label = _text(row.values, source.text_column), label_of(row.values, source.label_column)
-            label.encode()
             own = split or split_of(row.values)
         except UnicodeEncodeError:
             found.reject(row.line, "not UTF-8", path, source.strict)
@@ -132,10 +128,8 @@ def _read_file(path: Path, source: TextSource, split: str | None, found: _Read) 
             found.reject(row.line, str(error), path, source.strict)
         else:
             found.add(text, label, own)
-            warnings += [f"{path}: {row.warning}"] if row.warning else []
-    found.notes += [f"warning: {warning}" for warning in warnings[:_WARNINGS_SHOWN]]
-    if len(warnings) > _WARNINGS_SHOWN:
-        found.notes.append(f"warning: {path}: {len(warnings) - _WARNINGS_SHOWN:,} more rows like these")
+            warnings += [row.warning] if row.warning else []
+    found.notes += warning_notes(path, warnings)
 
 
 def _text(row: dict[str, Any], column: str) -> bytes:

@@ -69,6 +69,8 @@ def label_of(row: Mapping[str, Any], column: str) -> str:
         raise ValueError(f"empty {column!r}")
     if label in _NOT_NUMBERS:
         raise ValueError(f"{column!r} must be a word or a number, got {label}")
+    if not is_utf8(label):
+        raise ValueError(f"{column!r} is not UTF-8")
     return label
 
 

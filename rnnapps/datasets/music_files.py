@@ -22,7 +22,7 @@ from rnnapps.datasets import midi_files
 from rnnapps.datasets.pieces import HIGHEST, LOWEST, TICKS, Piece, Pieces
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import MusicSource
-from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out
+from rnnapps.datasets.splits import SPLIT_NAMES, hold_out, named_parts, places_of
 from rnnapps.errors import UserError
 from rnnapps.extras import from_extra
 from rnnapps.files import visible_files
@@ -47,20 +47,14 @@ def read_pieces(path: Path, source: MusicSource, splits: Sequence[str]) -> dict[
     if not pieces:
         kinds = ", ".join((*SUFFIXES, ".json"))
         raise DataError(f"{path}: no music files ({kinds}){first_of(rejected, 'file', 'files')}")
-    if list(splits) == ["all"]:
-        return {"all": Pieces(tuple(pieces), source.step, source.dataset, "all", tuple(rejected))}
-    missing = {"validation", "test"} - set(named)
-    contents = [piece.notes.tobytes() for piece in pieces]
-    free = [place for place, split in enumerate(named) if split in ("", "train")]
-    if missing and free:
-        parts = hold_out([contents[place] for place in free], [0] * len(free), missing, source.seed)
-        for place, part in zip(free, parts, strict=True):
-            named[place] = SPLITS[part]
+    parts = None
+    if list(splits) != ["all"]:
+        parts, train, missing = named_parts(path, [split or None for split in named])
+        contents = [pieces[place].notes.tobytes() for place in train]
+        parts[train] = hold_out(contents, [0] * len(train), missing, source.seed)
     made = {}
     for split in splits:
-        own = tuple(piece for piece, name in zip(pieces, named, strict=True) if (name or "train") == split)
-        if not own:
-            raise DataError(f"{path}: the {split} split is empty: {len(pieces)} pieces are too few to divide")
+        own = tuple(pieces[place] for place in places_of(split, parts, len(pieces), path, ("piece", "pieces")))
         made[split] = Pieces(own, source.step, source.dataset, split, tuple(rejected))
     return made
 

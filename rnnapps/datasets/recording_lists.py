@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
-from rnnapps.datasets.labels import class_of, label_of, text_of
+from rnnapps.datasets.labels import class_of, label_of
+from rnnapps.datasets.manifests import new_name, read_manifest
 from rnnapps.datasets.rejected import DataError, Rejected
-from rnnapps.datasets.rows import SUFFIXES, open_rows
+from rnnapps.datasets.rows import open_rows
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, split_of
 from rnnapps.files import visible_files
 
@@ -93,27 +95,18 @@ def list_manifest(path: Path) -> Listing:
     Raises:
         DataError: The table cannot be read, or lacks a column.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(
-            f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; a single recording is not a data set"
-        )
     listing = Listing()
-    lines: dict[str, int] = {}
-    for row in open_rows(path, ("path", "label")).after():
-        try:
-            if row.values is None:
-                raise ValueError(row.problem)
-            name, label = text_of(row.values, "path"), label_of(row.values, "label")
-            named = split_of(row.values)
-            first = lines.setdefault(os.path.normpath(name), row.line)
-            if first != row.line:
-                raise ValueError(f"{name} is already listed in line {first}")
-        except ValueError as error:
-            listing.rejected.append(Rejected(row.line, str(error), path))
-        else:
-            speaker = str(row.values.get("speaker") or "").strip() or None
-            listing.recordings.append(Listed(path.parent / name, name.replace(os.sep, "/"), label, named, speaker))
-            listing.notes += [f"warning: {path}: {row.warning}"] if row.warning else []
+    lines: dict[tuple[str, ...], int] = {}
+
+    def use(row: Mapping[str, Any], line: int) -> None:
+        label, split = label_of(row, "label"), split_of(row)
+        name = new_name(row, line, lines)
+        speaker = str(row.get("speaker") or "").strip() or None
+        listing.recordings.append(Listed(path.parent / name, name.replace(os.sep, "/"), label, split, speaker))
+
+    remarks = read_manifest(path, ("path", "label"), ("recording", "recordings"), use)
+    listing.rejected += remarks.rejected
+    listing.notes += remarks.notes
     return listing
 
 

@@ -23,7 +23,7 @@ from rnnapps.datasets.recording_lists import Listed, Listing, list_folder, list_
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import RecordingSource
 from rnnapps.datasets.speakers import Speakers, few_remark, hold_out_speakers, recognised, torn_warning
-from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
+from rnnapps.datasets.splits import hold_out, named_parts, places_of
 from rnnapps.errors import UserError
 
 _REJECTED = ("file or row", "files or rows")
@@ -58,9 +58,7 @@ def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) 
     decode = _decoder(source)
     made = {}
     for split in splits:
-        chosen = np.arange(len(listed)) if parts is None else np.flatnonzero(parts == SPLITS.index(split))
-        if not len(chosen):
-            raise DataError(f"{path}: the {split} split is empty: {len(listed)} recordings are too few to divide")
+        chosen = places_of(split, parts, len(listed), path, ("recording", "recordings"))
         waveforms, good, bad = decode([listed[index].path for index in chosen])
         if not good:
             raise DataError(

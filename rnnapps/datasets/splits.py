@@ -84,6 +84,26 @@ def named_parts(path: Path, named: Sequence[str | None]) -> tuple[np.ndarray, np
     return parts, train, [split for split in ("test", "validation") if split not in named]
 
 
+def places_of(split: str, parts: np.ndarray | None, count: int, path: Path, what: tuple[str, str]) -> np.ndarray:
+    """The places of the examples of a split.
+
+    Args:
+        split: Its name.
+        parts: The split of each example, an index into `SPLITS`; None where all are in this one.
+        count: The number of examples.
+        path: The data, for the error.
+        what: What an example is, in the singular and the plural.
+
+    Raises:
+        DataError: The split is empty.
+    """
+    chosen = np.arange(count) if parts is None else np.flatnonzero(parts == SPLITS.index(split))
+    if not len(chosen):
+        few = f"1 {what[0]} is" if count == 1 else f"{count:,} {what[1]} are"
+        raise DataError(f"{path}: the {split} split is empty: {few} too few to divide")
+    return chosen
+
+
 def held_out_size(size: int) -> int:
     """How many of `size` examples are held out for validation or test: a tenth, and at least one."""
     return max(1, size // 10)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
 from rnnapps.datasets.labels import text_of, value_of
+from rnnapps.datasets.manifests import read_manifest
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.rows import SUFFIXES, open_rows
 from rnnapps.datasets.splits import SPLIT_NAMES, split_of
@@ -89,7 +90,7 @@ def list_transcripts(path: Path) -> Listing:
     for file in lists:
         _add_librispeech(path, file, listing)
     if not manifests and not lists:
-        raise DataError(f"{path}: neither a manifest such as train.csv nor files *{TRANSCRIPTS} of LibriSpeech in it")
+        raise DataError(f"{path}: contains neither a manifest such as train.csv nor LibriSpeech's files *{TRANSCRIPTS}")
     return listing
 
 
@@ -100,21 +101,15 @@ def _split_of_manifest(file: Path) -> str | None:
 
 
 def _add_manifest(path: Path, listing: Listing, split: str | None) -> None:
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(
-            f"{path}: a manifest of recordings ends in {', '.join(SUFFIXES)}; a single recording is not a data set"
-        )
-    rows = open_rows(path, "text")
-    column = path_column(rows.columns)
-    for row in open_rows(path, (column, "text")).after():
-        try:
-            if row.values is None:
-                raise ValueError(row.problem)
-            listing.utterances.append(_utterance(row.values, column, path, row.line, split))
-        except ValueError as error:
-            listing.rejected.append(Rejected(row.line, str(error), path))
-        else:
-            listing.notes += [f"warning: {path}: {row.warning}"] if row.warning else []
+    columns = open_rows(path, "text").columns if path.suffix.lower() in SUFFIXES else ()
+    column = path_column(columns)
+
+    def use(row: Mapping[str, Any], line: int) -> None:
+        listing.utterances.append(_utterance(row, column, path, line, split))
+
+    remarks = read_manifest(path, (column, "text"), ("recording", "recordings"), use)
+    listing.rejected += remarks.rejected
+    listing.notes += remarks.notes
 
 
 def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split: str | None) -> Utterance:

@@ -18,7 +18,7 @@ from rnnapps.datasets.normalisation import Normalisation
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import TranscriptSource
 from rnnapps.datasets.speakers import few_remark, hold_out_speakers, torn_warning
-from rnnapps.datasets.splits import SPLITS, hold_out, named_parts
+from rnnapps.datasets.splits import hold_out, named_parts, places_of
 from rnnapps.datasets.transcript_lists import Utterance, list_transcripts
 from rnnapps.errors import UserError
 
@@ -58,9 +58,7 @@ def read_transcripts(path: Path, source: TranscriptSource, splits: Sequence[str]
         notes += remarks
     made = {}
     for split in splits:
-        chosen = range(len(kept)) if parts is None else np.flatnonzero(parts == SPLITS.index(split)).tolist()
-        if not len(chosen):
-            raise DataError(f"{path}: the {split} split is empty: {len(kept)} recordings are too few to divide")
+        chosen = places_of(split, parts, len(kept), path, ("recording", "recordings")).tolist()
         waveforms, good, bad = _decoded([kept[place] for place in chosen], source)
         if not good:
             every = [*rejected, *bad]
