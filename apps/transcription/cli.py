@@ -79,7 +79,7 @@ class Search:
     )  # fmt: skip
     plot: Path | None = option(
         None, "Draw spectrogram, probabilities and words of the first recording; run folders only.",
-        metavar="PNG", shown=True,
+        metavar="PNG", shown=True, free=True,
     )  # fmt: skip
 
 

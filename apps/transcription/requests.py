@@ -12,7 +12,7 @@ from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
 from rnnapps.files import strict_json
 from rnnapps.options import changed
-from rnnapps.prediction.drawn_files import check_suffix
+from rnnapps.prediction.drawn_files import check_on_screen, check_suffix
 from rnnapps.prediction.nbest import NO_ANSWER, check_beam, check_nbest, with_nbest
 
 LONGEST_SECONDS = 20.0  # of a recording that is transcribed at once; longer ones are cut at pauses
@@ -160,8 +160,7 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
             raise UserError(f"--{name} {value:g} needs a language model: add --language-model RUN")
     if decoding.plot is not None:
         check_suffix("--plot", decoding.plot)
-        if input is not None:
-            raise UserError("--plot is for recordings on the command line; leave out --input")
+        check_on_screen("--plot", asked, input)
 
 
 def check_config(config: RunConfig) -> None:

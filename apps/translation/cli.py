@@ -70,7 +70,7 @@ class Search:
     )
     attention_plot: Path | None = option(
         None, "Draw the attention of the first 10 texts, up to 40 subwords of each; run folders only.",
-        metavar="PNG", shown=True,
+        metavar="PNG", shown=True, free=True,
     )  # fmt: skip
 
 

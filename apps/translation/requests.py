@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnapps.apps.translation.cli import Search
-from rnnapps.errors import UserError
-from rnnapps.prediction.drawn_files import check_suffix
+from rnnapps.prediction.drawn_files import check_on_screen, check_suffix
 from rnnapps.prediction.nbest import NO_ANSWER, check_beam, check_nbest, with_nbest
 from rnnapps.prediction.requests import TEXT, as_input
 
@@ -41,5 +40,4 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
     check_beam(decoding.nbest, decoding.beam, asked, input)
     if decoding.attention_plot is not None:
         check_suffix("--attention-plot", decoding.attention_plot)
-        if input is not None:
-            raise UserError("--attention-plot is for texts on the command line or standard input; leave out --input")
+        check_on_screen("--attention-plot", asked, input)

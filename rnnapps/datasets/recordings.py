@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from rnnapps.audio import read_audio
-from rnnapps.datasets.clips import checked_clip
 from rnnapps.datasets.examples import Recordings
 from rnnapps.datasets.labels import check_several_classes, natural_order
+from rnnapps.datasets.recording_checks import checked_recording
 from rnnapps.datasets.recording_lists import Listed, Listing, list_folder, list_manifest
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import RecordingSource
@@ -96,7 +96,9 @@ def _decoder(source: RecordingSource) -> Callable[[Sequence[Path]], _Decoded]:
         decoded = _Decoded([], [], [])
         for place, path in enumerate(paths):
             try:
-                decoded.waveforms.append(checked_clip(read_audio(path, source.sample_rate), source.sample_rate, path))
+                decoded.waveforms.append(
+                    checked_recording(read_audio(path, source.sample_rate), source.sample_rate, path)
+                )
                 decoded.good.append(place)
             except UserError as error:
                 if source.strict:

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from rnnapps.audio import read_audio
-from rnnapps.datasets.clips import checked_clip
 from rnnapps.datasets.examples import Transcripts
 from rnnapps.datasets.normalisation import Normalisation
+from rnnapps.datasets.recording_checks import checked_recording
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import TranscriptSource
 from rnnapps.datasets.speakers import few_remark, hold_out_speakers, torn_warning
@@ -112,7 +112,7 @@ def cut_out(samples: np.ndarray, utterance: Utterance, sample_rate: int) -> np.n
         raise UserError(f"{utterance.path}: 'start' is {utterance.start:g} s, but the file is {seconds:.2f} s long")
     end = len(samples) if utterance.end is None else round(utterance.end * sample_rate)
     part = samples[round(utterance.start * sample_rate) : end]
-    return checked_clip(part, sample_rate, utterance.path)
+    return checked_recording(part, sample_rate, utterance.path)
 
 
 def _parts(

@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rnnapps.datasets.rows import DELIMITERS, JSON_LINES
+from rnnapps.datasets.rows import DELIMITERS, SUFFIXES
 from rnnapps.errors import UserError
 from rnnapps.files import strict_json
 from rnnapps.prediction.answers import PREFIX
-
-SUFFIXES = (*DELIMITERS, *JSON_LINES)
 
 
 class Format(NamedTuple):

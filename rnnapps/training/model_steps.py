@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from rnnapps.run_folder import RunError
 from rnnapps.training.distributed import replicas, shares
-from rnnapps.training.state import Row
+from rnnapps.training.state import Row, metrics_of
 
 
 def build_all(
@@ -62,7 +62,7 @@ def numbers(logs: Mapping[str, Any]) -> Row:
 
 def sides(row: Row) -> dict[str, Row]:
     """The metrics of a row, those of training and those of validation apart."""
-    metrics = {name: value for name, value in row.items() if name not in ("epoch", "step", "seconds", "learning_rate")}
+    metrics = metrics_of(row)
     sides = {"train": {name: value for name, value in metrics.items() if not name.startswith("val_")}}
     validation = {name[4:]: value for name, value in metrics.items() if name.startswith("val_")}
     return sides | ({"validation": validation} if validation else {})

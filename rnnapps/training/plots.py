@@ -18,6 +18,7 @@ import numpy as np
 
 from rnnapps.files import replacing
 from rnnapps.terminal import shortened
+from rnnapps.training.state import metrics_of
 
 TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
 STYLE: Any = {
@@ -33,7 +34,6 @@ STYLE: Any = {
     "ytick.color": INK,
     "legend.frameon": False,
 }
-_NO_CURVE = ("epoch", "step", "seconds")
 
 
 def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best_epoch: int | None = None) -> None:
@@ -44,9 +44,8 @@ def plot_curves(rows: Sequence[Mapping[str, float]], path: pathlib.Path, *, best
         path: Where the PNG goes.
         best_epoch: Marked by a line, if given.
     """
-    known = dict.fromkeys(key.removeprefix("val_") for row in rows for key in row)
-    names = [name for name in known if name not in (*_NO_CURVE, "learning_rate", "loss")]
-    names = ["loss", *names]
+    known = dict.fromkeys(key.removeprefix("val_") for row in rows for key in metrics_of(row))
+    names = ["loss", *(name for name in known if name != "loss")]
     if len({row["learning_rate"] for row in rows}) > 1:
         names.append("learning_rate")
     epochs = [row["epoch"] for row in rows]

@@ -11,7 +11,7 @@ import rich.console
 import rich.live
 import rich.text
 
-from rnnapps.training.state import Row
+from rnnapps.training.state import Row, metrics_of
 
 REFRESH_SECONDS = 0.2
 LINE_SECONDS = 60  # between the plain lines of an epoch
@@ -120,7 +120,7 @@ def epoch_parts(row: Row, epochs: int, best: bool) -> list[str]:
         >>> epoch_parts({"epoch": 2, "step": 80, "seconds": 75.2, "learning_rate": 1e-3, "loss": 0.5}, 10, True)
         ['epoch  2/10', 'loss 0.5000', '1:15', 'best']
     """
-    metrics = {name: value for name, value in row.items() if name not in ("epoch", "step", "seconds", "learning_rate")}
+    metrics = metrics_of(row)
     epoch = f"epoch {int(row['epoch']):{len(str(epochs))}d}/{epochs}"
     return [epoch, *metric_texts(metrics), duration(row["seconds"]), *["best"] * best]
 

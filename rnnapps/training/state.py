@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from rnnapps.training.best import Best
 from rnnapps.training.schedule import Plateau
 
 Row = dict[str, float]
+_NOT_METRICS = ("epoch", "step", "seconds", "learning_rate")
+
+
+def metrics_of(row: Mapping[str, float]) -> Row:
+    """The metrics of a row of the history: what it holds besides its place, its time and the learning rate."""
+    return {name: value for name, value in row.items() if name not in _NOT_METRICS}
 
 
 @dataclasses.dataclass

@@ -12,7 +12,7 @@ from rnnapps.errors import UserError
 _SHORTEST_SECONDS = 0.05
 
 
-def checked_clip(samples: np.ndarray, sample_rate: int, path: Path) -> np.ndarray:
+def checked_recording(samples: np.ndarray, sample_rate: int, path: Path) -> np.ndarray:
     """The samples of a recording, float from -1 to 1, as int16.
 
     Args:
