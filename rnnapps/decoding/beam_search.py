@@ -56,11 +56,13 @@ def beam_search(
     - `n_best` hypotheses have ended and none of them can be beaten: the `n_best`-th score is at least the highest
       log-probability of those continued over the length penalty of `max_length`, the score they would reach if all
       further tokens were certain, or
-    - `beam_width` hypotheses have ended, and the `n_best`-th best of them is at least as probable as the best one
-      continued (a confident model ends its other hypotheses long before the sentence ends), or
+    - `alpha` is not 0, `beam_width` hypotheses have ended, and the best score of them is at least that which the best
+      one continued would have if the next token were certain to end it (a confident model ends its other hypotheses
+      long before), or
     - the hypotheses have `max_length` tokens, after which only the end can follow.
 
-    The result for a sentence does not depend on the rest of the batch. Width 1 is greedy search.
+    The result for a sentence does not depend on the rest of the batch, nor the best hypothesis on `n_best`. Width 1 is
+    greedy search.
 
     Args:
         step: `step(ids, states, constants) -> (logits, states)`, see `rnnapps.decoding`.
@@ -122,11 +124,13 @@ def beam_search(
         last_rank = _top(tf.concat([continued, ending], axis=1), beam_width).values[:, -1:]
         ending = tf.where(ending >= last_rank, ending / length_penalty(position + 1, alpha), -float("inf"))
         ended = beams.ended + tf.math.count_nonzero(ending > -float("inf"), axis=1, dtype=tf.int32)
-        best, worst, length = _with_ended(beams, ending, position)
+        best, scores = _with_ended(beams, ending, position)
 
         reachable = continued[:, 0] / length_penalty(limit + 1, alpha)
-        less_probable = worst * length_penalty(length + 1, alpha) >= continued[:, 0]
-        done = (worst >= reachable) | ((ended >= beam_width) & less_probable)
+        done = scores[:, -1] >= reachable
+        if alpha:
+            ended_now = continued[:, 0] / length_penalty(position + 2, alpha)
+            done |= (ended >= beam_width) & (scores[:, 0] >= ended_now)
         rows = tf.cast(tf.where(~done)[:, 0], tf.int32)
         parents = tf.gather(parents, rows) + rows[:, None] * width
 
@@ -213,8 +217,8 @@ def _block_size(vocabulary: int | None, count: int) -> int | None:
     return min(divisors, key=lambda size: abs(size - BLOCK), default=None)
 
 
-def _with_ended(beams: _Beams, ending: tf.Tensor, position: tf.Tensor) -> tuple[Hypotheses, tf.Tensor, tf.Tensor]:
-    """The best hypotheses of all sentences, and the `n_best`-th score and length `(rows,)`, once some have ended."""
+def _with_ended(beams: _Beams, ending: tf.Tensor, position: tf.Tensor) -> tuple[Hypotheses, tf.Tensor]:
+    """The best hypotheses of all sentences, and their scores for the rows `(rows, n_best)`, once some have ended."""
     n_best = beams.best.scores.shape[1]
     before = Hypotheses(*(tf.gather(x, beams.sentences) for x in beams.best))
     scores, index = tf.math.top_k(tf.concat([before.scores, ending], axis=1), n_best)
@@ -224,7 +228,7 @@ def _with_ended(beams: _Beams, ending: tf.Tensor, position: tf.Tensor) -> tuple[
     after = Hypotheses(ids, scores, lengths)
     rows = beams.sentences[:, None]
     best = Hypotheses(*(tf.tensor_scatter_nd_update(x, rows, y) for x, y in zip(beams.best, after, strict=True)))
-    return best, scores[:, -1], lengths[:, -1]
+    return best, scores
 
 
 def _joined(x: tf.Tensor) -> tf.Tensor:

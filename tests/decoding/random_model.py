@@ -76,11 +76,8 @@ def plain_beam_search(
         finished.sort(reverse=True)
         if not beam:
             break
-        if len(finished) < n_best:
-            continue
-        score, tokens = finished[n_best - 1]
-        if score >= beam[0][0] / penalty(limit + 1, alpha):
+        if len(finished) >= n_best and finished[n_best - 1][0] >= beam[0][0] / penalty(limit + 1, alpha):
             break
-        if len(finished) >= beam_width and score * penalty(len(tokens) + 1, alpha) >= beam[0][0]:
+        if alpha and len(finished) >= beam_width and finished[0][0] >= beam[0][0] / penalty(position + 2, alpha):
             break
     return finished[:n_best]

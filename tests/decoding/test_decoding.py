@@ -63,6 +63,17 @@ def test_is_beam_search_in_plain_python(seed: int, alpha: float, vocabulary: int
         assert_found(found, sentence, plain_beam_search(model, sentence, 0, limit, alpha, beam_width, n_best))
 
 
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(**anything, beam_width=st.integers(2, 6))
+def test_the_best_does_not_depend_on_how_many_are_wanted(seed: int, alpha: float, beam_width: int) -> None:
+    model = RandomModel(40, 30, seed)
+    one, every = (
+        run(model, end=0, max_length=9, alpha=alpha, beam_width=beam_width, n_best=n) for n in (1, beam_width)
+    )
+    np.testing.assert_allclose(one.scores[:, 0], every.scores[:, 0], rtol=1e-5)
+    np.testing.assert_array_equal(one.lengths[:, 0], every.lengths[:, 0])
+
+
 @settings(max_examples=8, deadline=None, derandomize=True)
 @given(**anything, vocabulary=st.sampled_from([2, 7, 200]))
 def test_width_one_is_greedy(seed: int, alpha: float, vocabulary: int) -> None:
@@ -246,3 +257,19 @@ def test_early_ends_of_other_hypotheses_do_not_stop_a_sure_one() -> None:
 
     found = beam_search(step, tf.zeros([1], tf.int32), start=2, end=0, max_length=20, beam_width=2)
     assert found.ids.numpy().tolist() == [[[1] * 6]]
+
+
+@pytest.mark.parametrize("n_best", [1, 2])
+def test_a_sequence_that_is_better_by_its_length_is_waited_for(n_best):
+    """At first, the end is as probable as token 1; after that, token 1 comes six times with probability 0.97."""
+    first, sure, ending = tf.math.log(
+        [[0.5, 0.498, 0.001, 0.001], [0.02, 0.97, 0.005, 0.005], [0.97, 0.02, 0.005, 0.005]]
+    )
+
+    def step(ids, states, constants):
+        logits = tf.where((states == 0)[..., None], first, tf.where((states < 6)[..., None], sure, ending))
+        return logits, states + 1
+
+    arguments = {"start": 2, "end": 0, "max_length": 20, "beam_width": 2, "alpha": 1.0}
+    found = beam_search(step, tf.zeros([1], tf.int32), n_best=n_best, **arguments)
+    assert found.ids.numpy()[0, 0].tolist() == [1] * 6
