@@ -7,6 +7,7 @@ from typing import Any
 from rnnapps.apps.speech.cli import Shown
 from rnnapps.cli import RunConfig
 from rnnapps.errors import UserError
+from rnnapps.options import changed
 from rnnapps.prediction.nbest import best_classes, check_top
 
 
@@ -42,4 +43,6 @@ def check_config(config: RunConfig) -> None:
     options = config.model
     if options.causal and options.pooling != "attention":
         raise UserError(f"--causal needs --pooling attention, got {options.pooling}")
+    if not options.causal and changed(options, "memory_seconds"):
+        raise UserError(f"--memory-seconds {options.memory_seconds:g} is for --causal; add it, or leave this one out")
     options.check_frames(config.source.sample_rate)

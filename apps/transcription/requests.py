@@ -48,7 +48,7 @@ def _manifest(path: Path) -> Iterator[dict[str, Any]]:
             if row.values is None:
                 raise ValueError(row.problem)
             found = {"path": str(path.parent / text_of(row.values, column))}
-            start, end = part_of(row.values)
+            start, end = part_of(row.values, Path(found["path"]))
         except ValueError as error:
             yield {"path": str(path), "problem": f"{path}:{row.line}: {error}"}  # `request` refuses it
         else:
@@ -93,7 +93,7 @@ def request(row: Mapping[str, Any], decoding: Search) -> dict[str, Any]:
     if "problem" in row:
         raise UserError(row["problem"])
     try:
-        start, end = part_of(row)
+        start, end = part_of(row, Path(row["path"]))
     except ValueError as error:
         raise UserError(f"{row['path']}: {error}") from None
     return {"audio": wav_bytes(Path(row["path"]), start, end)}
@@ -158,9 +158,18 @@ def check(decoding: Search, asked: str, input: Path | None) -> None:
     if asked == "run" and decoding.language_model is None:
         for name, value in changed(decoding, "alpha", "beta").items():
             raise UserError(f"--{name} {value:g} needs a language model: add --language-model RUN")
+    if input is not None and {"offset", "end"} & _columns(input) == {"offset"}:
+        raise UserError(f"--input {input}: has offsets and durations, as of NeMo; give it as an argument instead")
     if decoding.plot is not None:
         check_suffix("--plot", decoding.plot)
         check_on_screen("--plot", asked, input)
+
+
+def _columns(table: Path) -> set[str]:
+    """The columns of a table; none for anything else."""
+    from rnnapps.datasets.rows import SUFFIXES, open_rows
+
+    return set(open_rows(table, ()).columns) if table.is_file() and table.suffix.lower() in SUFFIXES else set()
 
 
 def check_config(config: RunConfig) -> None:

@@ -111,8 +111,12 @@ def _of_input(rate: int | None, model_rate: int, every: float) -> Iterator[np.nd
     given = rate or model_rate
     resampler = None if given == model_rate else soxr.ResampleStream(given, model_rate, 1, dtype="float32")
     size = 2 * max(1, round(every * given))
-    while content := sys.stdin.buffer.read(size):
+    content = sys.stdin.buffer.read(size)
+    if content[:4] == b"RIFF":
+        raise UserError("standard input is a WAV file, but must be samples without a header; name the file instead")
+    while content:
         samples = np.frombuffer(content[: len(content) // 2 * 2], "<i2").astype(np.float32) / 2**15
         yield samples if resampler is None else resampler.resample_chunk(samples)
+        content = sys.stdin.buffer.read(size)
     if resampler is not None:
         yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)

@@ -16,6 +16,9 @@ LOUDEST = 1e9
 TOO_LOUD = f"some samples are NaN or infinite, or larger than {LOUDEST:,.0f}"
 
 
+BEYOND = 0.1  # seconds by which the end of a part may lie behind that of its recording: both are rounded
+
+
 class AudioError(UserError):
     """A recording that cannot be used; the message says why."""
 
@@ -44,8 +47,7 @@ def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarra
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError as error:
         raise AudioError(f"{name}: cannot be read: {error.strerror or error}") from None
-    if not data:
-        raise AudioError(f"{name}: the file is empty")
+    check_whole(data, name)
     try:
         samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
@@ -63,3 +65,23 @@ def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarra
     resampled = soxr.resample(mono, rate, sample_rate)
     # A recording shorter than one sample at the new rate keeps one sample.
     return resampled if len(resampled) else mono[:1]
+
+
+def check_whole(content: bytes, name: str) -> None:
+    """Refuses a file that is empty, and a WAV file of which a part is missing, as after a download that broke off.
+
+    Args:
+        content: The bytes of the file.
+        name: What to call it.
+
+    Raises:
+        AudioError: It is not whole.
+    """
+    if not content:
+        raise AudioError(f"{name}: the file is empty")
+    if content[:4] != b"RIFF" or len(content) < 8:
+        return
+    announced = 8 + int.from_bytes(content[4:8], "little")
+    # Programs that write a stream do not know its length, and announce as much as there can be, or nothing.
+    if announced < 2**31 - 2**16 and len(content) < 0.99 * announced:
+        raise AudioError(f"{name}: the file is cut off: {len(content):,} of {announced:,} bytes; copy it again")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from rnnapps.audio.audio_files import AudioError
+from rnnapps.audio.audio_files import BEYOND, AudioError, check_whole
 
 # What the WAV decoder in the graph reads; everything else is converted here.
 _READ_AS_IT_IS = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT")
@@ -29,8 +29,7 @@ def wav_bytes(path: Path, start: float = 0.0, end: float | None = None) -> bytes
         content = path.read_bytes()
     except OSError as error:
         raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not content:
-        raise AudioError(f"{path}: the file is empty")
+    check_whole(content, str(path))
     whole = not start and end is None
     if whole and content[:4] == b"RIFF" and _plain(content):
         return content
@@ -41,6 +40,8 @@ def wav_bytes(path: Path, start: float = 0.0, end: float | None = None) -> bytes
                 raise AudioError(f"{path}: a part begins at 0 s or later and ends after that, got {start} to {end}")
             if start * rate >= max(1, file.frames):
                 raise AudioError(f"{path}: 'start' is {start:g} s, but the file is {file.frames / rate:.2f} s long")
+            if end is not None and end > file.frames / rate + BEYOND:
+                raise AudioError(f"{path}: 'end' is {end:g} s, but the file is {file.frames / rate:.2f} s long")
             file.seek(round(start * rate))
             samples = file.read(-1 if end is None else round((end - start) * rate), dtype="float32")
     except soundfile.LibsndfileError as error:

@@ -20,6 +20,8 @@ def input_texts(arguments: Sequence[str]) -> Iterator[str]:
     """
     if arguments:
         for argument in arguments:  # Python keeps bytes that are not UTF-8 as lone surrogates
+            if _names_a_file(argument):
+                say(f"warning: {argument} is read as a text; the file of this name is for --input", err=True)
             yield argument.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
         return
     if sys.stdin.isatty():
@@ -33,6 +35,14 @@ def input_texts(arguments: Sequence[str]) -> Iterator[str]:
             say(f"warning: line {number} of standard input is not UTF-8; \ufffd replaces invalid bytes", err=True)
             text = content.decode(errors="replace")
         yield text
+
+
+def _names_a_file(text: str) -> bool:
+    path = Path(text)
+    try:
+        return bool(path.suffix) and path.is_file()
+    except (OSError, ValueError):  # a text that no file can be called
+        return False
 
 
 def input_files(arguments: Sequence[str], suffixes: Sequence[str]) -> Iterator[str]:

@@ -119,6 +119,8 @@ def train_run(
         run.add_metrics(test=metrics)
     if hasattr(app, "finish"):
         app.finish(model, splits, config, run.report)
+    if history.stopped == "patience":
+        click.echo(f"stopped early: {history.monitor} was not better for {config.training.patience} epochs")
     click.echo(f"best epoch {history.best_epoch} of {len(history.rows)}; on the {held_out.split} split:")
     say(app.table(metrics))
     click.echo(f"model and metrics: {run_dir}   plots: {run.report}")

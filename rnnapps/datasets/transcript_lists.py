@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import soundfile
+
+from rnnapps.audio.audio_files import BEYOND
 from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
 from rnnapps.datasets.labels import text_of, value_of
 from rnnapps.datasets.manifests import read_manifest
@@ -103,9 +107,14 @@ def _split_of_manifest(file: Path) -> str | None:
 def _add_manifest(path: Path, listing: Listing, split: str | None) -> None:
     columns = open_rows(path, "text").columns if path.suffix.lower() in SUFFIXES else ()
     column = path_column(columns)
+    lines: dict[tuple[Path, float, float | None, str], int] = {}
 
     def use(row: Mapping[str, Any], line: int) -> None:
-        listing.utterances.append(_utterance(row, column, path, line, split))
+        utterance = _utterance(row, column, path, line, split)
+        first = lines.setdefault((utterance.path, utterance.start, utterance.end, utterance.text), line)
+        if first != line:
+            raise ValueError(f"{utterance.name} is already listed with this text in line {first}")
+        listing.utterances.append(utterance)
 
     remarks = read_manifest(path, (column, "text"), ("recording", "recordings"), use)
     listing.rejected += remarks.rejected
@@ -116,7 +125,7 @@ def _utterance(row: Mapping[str, Any], column: str, path: Path, line: int, split
     name = text_of(row, column)
     split = split_of(row) or split
     speaker = str(row.get("speaker") or "").strip() or None
-    start, end = part_of(row)
+    start, end = part_of(row, path.parent / name)
     return Utterance(path.parent / name, str(value_of(row, "text")), (path, line), split, speaker, start, end)
 
 
@@ -125,8 +134,12 @@ def path_column(columns: Iterable[str]) -> str:
     return "audio_filepath" if "audio_filepath" in columns and "path" not in columns else "path"
 
 
-def part_of(row: Mapping[str, Any]) -> tuple[float, float | None]:
+def part_of(row: Mapping[str, Any], file: Path) -> tuple[float, float | None]:
     """From when to when a row's text is in its recording, in seconds; None for the end of the recording.
+
+    Args:
+        row: The row: `start` and `end`, or `offset` and `duration` as NeMo has them.
+        file: The recording.
 
     Raises:
         ValueError: A time is not a number of seconds, or the end is not after the start.
@@ -134,11 +147,19 @@ def part_of(row: Mapping[str, Any]) -> tuple[float, float | None]:
     start = seconds(row, "start" if row.get("start") not in (None, "") else "offset") or 0.0
     end = seconds(row, "end")
     if end is None and (duration := seconds(row, "duration")) is not None:
-        # NeMo gives the duration of every recording, rounded; only with an offset is it a part of one.
-        end = start + duration if row.get("offset") not in (None, "", 0, 0.0, "0") else None
+        # NeMo gives the duration of whole recordings, too, and rounds it.
+        end = None if start == 0 and duration > _length(file) - BEYOND else start + duration
     if end is not None and end <= start:
         raise ValueError(f"'end' must be after 'start', got {start:g} to {end:g}")
     return start, end
+
+
+def _length(file: Path) -> float:
+    """The length of a recording in seconds, by its header; 0 for one that cannot be read, as is reported later."""
+    try:
+        return float(soundfile.info(os.fspath(file)).duration)
+    except (OSError, soundfile.LibsndfileError):
+        return 0.0
 
 
 def seconds(row: Mapping[str, Any], column: str) -> float | None:

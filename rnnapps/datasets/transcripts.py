@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnapps.audio import read_audio
+from rnnapps.audio.audio_files import BEYOND
 from rnnapps.datasets.examples import Transcripts
 from rnnapps.datasets.normalisation import Normalisation
 from rnnapps.datasets.recording_checks import checked_recording
@@ -110,6 +111,8 @@ def cut_out(samples: np.ndarray, utterance: Utterance, sample_rate: int) -> np.n
     seconds = len(samples) / sample_rate
     if utterance.start >= seconds:
         raise UserError(f"{utterance.path}: 'start' is {utterance.start:g} s, but the file is {seconds:.2f} s long")
+    if utterance.end is not None and utterance.end > seconds + BEYOND:
+        raise UserError(f"{utterance.path}: 'end' is {utterance.end:g} s, but the file is {seconds:.2f} s long")
     end = len(samples) if utterance.end is None else round(utterance.end * sample_rate)
     part = samples[round(utterance.start * sample_rate) : end]
     return checked_recording(part, sample_rate, utterance.path)

@@ -159,6 +159,13 @@ def test_texts_come_from_arguments_or_from_lines():
     assert run("echo", input="one\n\nüber\r\nlast").output == "'one'\n''\n'über'\n'last'\n"
 
 
+def test_the_name_of_a_file_is_a_text_with_a_warning(tmp_path):
+    (tmp_path / "a.txt").write_text("")
+    result = run("echo", tmp_path / "a.txt", "a.txt", "a" * 5000 + ".b", "nul\0.txt")
+    assert result.stdout.count("\n") == 4
+    assert result.stderr == f"warning: {tmp_path}/a.txt is read as a text; the file of this name is for --input\n"
+
+
 def test_a_folder_without_files_of_the_kind_is_named(tmp_path):
     with pytest.raises(UserError, match=r"no file in this folder ends in \.wav, \.flac"):
         list(input_files([str(tmp_path)], (".wav", ".flac")))

@@ -95,6 +95,28 @@ def test_json_lines_are_read_as_nemo_writes_them(tmp_path):
     np.testing.assert_array_equal(part, whole[RATE : RATE + RATE // 2])
 
 
+@pytest.mark.parametrize("first", [{}, {"offset": 0}, {"offset": 0.0}, {"offset": "0"}])
+def test_a_segment_that_begins_with_its_recording_is_cut_at_its_duration(tmp_path, first):
+    recording(tmp_path / "a.wav", 2.0)
+    rows = [
+        {"audio_filepath": "a.wav", "text": "begin", "duration": 0.75, **first},
+        {"audio_filepath": "a.wav", "text": "end", "duration": 1.25, "offset": 0.75},
+        {"audio_filepath": "a.wav", "text": "whole", "duration": 2, **first},
+    ]
+    (tmp_path / "list.json").write_text("\n".join(map(json.dumps, rows)))
+    found = load(tmp_path / "list.json")
+    assert [len(waveform) / RATE for waveform in found.waveforms] == [0.75, 1.25, 2.0]
+    assert [path.rpartition("/")[2] for path in found.paths] == ["a.wav 0-0.75", "a.wav 0.75-2", "a.wav"]
+
+
+def test_repeated_rows_are_named_and_other_texts_are_kept(tmp_path):
+    recording(tmp_path / "a.wav")
+    (tmp_path / "list.csv").write_text("path,text\na.wav,one\na.wav,one\na.wav,won\n")
+    found = load(tmp_path / "list.csv")
+    assert found.texts == [b"one", b"won"]
+    assert found.rejected[0].reason.endswith("a.wav is already listed with this text in line 2")
+
+
 def test_librispeech_folders_are_read_as_they_unpack(tmp_path):
     for folder, speaker in (("train-clean-100", "19"), ("dev-clean", "84"), ("test-clean", "61")):
         chapter = tmp_path / "LibriSpeech" / folder / speaker / "7"
@@ -138,6 +160,7 @@ def test_bad_rows_are_named_counted_and_skipped_or_stop(tmp_path):
         ("a.wav,x,one,", "'start' must be a number"),
         ("a.wav,x,0.7,0.3", "'end' must be after"),
         ("a.wav,x,5,", "'start' is 5 s"),
+        ("a.wav,x,0.5,5", "'end' is 5 s, but the file is 1.00 s long"),
         ("a.wav,x,nan,", "'start' must be a number"),
     ],
 )

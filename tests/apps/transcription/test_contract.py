@@ -15,10 +15,12 @@ from click.testing import CliRunner
 from rnnapps import serving
 from rnnapps.apps.language.cli import main as language_main
 from rnnapps.apps.language.scoring import log_probabilities
-from rnnapps.apps.transcription.cli import TASK, main
+from rnnapps.apps.transcription.cli import TASK, Search, main
+from rnnapps.apps.transcription.requests import check
 from rnnapps.apps.transcription.streaming import _of_input
 from rnnapps.audio import read_audio
 from rnnapps.cli.other_runs import read_run_of
+from rnnapps.errors import UserError
 from tests.apps.contract import Contract, invoke
 from tests.apps.transcription.melodies import RATE, melody, words, write_set
 
@@ -235,6 +237,20 @@ def test_a_bidirectional_run_does_not_listen(tmp_path):
     invoke(main, "train", "--dataset", data, "--run-dir", run, *options, "--epochs", "1")
     error = invoke(main, "listen", run, tmp_path / "1.wav", code=2).stderr
     assert "cannot stream; train a run with --causal" in error
+
+
+def test_a_wav_file_on_standard_input_is_refused(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"RIFF" + bytes(9000))))
+    with pytest.raises(UserError, match="standard input is a WAV file"):
+        list(_of_input(None, 8000, every=0.04))
+
+
+def test_offsets_of_a_table_of_input_are_refused(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"audio_filepath": "a.wav", "offset": 0, "duration": 1}\n')
+    with pytest.raises(UserError, match=r"a\.jsonl: has offsets and durations, as of NeMo; give it as an argument"):
+        check(Search(), "run", tmp_path / "a.jsonl")
+    (tmp_path / "b.csv").write_text("path,start,end\na.wav,0,1\n")
+    check(Search(), "run", tmp_path / "b.csv")
 
 
 @pytest.mark.parametrize("size", [8000, 7990, 320, 0])
