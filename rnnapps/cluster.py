@@ -9,6 +9,7 @@ from typing import Any
 
 from rnnapps.errors import UserError
 
+STRATEGIES = ("auto", "none", "mirrored", "multi-worker")
 _EXAMPLE = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 

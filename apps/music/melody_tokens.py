@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from rnnapps.apps.music.keys import KEYS
-from rnnapps.datasets.pieces import HIGHEST, LOWEST, TICKS, Piece, bar_length
+from rnnapps.datasets.pieces import HIGHEST, LOWEST, TICKS, Note, Piece, bar_length
 from rnnapps.errors import UserError
 
 _LETTERS = ("C", "^C", "D", "^D", "E", "F", "^F", "G", "^G", "A", "^A", "B")
@@ -51,8 +51,6 @@ NAMES = (
     *(str(Fraction(length, TICKS)) for length in LENGTHS),
 )
 _NUMBERS = {name: number for number, name in enumerate(NAMES) if name}
-
-Note = tuple[int, int, int]
 
 
 def top_voice(notes: np.ndarray) -> list[Note]:

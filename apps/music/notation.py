@@ -8,9 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from rnnapps.apps.music.keys import NAMES
-from rnnapps.apps.music.melody_tokens import BAR, FIRST_LENGTH, FIRST_PITCH, LENGTHS, REST, TIE, Note, abc_pitch
+from rnnapps.apps.music.melody_tokens import BAR, FIRST_LENGTH, FIRST_PITCH, LENGTHS, REST, TIE, abc_pitch
 from rnnapps.apps.music.spelling import FLAT_KEYS, signature, spelt
-from rnnapps.datasets.pieces import LOWEST, TICKS, bar_length
+from rnnapps.datasets.pieces import LOWEST, TICKS, Note, bar_length
 from rnnapps.extras import from_extra
 from rnnapps.files import replacing
 

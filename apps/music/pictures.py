@@ -8,9 +8,8 @@ from pathlib import Path
 import matplotlib
 import matplotlib.figure
 
+from rnnapps.datasets.pieces import Note
 from rnnapps.training.plots import STYLE, TRAIN, VALIDATION, save
-
-Note = tuple[int, int, int]
 
 
 def draw_roll(tunes: Sequence[tuple[str, Sequence[Note], int, int]], path: Path, prime: int = 0) -> None:

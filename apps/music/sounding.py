@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rnnapps.apps.music.notation import write_midi
-from rnnapps.datasets.pieces import TICKS
+from rnnapps.datasets.pieces import TICKS, Note
 from rnnapps.errors import UserError
 from rnnapps.files import replacing
 
@@ -19,8 +19,6 @@ RATE = 44_100  # Hz
 _PARTIALS = 8
 _ATTACK, _RELEASE = 0.02, 0.12  # seconds
 _PEAK = 0.9
-
-Note = tuple[int, int, int]
 
 
 def synthesised(notes: Sequence[Note], tempo: float) -> np.ndarray:

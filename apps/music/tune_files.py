@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from rnnapps.apps.music.cli import Generation
 from rnnapps.apps.music.keys import parsed_key
-from rnnapps.apps.music.melody_tokens import Note, notes_of, parsed
+from rnnapps.apps.music.melody_tokens import notes_of, parsed
 from rnnapps.apps.music.notation import chords_in_abc, melody_in_abc, write_midi, write_text
 from rnnapps.apps.music.pictures import draw_roll
 from rnnapps.apps.music.requests import metre_of
 from rnnapps.apps.music.sounding import write_wav
 from rnnapps.apps.music.step_text import held_notes, steps_of
-from rnnapps.datasets.pieces import TICKS, bar_length
+from rnnapps.datasets.pieces import TICKS, Note, bar_length
 
 
 class Tune(NamedTuple):

@@ -77,6 +77,7 @@ class Translator(AttentionDecoder):
             if target_subwords
             else self.target_embedding
         )
+        arguments = chosen.layer_arguments(without=("units", "dropout"))  # `Stacked` and the decoder apply dropout
         self.encoder = Stacked(
             [
                 Bidirectional(
@@ -85,7 +86,7 @@ class Translator(AttentionDecoder):
                         return_sequences=True,
                         return_state=True,
                         name=f"encoder_{number}",
-                        **self._layer_arguments(),
+                        **arguments,
                     ),
                     name=f"encoder_{number}",
                 )
@@ -100,13 +101,8 @@ class Translator(AttentionDecoder):
             layers=layers,
             attention=chosen.attention,
             dropout=chosen.dropout,
-            **self._layer_arguments(),
+            **arguments,
         )
-
-    def _layer_arguments(self) -> dict[str, Any]:
-        """The arguments of all recurrent layers. `Stacked` and the decoder apply dropout themselves."""
-        arguments = self.options.layer_arguments()
-        return {name: value for name, value in arguments.items() if name not in ("units", "dropout")}
 
     def build(self, input_shape: Any = None) -> None:
         # A real call builds every layer.
@@ -128,9 +124,7 @@ class Translator(AttentionDecoder):
         mask = tf.not_equal(source, PAD)
         embedded = self.dropout(embed(self.source_embedding, source), training=training)
         memory, *states = self.encoder(embedded, mask=mask, training=training)
-        # For the top layer, the state of each direction after the whole sentence.
-        last = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], -1)
-        return self.begin(memory, mask, last)
+        return self.begin(memory, mask, states)
 
     def alignment(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
         """The weights of the attention, (batch, T, S), when `target` (batch, T), which begins with START, is given."""

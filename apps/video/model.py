@@ -150,13 +150,11 @@ class Captioner(VideoModel, AttentionDecoder):
         super().__init__(**arguments)
         self.words = tuple(words)
         chosen = self.options
-        own = ("units", "dropout")  # the decoder applies dropout itself
-        layer_arguments = {name: value for name, value in chosen.layer_arguments().items() if name not in own}
         self.make_decoder(
             token_embedding(TOKENS + len(self.words), chosen.embedding_units, "words"),
             units=2 * chosen.units,
             dropout=chosen.dropout,
-            **layer_arguments,
+            **chosen.layer_arguments(without=("units", "dropout")),  # the decoder applies dropout itself
         )
 
     def build(self, input_shape: Any = None) -> None:
@@ -172,9 +170,7 @@ class Captioner(VideoModel, AttentionDecoder):
     def encode(self, frames: tf.Tensor, lengths: tf.Tensor, training: bool = False) -> tuple[Tensors, Tensors]:
         """What the decoder starts from; see `AttentionDecoder.begin`."""
         sequence, mask, states = self.watch(frames, lengths, training)
-        # For the top layer, the state of each direction after the whole clip.
-        both = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], -1)
-        return self.begin(sequence, mask, both)
+        return self.begin(sequence, mask, states)
 
     def captions(self, frames: tf.Tensor, lengths: tf.Tensor, how: Answers) -> tuple[tf.Tensor, tf.Tensor]:
         """The best sentences, string (batch,), and their log-probabilities over length penalty, float32 (batch,)."""

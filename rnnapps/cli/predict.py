@@ -28,6 +28,7 @@ from rnnapps.cli.output import say
 from rnnapps.cli.printed import Printer, printer
 from rnnapps.cli.run_config import read_run
 from rnnapps.cli.task import Task
+from rnnapps.datasets.sources import QUOTINGS
 from rnnapps.errors import UserError
 from rnnapps.terminal import shortened
 
@@ -135,8 +136,8 @@ def _file_options(task: Task) -> list[click.Option]:
         ),
         click.Option(
             ["--quoting"],
-            type=click.Choice(["standard", "none"]),
-            default="standard",
+            type=click.Choice(QUOTINGS),
+            default=QUOTINGS[0],
             show_default=True,
             help="With --input: whether quotes in .csv and .tsv enclose fields, or are ordinary characters.",
         ),

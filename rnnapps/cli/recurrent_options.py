@@ -1,6 +1,7 @@
 """The options of a model with recurrent layers. Applications subclass them, with their own defaults."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from rnnapps.cells import CELL_NAMES
@@ -25,7 +26,7 @@ class RecurrentOptions:
         None, "Truncated backpropagation: number of steps after which the gradient stops.", minimum=1, missing="never"
     )
 
-    def layer_arguments(self) -> dict[str, Any]:
-        """The options that `rnnapps.layers.recurrent_layer` takes: all but the number of layers."""
+    def layer_arguments(self, *, without: Sequence[str] = ()) -> dict[str, Any]:
+        """The options that `rnnapps.layers.recurrent_layer` takes, without some: all but the number of layers."""
         names = ("cell", "units", "l2", "dropout", "recurrent_dropout", "truncate")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names if name not in without}

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from rnnapps.cluster import STRATEGIES
 from rnnapps.options import option
 
 
@@ -36,7 +37,7 @@ class TrainingOptions:
     strategy: str = option(
         "auto",
         "Devices to train on: one, all GPUs of this machine, or the machines in TF_CONFIG; auto: all available.",
-        choices=("auto", "none", "mirrored", "multi-worker"),
+        choices=STRATEGIES,
     )
 
     @property

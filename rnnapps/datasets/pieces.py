@@ -9,6 +9,7 @@ import numpy as np
 from rnnapps.datasets.rejected import Rejected
 
 LOWEST, HIGHEST = 21, 108  # MIDI pitches of a piano; others are left out
+Note = tuple[int, int, int]  # onset and length in ticks, MIDI pitch
 TICKS = 24  # in a quarter note: halves, thirds, quarters, sixths and eighths of it are whole numbers
 
 

@@ -14,6 +14,7 @@ from rnnapps.datasets.named_sets import Kind
 from rnnapps.options import inherited, option
 
 _DATASET = "Data: a named set, a TensorFlow Datasets name, or the path of your own data."
+QUOTINGS = ("standard", "none")
 _WITHOUT_TFDS = "Data: a named set, or the path of your own data."
 
 
@@ -53,7 +54,7 @@ class TextSource:
     quoting: str = option(
         "standard",
         "Quotes in your own tables: standard, or none where they are ordinary characters.",
-        choices=("standard", "none"),
+        choices=QUOTINGS,
     )
 
 

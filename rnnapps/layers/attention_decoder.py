@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -78,18 +78,20 @@ class AttentionDecoder(keras.Model):
         self.combine = keras.layers.Dense(embedding.output_dim, activation="tanh", name="combine")
         self.dropout = keras.layers.Dropout(dropout)
 
-    def begin(self, memory: tf.Tensor, mask: tf.Tensor, summary: tf.Tensor) -> tuple[Tensors, Tensors]:
+    def begin(self, memory: tf.Tensor, mask: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[Tensors, Tensors]:
         """What the decoder starts from.
 
         Args:
             memory: (batch, S, features), what it looks back at.
             mask: Boolean (batch, S), the real steps of the memory.
-            summary: (batch, features), what the first states are made of.
+            states: The last states of the encoder, (batch, features) each, both directions of a layer one after the
+                other, those of its top layer last. The decoder's first states are made of the top layer's h.
 
         Returns:
             What stays the same for a sequence: the memory, its keys and its mask, or without attention the fixed vector
             (batch, units); and the states (batch, units), those of the bottom layer first.
         """
+        summary = tf.concat([states[-2 * self.states_a_layer], states[-self.states_a_layer]], axis=-1)
         start = tuple(tf.split(self.bridge(summary), len(self.decoder) * self.states_a_layer, axis=-1))
         constants = (memory, self.attention.keys(memory), mask) if self.attention else (start[0],)
         return constants, start

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from rnnapps.cluster import worker_count
+from rnnapps.cluster import STRATEGIES, worker_count
 from rnnapps.errors import UserError
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.errors import Interrupted, WorkerLost
@@ -21,7 +21,6 @@ _LOST = (
     tf.errors.CancelledError,
     tf.errors.DeadlineExceededError,
 )
-STRATEGIES = ("auto", "none", "mirrored", "multi-worker")
 
 
 def strategy(name: str = "auto") -> tf.distribute.Strategy:
