@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnapps.apps.transcription.cli import Search
+from rnnapps.apps.transcription.subtitles import subtitle_lines, subtitles
 from rnnapps.cli import RunConfig
 from rnnapps.cli.inputs import input_files
 from rnnapps.errors import UserError
@@ -133,18 +134,24 @@ def lines(number: int, row: Mapping[str, Any], answer: Mapping[str, Any], decodi
     if decoding.format == "json":
         yield (strict_json({**shown(row), **answer}),)
     elif decoding.format == "srt":
-        words = answer["words"]
-        start = words[0]["start"] if words else row.get("start", 0.0)
-        end = words[-1]["end"] if words else row.get("end") or start
-        yield (str(number),)
-        yield (f"{_subtitle_time(start)} --> {_subtitle_time(end)}",)
-        yield (answer["text"],)
-        yield ("",)
+        if answer["words"]:
+            yield from ((line,) for line in subtitle_lines(number, answer["words"]))
     elif "nbest" in answer:
         for candidate in answer["nbest"]:
             yield row["path"], *_times(row), f"{candidate['score']:.4f}", candidate["text"]
     else:
         yield row["path"], *_times(row), answer["text"]
+
+
+def pieces(
+    row: Mapping[str, Any], answer: Mapping[str, Any], decoding: Search
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The subtitles of an answer, each with its words; in other formats, the answer as it is."""
+    if decoding.format != "srt":
+        yield row, answer
+        return
+    for words in subtitles(answer["words"]):
+        yield row, {**answer, "words": words}
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,12 +203,3 @@ def _times(row: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     end = row.get("end")
     return (f"{row['start'] or 0:.2f}-{'' if end is None else f'{end:.2f}'}",)
-
-
-def _subtitle_time(seconds: float) -> str:
-    """A time in SubRip format: hours, minutes, seconds and milliseconds."""
-    milliseconds = round(1000 * seconds)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    whole, milliseconds = divmod(milliseconds, 1000)
-    return f"{hours:02d}:{minutes:02d}:{whole:02d},{milliseconds:03d}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,18 @@ def printer(task: Task, decoding: Any, as_json: bool, output: Path | None, overw
     asking = task.asking()
     shown = getattr(asking, "shown", dict)
     if output is None:
+        numbers = itertools.count(1)
 
         def show(number: int, row: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
             if as_json:
                 click.echo(printable_json({**shown(row), **answer}))
                 return
-            for cells in asking.lines(number, row, answer, decoding):
-                click.echo(_line([printable(cell) for cell in cells], task.delimiter))
+            numbered = [(number, row, answer)]
+            if hasattr(asking, "pieces"):
+                numbered = [(next(numbers), *piece) for piece in asking.pieces(row, answer, decoding)]
+            for piece in numbered:
+                for cells in asking.lines(*piece, decoding):
+                    click.echo(_line([printable(cell) for cell in cells], task.delimiter))
 
         yield show
         return

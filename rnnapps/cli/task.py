@@ -39,7 +39,8 @@ does so for `train`. If an argument of `predict` is not a single text or file bu
 `rows(arguments, config, about) -> Iterator[Row]` reads them; `config` is that of a run, None for an export or a server,
 and `about` what an export says about itself. `open_series(path, columns, config, about, quoting) -> SeriesRows | None`
 opens a file of `--input` in which an input has several rows. `shown(row) -> dict` is the part of a row that `predict
---json` repeats, if not all of it, and `placed(row, answer) -> dict` the answer, if it also depends on the row. If a
+--json` repeats, if not all of it, `pieces(row, answer, decoding)` the rows and answers that it prints instead of an
+answer, each with a number of its own, and `placed(row, answer) -> dict` the answer, if it also depends on the row. If a
 request depends on the model, for example on the size of the pictures that it takes, `informed(row, about) -> dict` adds
 to a row what `request` needs to know; `about` is empty for a server.
 
