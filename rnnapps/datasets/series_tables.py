@@ -254,8 +254,8 @@ def _times(column: pd.Series) -> tuple[pd.Series, list[str]]:
     times = times_of(column, utc=False)
     if times.dt.tz is not None:
         return times.dt.tz_convert("UTC").dt.tz_localize(None), ["times with a time zone were converted to UTC"]
-    if first := order_of(column):
-        order = "day, month, year" if first == "day" else "month, day, year"
+    if order_of(column.iloc[:1]):
+        order = "day, month, year" if order_of(column) == "day" else "month, day, year"
         return times, [f"times such as {column.iloc[0]!r} are read as {order}"]
     return times, []
 
