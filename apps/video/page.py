@@ -72,4 +72,4 @@ def _film(frames: np.ndarray, fps: float, path: Path) -> None:
 def _draw(model: Any, name: str, frames: np.ndarray, answer: str, path: Path) -> None:
     from rnnapps.apps.video.pictures import draw_panels, panel
 
-    draw_panels([panel(model, name, frames, answer)], path)
+    draw_panels([panel(model, f"{name}: {answer}", frames, answer)], path)

@@ -37,16 +37,16 @@ class Panel(NamedTuple):
 
 
 def panel(model: VideoModel, title: str, frames: np.ndarray, answer: str) -> Panel:
-    """A clip with the attention behind the model's answer."""
+    """A clip with a title, and the attention behind the model's answer."""
     clip, length = tf.constant(frames[None]), tf.constant([len(frames)])
     if isinstance(model, Captioner):
         ids = framed([answer.encode()], model.words)[:, :-1]  # each word attends before it is written
         weights = model.attended(tf.constant(ids), *model.encode(clip, length))[0].numpy()
         words = answer.split()
-        return Panel(f"{title}: {answer}", frames, words, weights[: len(words)])
+        return Panel(title, frames, words, weights[: len(words)])
     assert isinstance(model, ActionClassifier)
     gates = model.probabilities(clip, length)[1].numpy()
-    return Panel(f"{title}: {answer}", frames, [], gates / gates.sum())
+    return Panel(title, frames, [], gates / gates.sum())
 
 
 def draw_panels(panels: Sequence[Panel], path: Path) -> None:

@@ -17,7 +17,7 @@ from rnnapps.apps.video.model import ActionClassifier, Captioner, VideoModel
 from rnnapps.apps.video.pictures import draw_panels, panel
 from rnnapps.apps.video.report import assess, table
 from rnnapps.apps.video.serving import about, answers, endpoints, samples
-from rnnapps.apps.video.words import words_of
+from rnnapps.apps.video.words import plain, words_of
 from rnnapps.cli import Objective, RunConfig
 from rnnapps.cli.options import spelled
 from rnnapps.cli.output import say
@@ -71,8 +71,9 @@ def finish(model: VideoModel, splits: Mapping[str, Clips], config: RunConfig, re
         frames = np.asarray(clips.frames[number])
         found = answers(model, tf.constant(frames[None]), tf.constant([len(frames)]), Answers())
         answer = found["caption" if isinstance(model, Captioner) else "label"].numpy()[0].decode()
-        title = f"{'/'.join(Path(clips.paths[number]).parts[-2:])} ({_truth(clips, number)})"
-        panels.append(panel(model, title, frames, answer))
+        truth = _truth(clips, number)
+        judged = f"{answer} (right)" if answer == truth else f"{answer} (in the data: {truth})"
+        panels.append(panel(model, f"{'/'.join(Path(clips.paths[number]).parts[-2:])}: {judged}", frames, answer))
     draw_panels(panels, report / "attention.png")
 
 
@@ -81,7 +82,7 @@ def _truth(clips: Clips, number: int) -> str:
     if clips.labels is not None:
         return clips.classes[clips.labels[number]]
     assert clips.captions is not None
-    return clips.captions[number].decode()
+    return plain([clips.captions[number]])[0]
 
 
 def draw(model: VideoModel, answered: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], how: Answers) -> None:
@@ -92,7 +93,7 @@ def draw(model: VideoModel, answered: Sequence[tuple[Mapping[str, Any], Mapping[
     for row, answer in answered[:_DRAWN]:
         path = Path(row["path"])
         frames = read_clip(path, model.fps, model.size, model.max_frames)
-        panels.append(panel(model, path.name, frames, answer["answer"]))
+        panels.append(panel(model, f"{path.name}: {answer['answer']}", frames, answer["answer"]))
     draw_panels(panels, how.plot)
     say(f"wrote {how.plot}", err=True)
 
