@@ -84,4 +84,6 @@ def check_whole(content: bytes, name: str) -> None:
     announced = 8 + int.from_bytes(content[4:8], "little")
     # Programs that write a stream do not know its length, and announce as much as there can be, or nothing.
     if announced < 2**31 - 2**16 and len(content) < 0.99 * announced:
-        raise AudioError(f"{name}: the file is cut off: {len(content):,} of {announced:,} bytes; copy it again")
+        raise AudioError(
+            f"{name}: the file is cut off: {len(content):,} of {announced:,} bytes; copy it again, or repair its header"
+        )

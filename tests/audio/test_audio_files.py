@@ -62,7 +62,7 @@ def test_a_file_that_is_cut_off_is_named_and_a_stream_of_unknown_length_is_read(
     content = wav_bytes(speech_like(8000))
     (tmp_path / "a.wav").write_bytes(content[:9000])
     for read in (lambda path: read_audio(path, 16000), part_of):
-        with pytest.raises(AudioError, match=r"a\.wav: the file is cut off: 9,000 of 16,044 bytes; copy it again"):
+        with pytest.raises(AudioError, match=r"a\.wav: the file is cut off: 9,000 of 16,044 bytes; copy it again, or"):
             read(tmp_path / "a.wav")
     for size in (0, 2**31 - 1, 2**32 - 1):
         assert len(read_audio(content[:4] + size.to_bytes(4, "little") + content[8:], 8000)) == 8000

@@ -65,18 +65,20 @@ def test_files_that_are_no_recordings_are_named_and_the_others_answered(folder, 
     whole = (folder / "clips" / "0.wav").read_bytes()
     hostile = {"empty": b"", "text": b"no sound", "header": whole[:30], "zeros": bytes(100)}
     hostile["wrong"] = whole[:20] + b"\x55\x00" + whole[22:]
+    hostile["truncated"] = whole[: len(whole) // 2]
     for name, content in hostile.items():
         (tmp_path / f"{name}.wav").write_bytes(content)
-    (tmp_path / "truncated.wav").write_bytes(whole[: len(whole) // 2])  # a recorder that was cut off
+    # A recorder that was switched off leaves a header without a length.
+    (tmp_path / "unfinished.wav").write_bytes(whole[:4] + bytes(4) + whole[8 : len(whole) // 2])
     good = folder / "clips" / "0.wav"
     for url in server:
         result = run("predict", "--server", url, tmp_path, tmp_path / "nowhere.wav", good)
-        assert [line.split("\t")[0] for line in result.stdout.splitlines()] == [f"{tmp_path}/truncated.wav", str(good)]
+        assert [line.split("\t")[0] for line in result.stdout.splitlines()] == [f"{tmp_path}/unfinished.wav", str(good)]
         *complaints, count = result.stderr.splitlines()
-        assert count == "2 answered, 6 skipped"
-        assert len(complaints) == 6 and all(line.startswith(f"skipped: {tmp_path}") for line in complaints)
+        assert count == "2 answered, 7 skipped"
+        assert len(complaints) == 7 and all(line.startswith(f"skipped: {tmp_path}") for line in complaints)
         assert "nowhere.wav: cannot be read: No such file" in complaints[-1]
-        assert "text.wav: not a recording" in result.stderr
+        assert "text.wav: not a recording" in result.stderr and "truncated.wav: the file is cut off" in result.stderr
         strict = run("predict", "--server", url, "--strict", tmp_path / "text.wav", good, code=2)
         assert (strict.stdout, strict.stderr.count("\n")) == ("", 1)
 

@@ -120,8 +120,9 @@ class TestTranslation(Contract):
         assert [text.decode() for text in best["translation"].numpy()] == expected
 
     def test_options_that_an_export_fixes_are_refused(self, exported):
-        for option, value in (("--beam", "9"), ("--attention-plot", "a.png")):
-            assert f"{option} needs the run folder" in self.refused("predict", exported[0], "one", option, value)
+        assert "--beam needs the run folder" in self.refused("predict", exported[0], "one", "--beam", 9)
+        drawn = self.refused("predict", exported[0], "one", "--attention-plot", "a.png")
+        assert "--attention-plot needs a run folder and answers on the screen" in drawn
 
     def test_options_that_do_not_go_together_are_one_line(self, trained, tmp_path):
         folder, _ = trained
