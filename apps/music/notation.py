@@ -21,12 +21,13 @@ _ACCIDENTALS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 _BARS_A_LINE = 4
 
 
-def write_midi(notes: Sequence[Note], metre: str, tempo: float, path: Path) -> None:
+def write_midi(notes: Sequence[Note], metre: str, key: str | None, tempo: float, path: Path) -> None:
     """Writes a tune as a MIDI file.
 
     Args:
         notes: Onset, length and pitch of each, in ticks.
         metre: Time signature.
+        key: Its name, such as "Bb major"; None for no key signature.
         tempo: Quarter notes per minute.
         path: The file to write.
 
@@ -37,6 +38,9 @@ def write_midi(notes: Sequence[Note], metre: str, tempo: float, path: Path) -> N
     part = music21.stream.Part()
     part.insert(0, music21.tempo.MetronomeMark(number=tempo))
     part.insert(0, music21.meter.TimeSignature(metre))
+    if key is not None:
+        tonic, mode = key.split()
+        part.insert(0, music21.key.Key(tonic.replace("b", "-"), mode))
     for begin, length, pitch in notes:
         part.insert(Fraction(begin, TICKS), music21.note.Note(pitch, quarterLength=Fraction(length, TICKS)))
     with replacing(path) as partial:

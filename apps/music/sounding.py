@@ -77,7 +77,7 @@ def _played(notes: Sequence[Note], metre: str, tempo: float, soundfont: Path) ->
         raise UserError("--soundfont needs the program fluidsynth on PATH; install it, or leave the option out")
     with tempfile.TemporaryDirectory() as folder:
         midi, wav = Path(folder, "tune.mid"), Path(folder, "tune.wav")
-        write_midi(notes, metre, tempo, midi)
+        write_midi(notes, metre, None, tempo, midi)
         options = ["-n", "-i", "-q", "-r", str(RATE), "-T", "wav", "-F", str(wav)]
         command = [program, *options, str(soundfont), str(midi)]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)

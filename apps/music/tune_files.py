@@ -45,7 +45,7 @@ def write_files(row: Mapping[str, Any], text: str, how: Generation, step: float 
     metre, key = metre_of(row, how), parsed_key(how.key) if how.key else None
     tune = tune_of(row["prime"], text, metre, key, how.tempo, step)
     if how.midi is not None:
-        write_midi(tune.notes, metre, how.tempo, how.midi)
+        write_midi(tune.notes, metre, key, how.tempo, how.midi)
         yield how.midi
     if how.abc is not None:
         write_text(tune.abc, how.abc)

@@ -65,7 +65,7 @@ class TestMusic(Contract):
         names = {name: tmp_path / f"tune.{name}" for name in ("mid", "abc", "wav", "png")}
         options = ["--midi", names["mid"], "--abc", names["abc"], "--wav", names["wav"], "--plot", names["png"]]
         output = self.run(
-            "predict", trained[0], "48,60,64,67", "--bars", 4, "--key", "c major", "--tempo", 60, *options
+            "predict", trained[0], "48,60,64,67", "--bars", 4, "--key", "Bb major", "--tempo", 60, *options
         )
         steps = steps_of(output.stdout)
         assert names["png"].stat().st_size > 5000
@@ -81,6 +81,8 @@ class TestMusic(Contract):
                 for step in range(round(note.offset), round(note.offset + note.quarterLength)):
                     sounding[step] |= {pitch.midi for pitch in note.pitches}
             assert sounding == [set(step) for step in steps], name
+        (key,) = music21.converter.parse(names["mid"], forceSource=True).recurse().getElementsByClass("KeySignature")
+        assert key.sharps == -2
         again = self.run("predict", trained[0], names["mid"], "--bars", 1, "--json").stdout
         assert json.loads(again)["prime"] == output.stdout.strip()
 

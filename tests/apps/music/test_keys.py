@@ -4,7 +4,8 @@ import music21
 import numpy as np
 import pytest
 
-from rnnapps.apps.music.keys import key_name, key_of, parsed_key, share_in_key, transposed_key
+from rnnapps.apps.music.keys import NAMES, key_name, key_of, parsed_key, share_in_key, transposed_key
+from rnnapps.apps.music.notation import write_midi
 from rnnapps.datasets.embedded.chorales import chorale_files
 from rnnapps.datasets.music_files import read_file
 from rnnapps.errors import UserError
@@ -42,3 +43,10 @@ def test_a_chorale_of_the_embedded_set_has_the_notes_and_the_key_of_the_score():
     steps = piece.steps(24)
     assert steps[:3] == [(57, 64, 73), (54, 61, 66, 69), (56, 59, 64, 71)]
     assert key_name(key_of(pitch for pitches in steps for pitch in pitches)) == "F# minor"
+
+
+@pytest.mark.parametrize("key", [None, *NAMES])
+def test_a_midi_file_may_have_any_key(tmp_path, key):
+    notes = [(0, 24, 60), (24, 24, 62)]
+    write_midi(notes, "4/4", key, 90, tmp_path / "tune.mid")
+    assert read_file(tmp_path / "tune.mid")[0].notes.tolist() == [list(note) for note in notes]
