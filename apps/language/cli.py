@@ -70,11 +70,7 @@ class Generation:
     seed: int = option(0, "The same seed writes the same text.", minimum=0, maximum=2**31 - 1, requested=True)
     top_k: int | None = option(None, "Draw only from this many of the most probable tokens.", minimum=1, missing="all")
     top_p: float | None = option(
-        None,
-        "Draw only from the most probable tokens that together have this probability.",
-        above=0,
-        maximum=1,
-        missing="all",
+        None, "Draw only from the most probable tokens of this total probability.", above=0, maximum=1, missing="all"
     )
     stop: str | None = option(None, "Stop before this text.", missing="at the end of a document")
     samples: int = option(1, "Number of texts to write for each prompt.", minimum=1, maximum=100, shown=True)

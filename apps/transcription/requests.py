@@ -161,22 +161,17 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(decoding: Search, asked: str, input: Path | None) -> None:
     """Refuses options that do not go together."""
+    from rnnapps.datasets.rows import columns_of
+
     check_beam(decoding.nbest, decoding.beam, asked, input)
     if asked == "run" and decoding.language_model is None:
         for name, value in changed(decoding, "alpha", "beta").items():
             raise UserError(f"--{name} {value:g} needs a language model: add --language-model RUN")
-    if input is not None and {"offset", "end"} & _columns(input) == {"offset"}:
+    if input is not None and {"offset", "end"} & set(columns_of(input)) == {"offset"}:
         raise UserError(f"--input {input}: has offsets and durations, as of NeMo; give it as an argument instead")
     if decoding.plot is not None:
         check_suffix("--plot", decoding.plot)
         check_on_screen("--plot", asked, input)
-
-
-def _columns(table: Path) -> set[str]:
-    """The columns of a table; none for anything else."""
-    from rnnapps.datasets.rows import SUFFIXES, open_rows
-
-    return set(open_rows(table, ()).columns) if table.is_file() and table.suffix.lower() in SUFFIXES else set()
 
 
 def check_config(config: RunConfig) -> None:

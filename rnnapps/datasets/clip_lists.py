@@ -12,7 +12,7 @@ from rnnapps.datasets.labels import class_of, label_of, text_of
 from rnnapps.datasets.manifests import new_name, read_manifest
 from rnnapps.datasets.recording_lists import class_folders
 from rnnapps.datasets.rejected import DataError, Rejected
-from rnnapps.datasets.rows import SUFFIXES, open_rows
+from rnnapps.datasets.rows import columns_of
 from rnnapps.datasets.splits import split_of
 from rnnapps.datasets.video_suffixes import PICTURES, VIDEOS
 
@@ -97,7 +97,7 @@ def list_clip_manifest(path: Path, task: str | None) -> ClipListing:
     Raises:
         DataError: The table cannot be read, or lacks a column.
     """
-    columns = open_rows(path, "path").columns if path.suffix.lower() in SUFFIXES else ()
+    columns = columns_of(path, "path")
     task = task or ("captions" if "caption" in columns and "label" not in columns else "actions")
     listing = ClipListing(task)
     lines: dict[tuple[str, ...], int] = {}

@@ -58,9 +58,9 @@ def _notes(track: Any, resolution: int) -> Iterator[tuple[float, float, int]]:
         if event.isDeltaTime():
             now += event.time * TICKS / resolution
             continue
-        struck = event.isNoteOn() and event.velocity > 0
-        if not (struck or event.isNoteOn() or event.isNoteOff()) or event.channel == _DRUMS:
+        if not (event.isNoteOn() or event.isNoteOff()) or event.channel == _DRUMS:
             continue
+        struck = event.isNoteOn() and event.velocity > 0
         key = event.channel, event.pitch
         if key in sounding:  # a note that is struck again ends, too
             yield sounding.pop(key), now, event.pitch

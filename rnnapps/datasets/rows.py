@@ -107,6 +107,12 @@ def open_rows(
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+def columns_of(path: Path, needed: str | Sequence[str] = ()) -> tuple[str, ...]:
+    """The columns of a table; none for any other file. Arguments and errors as for `open_rows`."""
+    is_table = path.suffix.lower() in SUFFIXES and path.is_file()
+    return tuple(open_rows(path, needed).columns) if is_table else ()
+
+
 def rows_of(
     file: BinaryIO, path: str, columns: str | Sequence[str], option: Options = None, quoting: str = "standard"
 ) -> Iterator[Row]:

@@ -17,7 +17,7 @@ from rnnapps.audio.suffixes import SUFFIXES as AUDIO_SUFFIXES
 from rnnapps.datasets.labels import text_of, value_of
 from rnnapps.datasets.manifests import read_manifest
 from rnnapps.datasets.rejected import DataError, Rejected
-from rnnapps.datasets.rows import SUFFIXES, open_rows
+from rnnapps.datasets.rows import SUFFIXES, columns_of, open_rows
 from rnnapps.datasets.splits import SPLIT_NAMES, split_of
 
 TRANSCRIPTS = ".trans.txt"
@@ -105,8 +105,7 @@ def _split_of_manifest(file: Path) -> str | None:
 
 
 def _add_manifest(path: Path, listing: Listing, split: str | None) -> None:
-    columns = open_rows(path, "text").columns if path.suffix.lower() in SUFFIXES else ()
-    column = path_column(columns)
+    column = path_column(columns_of(path, "text"))
     lines: dict[tuple[Path, float, float | None, str], int] = {}
 
     def use(row: Mapping[str, Any], line: int) -> None:

@@ -51,6 +51,11 @@ def test_texts_are_written_alike(text, form, expected):
         ("five €", {}, "'€' is outside"),
         ("seven", {"alphabet": "abcdef"}, "'n' is outside"),
         ("room 7", {"digits": "keep", "alphabet": "mor"}, "'7' is outside"),
+        # What num2words raises there: TypeError, NotImplementedError, OverflowError and KeyError.
+        ("12345", {"language": "am"}, "the number '12345' cannot be spelt in 'am'"),
+        ("1001st", {"language": "cy"}, "the number '1001st' cannot be spelt in 'cy'"),
+        ("1000000000007", {"language": "en_IN"}, "the number '1000000000007' cannot be spelt in 'en_IN'"),
+        ("0th", {"language": "ko"}, "the number '0th' cannot be spelt in 'ko'"),
     ],
 )
 def test_what_cannot_be_written_is_refused(text, form, reason):
