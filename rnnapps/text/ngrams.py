@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-_MULTIPLIER = 1_000_003  # prime; spreads the ids of neighbouring words over the bins
+_RADIX = 1_000_003  # prime; an n-gram is the number that has its word ids as digits
+_MIXER = 0x9E3779B97F4A7C15 - 2**64  # odd: 2^64 over the golden ratio; products with it, modulo 2^64, use all bits
+_OFFSET = 0x3C79AC492BA7B653  # any large number; multiples of it separate n-grams of different n
+_FINGERPRINTS = 2**31 - 1  # prime
+_EMPTY = -1  # the fingerprint of a bin without an n-gram
+_PENDING = 2**22  # n-grams that are gathered before they are counted
+_MOST_COUNTED = 2**24  # pairs of n-gram and class whose counts are kept
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -20,13 +26,14 @@ class HashedNgrams(keras.layers.Layer):
 
         z_c = b_c + sum_g r_{g,c} w_{g,c},    r_{g,c} = log p(g | c) - log p(g | not c)
 
-    where r is counted once from the training texts (`adapt`) and w is learnt. N-grams have no vocabulary: each is
-    hashed to one of `bins` rows.
+    where r is counted once from the training texts (`adapt`) and w is learnt. An n-gram counts when at least two of
+    those texts contain it. Such n-grams are hashed to `bins` rows. When several share a row, the one in the most texts
+    keeps it; its fingerprint tells it from all others, which add nothing.
 
     Args:
         classes: Number of classes.
         order: Longest n-gram, in words.
-        bins: Number of hash bins. Each has two weights per class.
+        bins: Number of rows. Each has two numbers per class and a fingerprint.
         **kwargs: `name`, `dtype`, `trainable`, as of any Keras layer.
 
     Call arguments:
@@ -62,55 +69,78 @@ class HashedNgrams(keras.layers.Layer):
         self.log_count_ratio = self.add_weight(
             shape=(self.bins, self.classes), initializer="zeros", trainable=False, name="log_count_ratio"
         )
+        self.fingerprint = self.add_weight(
+            shape=(self.bins,),
+            dtype="int32",
+            initializer=keras.initializers.Constant(_EMPTY),
+            trainable=False,
+            name="fingerprint",
+        )
         self.kernel = self.add_weight(shape=(self.bins, self.classes), initializer="zeros", name="kernel")
         self.bias = self.add_weight(shape=(self.classes,), initializer="zeros", name="bias")
         self.built = True
 
     def adapt(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Counts the texts of each class in which an n-gram occurs, and sets the log-count ratios from the counts.
+        """Counts the texts of each class that contain an n-gram, and sets the log-count ratios from the counts.
 
-        An n-gram that occurs in a single text says nothing about others and keeps the ratio 0.
+        When there are more than 16 million different n-grams, the rarest of those counted so far are forgotten on the
+        way (Manku and Motwani, "Approximate Frequency Counts over Data Streams", VLDB 2002).
 
         Args:
             batches: Pairs of word ids, integer `(batch, time)`, and class ids, integer `(batch,)`.
         """
         if not self.built:
             self.build()
-        counts = np.zeros((self.bins, self.classes), dtype="float64")
-        for tokens, labels in batches:
-            bins, present = self._distinct(tf.convert_to_tensor(tokens))
-            text, position = np.nonzero(present.numpy())
-            np.add.at(counts, (bins.numpy()[text, position], np.asarray(labels)[text]), 1)
-        once = counts.sum(axis=1) < 2
-        counts += 1  # Laplace
-        others = counts.sum(axis=1, keepdims=True) - counts
-        ratio = np.log(counts / counts.sum(axis=0)) - np.log(others / others.sum(axis=0))
-        ratio[once] = 0
-        self.log_count_ratio.assign(ratio)
+        grams, labels, texts = _counted(self._occurrences(batches))
+        first = np.flatnonzero(np.diff(grams, prepend=0))  # `grams` is sorted and has no 0
+        total = np.add.reduceat(texts, first) if len(first) else texts
+        bins, fingerprints = (part.numpy() for part in self._place(tf.constant(grams[first])))
+        often = np.flatnonzero(total > 1)
+        rising = often[np.argsort(total[often], kind="stable")]
+        owner, fingerprint = np.full(self.bins, -1), np.full(self.bins, _EMPTY)
+        owner[bins[rising]] = rising  # the last one, in the most texts, stays
+        fingerprint[bins[rising]] = fingerprints[rising]
+        gram = np.repeat(np.arange(len(first)), np.diff(first, append=len(grams)))  # of each pair of n-gram and class
+        kept = owner[bins[gram]] == gram
+        counts = np.zeros((self.bins, self.classes))
+        counts[bins[gram[kept]], labels[kept]] = texts[kept]
+        self.fingerprint.assign(fingerprint)
+        self.log_count_ratio.assign(_log_count_ratios(counts, owner >= 0))
 
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
-        bins, present = self._distinct(tokens)
+        grams = self._distinct(tokens)
+        bins, fingerprints = self._place(grams)
+        present = (grams != 0) & (tf.gather(tf.convert_to_tensor(self.fingerprint), bins) == fingerprints)
         ratio = tf.gather(self.log_count_ratio, bins)
         weight = tf.gather(tf.convert_to_tensor(self.kernel), bins)
         evidence = ratio * weight * tf.expand_dims(tf.cast(present, ratio.dtype), -1)  # LiteRT lacks `[..., None]`
         return tf.reduce_sum(evidence, axis=1) + self.bias
 
-    def _distinct(self, tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Sorted bins `(batch, order * time)`, and a mask that is True where a bin first occurs and is not padding."""
+    def _distinct(self, tokens: tf.Tensor) -> tf.Tensor:
+        """The n-grams of each text as int64 numbers, `(batch, order * time)`; 0 for padding and repetitions."""
         tokens = tf.cast(tokens, tf.int64)
         time = tf.shape(tokens)[1]
-        hashed, complete, grams = tokens, tokens > 0, []
+        number, complete, grams = tokens, tokens > 0, []
         for n in range(1, self.order + 1):
             if n > 1:
                 following = tf.pad(tokens[:, n - 1 :], [[0, 0], [0, tf.minimum(n - 1, time)]])
-                hashed = hashed * _MULTIPLIER + following
+                number = number * _RADIX + following
                 complete &= following > 0
-            # Another factor separates the n-grams of different n. The remainder is the bin; bin 0 means "no n-gram".
-            bins = 1 + tf.math.floormod(hashed * (2 * n + 1) + n, self.bins - 1)
-            grams.append(tf.where(complete, bins, 0))
-        bins = tf.sort(tf.concat(grams, axis=1), axis=1)
-        before = tf.pad(bins[:, :-1], [[0, 0], [tf.minimum(1, tf.shape(bins)[1]), 0]])
-        return bins, (bins > 0) & (bins != before)
+            grams.append(tf.where(complete, number * _MIXER + n * _OFFSET % 2**62, 0))
+        ordered = tf.sort(tf.concat(grams, axis=1), axis=1)
+        before = tf.pad(ordered[:, :-1], [[0, 0], [tf.minimum(1, tf.shape(ordered)[1]), 0]])
+        return tf.where(ordered == before, tf.zeros_like(ordered), ordered)
+
+    def _place(self, grams: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Bins, int64, and fingerprints, int32, of n-grams."""
+        return tf.math.floormod(grams, self.bins), tf.cast(tf.math.floormod(grams, _FINGERPRINTS), tf.int32)
+
+    def _occurrences(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The n-grams of the texts of each batch, and the class of the text that each stands in."""
+        for tokens, labels in batches:
+            grams = self._distinct(tf.convert_to_tensor(tokens)).numpy()
+            text, position = np.nonzero(grams)
+            yield grams[text, position], np.asarray(labels)[text]
 
     def compute_output_shape(self, tokens_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (tokens_shape[0], self.classes)
@@ -118,3 +148,37 @@ class HashedNgrams(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         names = ("classes", "order", "bins")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _counted(occurrences: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct pairs of n-gram and class, sorted, and the number of times that each occurs."""
+    found = (np.zeros(0, "int64"), np.zeros(0, "int64"), np.zeros(0, "int64"))
+    pending: list[tuple[np.ndarray, ...]] = []
+    least = 1
+    for grams, labels in occurrences:
+        pending.append((grams, labels, np.ones_like(labels)))
+        if sum(len(grams) for grams, *_ in pending) >= _PENDING:
+            found, pending = _sums([found, *pending]), []
+            while len(found[0]) > _MOST_COUNTED:
+                least += 1
+                often = found[2] >= least
+                found = (found[0][often], found[1][often], found[2][often])
+    return _sums([found, *pending])
+
+
+def _sums(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Adds up the counts of equal pairs of n-gram and class."""
+    grams, labels, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.lexsort((labels, grams))
+    grams, labels, counts = grams[order], labels[order], counts[order]
+    first = np.flatnonzero((np.diff(grams, prepend=0) != 0) | (np.diff(labels, prepend=0) != 0))
+    return grams[first], labels[first], np.add.reduceat(counts, first) if len(first) else counts
+
+
+def _log_count_ratios(counts: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """log p(g | c) - log p(g | not c) with Laplace's smoothing, and 0 in the rows that are not used."""
+    ratios = np.zeros_like(counts)
+    smooth = counts[used] + 1
+    others = smooth.sum(axis=1, keepdims=True) - smooth
+    ratios[used] = np.log(smooth / smooth.sum(axis=0)) - np.log(others / others.sum(axis=0))
+    return ratios
