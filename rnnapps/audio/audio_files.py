@@ -11,8 +11,9 @@ import soxr
 from rnnapps.errors import UserError
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # Hz; a header that says anything else is broken
-# Samples lie between -1 and 1, floats of some programs between -32768 and 32767. No power of these overflows.
-LOUDEST = 1e9
+# Samples lie between -1 and 1, and a decoder overshoots a little. Floats of some programs lie between -32768 and 32767.
+HIGHEST_PEAK, SIXTEEN_BITS = 8.0, 2.0**15
+LOUDEST = 1e9  # no power of a smaller sample overflows
 TOO_LOUD = f"some samples are NaN or infinite, or larger than {LOUDEST:,.0f}"
 
 
@@ -31,7 +32,8 @@ def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarra
         sample_rate: Sample rate to resample to, in Hz.
 
     Returns:
-        Float32 `(samples,)`, about -1 to 1; at least one sample, all of them finite.
+        Float32 `(samples,)`, about -1 to 1; at least one sample, all of them finite. Floats that reach beyond 8 are
+        taken to be in units of 16-bit integers.
 
     Raises:
         AudioError: The file is missing, empty or not a recording; the message names it.
@@ -60,6 +62,8 @@ def read_audio(source: str | os.PathLike | bytes, sample_rate: int) -> np.ndarra
     mono = samples.mean(axis=1)
     if not (np.abs(mono) <= LOUDEST).all():
         raise AudioError(f"{name}: {TOO_LOUD}")
+    if np.abs(mono).max() > HIGHEST_PEAK:
+        mono = mono / np.float32(SIXTEEN_BITS)
     if rate == sample_rate:
         return mono
     resampled = soxr.resample(mono, rate, sample_rate)

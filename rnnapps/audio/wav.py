@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from rnnapps.assertions import asserted
-from rnnapps.audio.audio_files import HIGHEST_RATE, LOUDEST, LOWEST_RATE, TOO_LOUD
+from rnnapps.audio.audio_files import HIGHEST_PEAK, HIGHEST_RATE, LOUDEST, LOWEST_RATE, SIXTEEN_BITS, TOO_LOUD
 from rnnapps.audio.resampling import resample
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
@@ -33,7 +33,7 @@ def decode_wav(audio: tf.Tensor, sample_rate: int) -> tf.RaggedTensor:
         sample_rate: Sample rate to resample to, in Hz.
 
     Returns:
-        Ragged float32 `(batch, samples)`.
+        Ragged float32 `(batch, samples)`, scaled as by `read_audio`.
 
     Raises:
         tf.errors.InvalidArgumentError: One of the files is something else; the message says what.
@@ -76,6 +76,7 @@ def _decode(content: tf.Tensor, sample_rate: int) -> tf.Tensor:
     )
     mono = tf.reduce_mean(tf.reshape(values, [-1, channels]), axis=1)
     mono = bounded(mono, "audio")
+    mono = tf.where(tf.reduce_max(tf.abs(mono)) > HIGHEST_PEAK, mono / SIXTEEN_BITS, mono)
     return tf.cond(tf.equal(rate, sample_rate), lambda: mono, lambda: resample(mono, rate, sample_rate))
 
 

@@ -77,8 +77,9 @@ def hold_out_speakers(
 ) -> bool:
     """Moves whole speakers from the train split to the splits that are missing, in place.
 
-    Each missing split gets speakers until it has a tenth of the recordings. A class never loses its last recordings
-    in train.
+    Each missing split gets speakers until it has a tenth of the recordings, and never more than two tenths, or twice
+    the recordings of the smallest speaker: who has most of the recordings stays in train. A class never loses its last
+    recordings in train.
 
     Args:
         of: The speaker of each recording.
@@ -98,13 +99,13 @@ def hold_out_speakers(
     divided = parts.copy()
     waiting = sorted(members, key=lambda speaker: text_hash(speaker.encode(errors="surrogateescape"), seed))
     for number, split in enumerate(missing):
-        taken = 0
+        taken, most = 0, 2 * max(size, min(len(members[speaker]) for speaker in waiting))
         for speaker in list(waiting):
             # The splits to come, train among them, need a speaker each.
             if taken >= size or len(waiting) <= len(missing) - number:
                 break
             own = np.bincount(labels[members[speaker]], minlength=len(counts))
-            if np.all((own == 0) | (own < counts)):
+            if taken + len(members[speaker]) <= most and np.all((own == 0) | (own < counts)):
                 waiting.remove(speaker)
                 counts -= own
                 divided[members[speaker]] = SPLITS.index(split)

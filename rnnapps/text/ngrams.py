@@ -154,11 +154,11 @@ def _counted(occurrences: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.n
     """Distinct pairs of n-gram and class, sorted, and the number of times that each occurs."""
     found = (np.zeros(0, "int64"), np.zeros(0, "int64"), np.zeros(0, "int64"))
     pending: list[tuple[np.ndarray, ...]] = []
-    least = 1
     for grams, labels in occurrences:
         pending.append((grams, labels, np.ones_like(labels)))
         if sum(len(grams) for grams, *_ in pending) >= _PENDING:
             found, pending = _sums([found, *pending]), []
+            least = 1
             while len(found[0]) > _MOST_COUNTED:
                 least += 1
                 often = found[2] >= least

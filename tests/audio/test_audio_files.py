@@ -151,3 +151,15 @@ def test_a_part_that_cannot_be_is_named(tmp_path, part):
     (tmp_path / "a.wav").write_bytes(wav_bytes(speech_like(8000)))
     with pytest.raises(AudioError, match=r"a\.wav: a part begins at 0 s or later and ends after that"):
         part_of(tmp_path / "a.wav", *part)
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_floats_in_units_of_16_bits_are_scaled_alike_in_python_and_in_the_graph(in_graph, subtype):
+    clip = np.sin(np.arange(800) / 5) * np.linspace(1, 0.2, 800)
+    content = wav_bytes(clip * 8000, 16000, subtype)
+    expected = clip * 8000 / 2**15
+    np.testing.assert_allclose(read_audio(content, 16000), expected, atol=1e-6)
+    np.testing.assert_allclose(in_graph(tf.constant([content]))[0].numpy(), expected, atol=1e-6)
+    loud = wav_bytes(clip * 3, 16000, subtype)  # beyond full scale, as from some decoders
+    np.testing.assert_allclose(read_audio(loud, 16000), clip * 3, atol=1e-6)
+    np.testing.assert_allclose(in_graph(tf.constant([loud]))[0].numpy(), clip * 3, atol=1e-6)

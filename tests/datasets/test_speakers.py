@@ -106,3 +106,25 @@ def test_a_tenth_is_held_out_in_whole_speakers():
     again = np.zeros(700, np.int64)
     hold_out_speakers(of, labels, again, ("test", "validation"), 1)
     assert (again != parts).any()
+
+
+@pytest.mark.parametrize(
+    ("recordings", "train"),
+    [
+        ([2000] + [20] * 9, 0.9),
+        ([1000, 300] + [30] * 8, 0.6),
+        ([500] * 3 + [50] * 6, 0.7),
+        ([13100] + [50] * 20, 0.9),
+        ([100] * 20, 0.79),
+        ([100] * 4, 0.49),
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_speaker_with_most_of_the_recordings_stays_in_train(recordings, train, seed):
+    of = [f"speaker{number}" for number, count in enumerate(recordings) for _ in range(count)]
+    labels = np.arange(len(of)) % 5
+    parts = np.full(len(of), SPLITS.index("train"))
+    assert hold_out_speakers(of, labels, parts, ("test", "validation"), seed)
+    shares = np.bincount(parts, minlength=3) / len(of)
+    assert shares[SPLITS.index("train")] >= train
+    assert (shares > 0).all() and not torn(of, parts)
