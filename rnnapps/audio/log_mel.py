@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-FLOOR = 1e-6  # added to the power of a band: what is below about -60 dB of full scale counts as silence
+FLOOR = 1e-6  # added to the power of a band: about the noise of samples of 16 bits, which counts as silence
 
 
 @keras.saving.register_keras_serializable("rnnapps")
