@@ -125,10 +125,8 @@ def reviews(tmp_path_factory):
 
 
 @pytest.mark.parametrize("contender", ["ours", "keras", "linear"])
-def test_contenders_of_sentiment(run, reviews, tmp_path, contender):
-    config = tmp_path / "tiny.toml"
-    config.write_text("units = 4\nembedding_units = 4\nepochs = 1\n")
-    figures = run("sentiment", "--contender", contender, "--dataset", reviews, "--config", config).splitlines()[-1]
+def test_contenders_of_sentiment(run, reviews, contender):
+    figures = run("sentiment", "--contender", contender, "--dataset", reviews).splitlines()[-1]
     assert '"accuracy"' in figures and '"seconds"' in figures
 
 
