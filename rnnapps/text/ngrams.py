@@ -83,8 +83,7 @@ class HashedNgrams(keras.layers.Layer):
     def adapt(self, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
         """Counts the texts of each class that contain an n-gram, and sets the log-count ratios from the counts.
 
-        When there are more than 16 million different n-grams, the rarest of those counted so far are forgotten on the
-        way (Manku and Motwani, "Approximate Frequency Counts over Data Streams", VLDB 2002).
+        Beyond 16 million pairs of n-gram and class, the rarest n-grams so far are forgotten on the way.
 
         Args:
             batches: Pairs of word ids, integer `(batch, time)`, and class ids, integer `(batch,)`.
@@ -150,29 +149,34 @@ class HashedNgrams(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _counted(occurrences: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _counted(occurrences: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, ...]:
     """Distinct pairs of n-gram and class, sorted, and the number of times that each occurs."""
-    found = (np.zeros(0, "int64"), np.zeros(0, "int64"), np.zeros(0, "int64"))
+    found: tuple[np.ndarray, ...] = (np.zeros(0, "int64"), np.zeros(0, "int64"), np.zeros(0, "int64"))
     pending: list[tuple[np.ndarray, ...]] = []
     for grams, labels in occurrences:
         pending.append((grams, labels, np.ones_like(labels)))
         if sum(len(grams) for grams, *_ in pending) >= _PENDING:
             found, pending = _sums([found, *pending]), []
-            least = 1
-            while len(found[0]) > _MOST_COUNTED:
-                least += 1
-                often = found[2] >= least
-                found = (found[0][often], found[1][often], found[2][often])
+            if len(found[0]) > _MOST_COUNTED:
+                found = _most_frequent(*found)
     return _sums([found, *pending])
 
 
-def _sums(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sums(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
     """Adds up the counts of equal pairs of n-gram and class."""
     grams, labels, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.lexsort((labels, grams))
     grams, labels, counts = grams[order], labels[order], counts[order]
     first = np.flatnonzero((np.diff(grams, prepend=0) != 0) | (np.diff(labels, prepend=0) != 0))
     return grams[first], labels[first], np.add.reduceat(counts, first) if len(first) else counts
+
+
+def _most_frequent(grams: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The pairs of the n-grams that occur most, at most `_MOST_COUNTED` of them, with all classes of each."""
+    first = np.flatnonzero(np.diff(grams, prepend=0))
+    total = np.repeat(np.add.reduceat(counts, first), np.diff(first, append=len(grams)))
+    often = total > np.partition(total, -_MOST_COUNTED - 1)[-_MOST_COUNTED - 1]
+    return grams[often], labels[often], counts[often]
 
 
 def _log_count_ratios(counts: np.ndarray, used: np.ndarray) -> np.ndarray:
