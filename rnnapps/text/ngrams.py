@@ -91,15 +91,13 @@ class HashedNgrams(keras.layers.Layer):
         if not self.built:
             self.build()
         grams, labels, texts = _counted(self._occurrences(batches))
-        first = np.flatnonzero(np.diff(grams, prepend=0))  # `grams` is sorted and has no 0
-        total = np.add.reduceat(texts, first) if len(first) else texts
+        first, gram, total = _totals(grams, texts)
         bins, fingerprints = (part.numpy() for part in self._place(tf.constant(grams[first])))
         often = np.flatnonzero(total > 1)
         rising = often[np.argsort(total[often], kind="stable")]
         owner, fingerprint = np.full(self.bins, -1), np.full(self.bins, _EMPTY)
         owner[bins[rising]] = rising  # the last one, in the most texts, stays
         fingerprint[bins[rising]] = fingerprints[rising]
-        gram = np.repeat(np.arange(len(first)), np.diff(first, append=len(grams)))  # of each pair of n-gram and class
         kept = owner[bins[gram]] == gram
         counts = np.zeros((self.bins, self.classes))
         counts[bins[gram[kept]], labels[kept]] = texts[kept]
@@ -171,10 +169,17 @@ def _sums(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
     return grams[first], labels[first], np.add.reduceat(counts, first) if len(first) else counts
 
 
+def _totals(grams: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of sorted pairs of n-gram and class: where each n-gram begins, which n-gram each pair has, and the n-grams' counts."""
+    begins = np.diff(grams, prepend=0) != 0  # no n-gram is 0
+    first = np.flatnonzero(begins)
+    return first, np.cumsum(begins) - 1, np.add.reduceat(counts, first) if len(first) else counts
+
+
 def _most_frequent(grams: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, ...]:
     """The pairs of the n-grams that occur most, at most `_MOST_COUNTED` of them, with all classes of each."""
-    first = np.flatnonzero(np.diff(grams, prepend=0))
-    total = np.repeat(np.add.reduceat(counts, first), np.diff(first, append=len(grams)))
+    _, gram, total = _totals(grams, counts)
+    total = total[gram]
     often = total > np.partition(total, -_MOST_COUNTED - 1)[-_MOST_COUNTED - 1]
     return grams[often], labels[often], counts[often]
 
