@@ -170,7 +170,7 @@ def _sums(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
 
 
 def _totals(grams: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of sorted pairs of n-gram and class: where each n-gram begins, which n-gram each pair has, and the n-grams' counts."""
+    """Of sorted pairs: where each n-gram begins, which n-gram each pair has, and the counts of the n-grams."""
     begins = np.diff(grams, prepend=0) != 0  # no n-gram is 0
     first = np.flatnonzero(begins)
     return first, np.cumsum(begins) - 1, np.add.reduceat(counts, first) if len(first) else counts
