@@ -33,6 +33,8 @@ class Forecaster(keras.Model):
         cycles: Which places in the calendar are inputs; some of `rnnapps.apps.forecasting.calendar.CYCLES`.
         known, past, static: Names of the other columns: covariates known in advance, covariates that are not,
             and categories of a series.
+        statistics: Mean and standard deviation of each known, then of each past covariate, in the units of the data;
+            () for covariates that are standardised.
         categories: The categories of each static column.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.forecasting.cli.Options`.
@@ -64,6 +66,7 @@ class Forecaster(keras.Model):
         known: Sequence[str] = (),
         past: Sequence[str] = (),
         static: Sequence[str] = (),
+        statistics: Sequence[tuple[float, float]] = (),
         categories: Sequence[Sequence[str]] = (),
         name: str | None = None,
         trainable: bool = True,
@@ -74,6 +77,7 @@ class Forecaster(keras.Model):
         self.horizon, self.season, self.context, self.segment = horizon, season, context, segment
         self.frequency, self.cycles = frequency, tuple(cycles)
         self.known, self.past, self.static = tuple(known), tuple(past), tuple(static)
+        self.statistics = tuple((mean, deviation) for mean, deviation in statistics)
         self.categories = tuple(tuple(names) for names in categories)
         self.options = from_keywords(Options, {**options, "context": context, "segment": segment}, type(self).__name__)
         self.embeddings = [
@@ -145,13 +149,17 @@ class Forecaster(keras.Model):
         return {"quantiles": _quantiles(drawn, self.options.levels), "mean": tf.reduce_mean(drawn, axis=-1)}
 
     def _beside(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What is known in advance, what is not, and what does not change; missing covariates count as 0."""
+        """What is known in advance, what is not, and what does not change; missing covariates count as their mean."""
         batch, whole = tf.shape(inputs["history"])[0], self.context + self.horizon
-        ahead = [inputs[name] for name in ("cycles", "known") if name in inputs]
+        ahead = [inputs["cycles"]] if self.cycles else []
+        if self.known:
+            ahead.append(_standardised(inputs["known"], self.statistics[: len(self.known)]))
         features = tf.concat(ahead, axis=-1) if ahead else tf.zeros((batch, whole, 0))
-        past = inputs["past"] if self.past else tf.zeros((batch, self.context, 0))
+        past = tf.zeros((batch, self.context, 0))
+        if self.past:
+            past = _standardised(inputs["past"], self.statistics[len(self.known) :])
         static = [embedding(inputs["static"][:, column]) for column, embedding in enumerate(self.embeddings)]
-        return _finite(features), _finite(past), tf.concat(static, axis=-1) if static else tf.zeros((batch, 0))
+        return features, past, tf.concat(static, axis=-1) if static else tf.zeros((batch, 0))
 
     def _shares(self) -> list[float]:
         """How much each quantile counts in the mean: half of the distance between its neighbours' levels."""
@@ -173,18 +181,28 @@ class Forecaster(keras.Model):
             "known": list(self.known),
             "past": list(self.past),
             "static": list(self.static),
+            "statistics": [list(pair) for pair in self.statistics],
             "categories": [list(names) for names in self.categories],
             **as_json(self.options),
         }
 
 
-def _finite(tensor: tf.Tensor) -> tf.Tensor:
-    return tf.where(tf.math.is_finite(tensor), tensor, 0.0)
+def _standardised(covariates: tf.Tensor, statistics: Sequence[tuple[float, float]]) -> tf.Tensor:
+    """Covariates in standard deviations from their mean, at most 10; 0 where they are missing."""
+    if statistics:
+        mean, deviation = tf.unstack(tf.constant(statistics), axis=1)
+        covariates = (covariates - mean) / deviation
+    return tf.clip_by_value(tf.where(tf.math.is_finite(covariates), covariates, 0.0), -10.0, 10.0)
 
 
 def _quantiles(ordered: tf.Tensor, levels: Sequence[float]) -> tf.Tensor:
-    """Quantiles of samples sorted along the last axis, with linear interpolation between two samples."""
-    places = [level * (ordered.shape[-1] - 1) for level in levels]
+    """Quantiles of samples sorted along the last axis, float32 `(..., levels)`.
+
+    Between two samples they are interpolated as definition 8 of Hyndman and Fan, "Sample Quantiles in Statistical
+    Packages", The American Statistician 50 (1996), whose bands are not too narrow for few samples.
+    """
+    count = ordered.shape[-1]
+    places = [min(max(level * (count + 1 / 3) - 2 / 3, 0.0), count - 1.0) for level in levels]
     below = tf.gather(ordered, [int(place) for place in places], axis=-1)
-    above = tf.gather(ordered, [min(int(place) + 1, ordered.shape[-1] - 1) for place in places], axis=-1)
+    above = tf.gather(ordered, [min(int(place) + 1, count - 1) for place in places], axis=-1)
     return below + tf.constant([place - int(place) for place in places]) * (above - below)

@@ -33,8 +33,9 @@ def make(config: RunConfig, train: TimeSeries) -> Forecaster:
     options["segment"] = segment = config.model.segment or (season if 1 < season <= _LONGEST_SEGMENT else 1)
     if config.model.context is None:
         wanted = max(min(14 * season, max(_CONTEXT, 2 * season)), 2 * train.horizon)
-        # At least half of a series must be left to forecast.
+        # At least half of a series must be left to forecast, and the history must hold a season.
         context = min(wanted, max(season, (int(np.median(lengths)) - train.horizon) // 2))
+        context = max(context, -(-season // segment) * segment)
     else:
         context = config.model.context
     options["context"] = max(1, round(context / segment)) * segment
@@ -47,6 +48,7 @@ def make(config: RunConfig, train: TimeSeries) -> Forecaster:
         known=train.known,
         past=train.past,
         static=train.static,
+        statistics=_statistics(train),
         categories=categories,
         **options,
     )
@@ -68,6 +70,18 @@ def objective(model: Forecaster, validation: TimeSeries, config: RunConfig) -> O
     return Objective(
         QuantileLoss(model.options.levels) if head == "quantiles" else DensityLoss(head), jit_compile=False
     )
+
+
+def _statistics(train: TimeSeries) -> list[tuple[float, float]]:
+    """Mean and standard deviation of each covariate in the training values; 1 for the deviation of a constant."""
+    found = []
+    for columns, names in (("known", train.known), ("past", train.past)):
+        for number in range(len(names)):
+            values = np.concatenate([getattr(one, columns)[: one.end, number] for one in train.series])
+            values = values[np.isfinite(values)].astype(np.float64)
+            mean, deviation = (values.mean(), values.std()) if len(values) else (0.0, 0.0)
+            found.append((float(mean), float(deviation) if deviation > 1e-6 * abs(mean) else 1.0))
+    return found
 
 
 def _check_counts(train: TimeSeries) -> None:

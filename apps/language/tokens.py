@@ -177,7 +177,8 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
         normalised: See `Tokens`.
 
     Returns:
-        Characters or words, the most frequent first; for subwords the model as one string.
+        Characters or words, the most frequent first; for subwords the model as one string. Where all words would fit,
+        those seen once are left out.
 
     Raises:
         DataError: The text has no characters.
@@ -205,6 +206,9 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
     if not counts:
         raise DataError(f"{corpus.name}: too little text to learn from; name more, or another file")
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if level == "word" and len(ranked) <= size - _first(level):
+        # Words seen once stand for those never seen: without them, nothing would train the unknown word.
+        ranked = [(word, count) for word, count in ranked if count > 1] or ranked
     return [piece for piece, _ in ranked[: max(1, size - _first(level))]]
 
 

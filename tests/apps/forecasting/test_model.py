@@ -1,12 +1,20 @@
 """The forecaster: scaling, missing values, quantiles that never cross, covariates, and the export's signature."""
 
+import keras
 import numpy as np
 import pytest
+import scipy.stats
 import tensorflow as tf
 
-from rnnapps.apps.forecasting.model import Forecaster
+from rnnapps.apps.forecasting import task
+from rnnapps.apps.forecasting.autoregressive import _spread_evenly
+from rnnapps.apps.forecasting.cli import TASK, Options
+from rnnapps.apps.forecasting.model import Forecaster, _quantiles
 from rnnapps.apps.forecasting.scaling import filled, scaled
 from rnnapps.apps.forecasting.serving import endpoints
+from rnnapps.apps.forecasting.windows import Windows
+from rnnapps.cli import RunConfig
+from rnnapps.datasets import OneSeries, TimeSeries
 
 HEADS = ("quantiles", "normal", "student", "negative-binomial")
 
@@ -111,3 +119,59 @@ def test_what_is_known_ahead_and_categories_change_a_forecast():
     np.testing.assert_array_equal(*unknown)
     with pytest.raises(tf.errors.InvalidArgumentError, match="5 more steps than history"):
         function(history, tf.constant(known[:, 1:]), past, category)
+
+
+def with_covariates(scale, offset):
+    """A series of 200 hours and two covariates, which it follows, in other units."""
+    random = np.random.default_rng(0)
+    covariates = random.normal(size=(220, 2)).astype(np.float32)
+    values = (50 + covariates.sum(axis=1)[:200]).astype(np.float32)
+    covariates[150:152] = np.nan
+    covariates = (offset + scale * covariates).astype(np.float32)
+    one = OneSeries("a", values, np.datetime64("NaT"), covariates[:, :1], covariates[:200, 1:], (), 0, 200)
+    return TimeSeries((one,), None, 4, 4, "weather", "train", known=("heat",), past=("rain",))
+
+
+@pytest.mark.parametrize("head", HEADS[:2])
+@pytest.mark.parametrize(("scale", "offset"), [(8, 288), (8000, -50000), (0.01, 0)])
+def test_the_unit_of_a_covariate_changes_nothing(head, scale, offset):
+    config = RunConfig(TASK.source(), Options(units=8, hidden=8, head=head, paths=10), TASK.training)
+    answers = []
+    for unit in ((1, 0), (scale, offset)):
+        keras.utils.set_random_seed(0)
+        split = with_covariates(*unit)
+        model = task.make(config, split)
+        inputs, *_ = next(iter(Windows(model, split, [(0, 160), (0, 190)], batch_size=2).epoch(0)))
+        again = Forecaster.from_config(model.get_config())
+        again.build()
+        again.set_weights(model.get_weights())
+        answers += [model.forecast(inputs)["mean"], again.forecast(inputs)["mean"]]
+    for other in answers[1:]:
+        np.testing.assert_allclose(answers[0], other, rtol=2e-3)
+
+
+def test_a_constant_covariate_and_one_without_values_are_zero():
+    split = with_covariates(0, 7)
+    split.series[0].past[:] = np.nan
+    model = task.make(RunConfig(TASK.source(), Options(units=8, hidden=8), TASK.training), split)
+    assert model.statistics == ((7.0, 1.0), (0.0, 1.0))
+
+
+def test_bands_of_samples_are_not_too_narrow():
+    drawn = np.sort(scipy.stats.norm.ppf(np.random.default_rng(0).random((4000, 50))), axis=-1)
+    low, high = tf.unstack(_quantiles(tf.constant(drawn, tf.float32), [0.05, 0.95]), axis=-1)
+    assert np.mean(scipy.stats.norm.cdf(high) - scipy.stats.norm.cdf(low)) == pytest.approx(0.9, abs=0.012)
+
+
+def test_numbers_of_paths_are_spread_evenly():
+    uniform = np.sort(_spread_evenly((3, 2, 40), 5), axis=-1)
+    assert np.all(np.floor(uniform * 40) == np.arange(40))
+
+
+def test_a_missing_last_value_is_marked_as_missing():
+    model = make("normal")
+    history = histories(1, 12)
+    history[0, -1] = history[0, -5] = 20.0
+    filled_in, missing = np.array(history), np.array(history)
+    missing[0, -1] = np.nan  # counts as the value of a season before, in other words as the same number
+    assert np.abs(answer(model, filled_in)["mean"] - answer(model, missing)["mean"])[0, 0] > 1e-3
