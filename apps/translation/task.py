@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 
 from rnnapps.apps.translation.cli import Search
 from rnnapps.apps.translation.data import batches as pair_batches
@@ -50,10 +51,13 @@ def batches(model: Translator, split: Pairs, config: RunConfig, seed: int | None
 def objective(model: Translator, validation: Pairs, config: RunConfig) -> Objective:
     """The model's own loss; the best epoch is the one with the best BLEU of greedy translations."""
     translate = translator(model, Search(beam=1), config.training.batch_size)
-    references = [text.decode() for text in validation.targets[: config.training.bleu_sample]]
+    # Evenly spaced: the first of a file that is sorted by length would all be short.
+    chosen = np.linspace(0, len(validation) - 1, min(len(validation), config.training.bleu_sample)).round().astype(int)
+    sources = [validation.sources[number] for number in chosen]
+    references = [validation.targets[number].decode() for number in chosen]
 
     def val_bleu() -> float:
-        return bleu_of(translate(validation.sources[: len(references)]), references).score
+        return bleu_of(translate(sources), references).score
 
     # Batches have too many shapes to compile each one.
     return Objective(monitor="val_bleu", mode="max", figures={"val_bleu": val_bleu}, jit_compile=False)

@@ -49,6 +49,11 @@ def test_the_most_frequent_characters_and_words_are_known():
     assert learn("word", corpus("a dog, a dog, a cat. a"), 7) == [" a", " dog", ","]
 
 
+def test_words_seen_once_are_unknown_where_all_words_would_fit():
+    assert learn("word", corpus("a dog, a dog, a cat. a")) == [" a", " dog", ","]
+    assert learn("word", corpus("each word once")) == [" once", " word", "each"]
+
+
 def test_words_come_back_where_they_are_known():
     tokens = Tokens("word", learn("word", corpus(TEXT)))
     assert tokens.decode(tokens.encode(tf.constant([TEXT])))[0].numpy().decode() == TEXT

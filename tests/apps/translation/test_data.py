@@ -1,10 +1,14 @@
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
 
+from rnnapps.apps.translation import task
+from rnnapps.apps.translation.cli import TASK
 from rnnapps.apps.translation.data import batches
+from rnnapps.cli import RunConfig
 from rnnapps.datasets import Pairs, Rejected, summary
 from rnnapps.text import END, PAD, START, Subwords, train_subwords
 
@@ -64,3 +68,13 @@ def test_the_summary_names_some_bad_pairs_once():
     assert lines[-1] == "  and 2 more; with --strict, the first is an error"
     assert len(lines) == 23
     assert list(summary([PAIRS])) == ["dogs: train 42 pairs; de to en"]
+
+
+def test_the_sentences_of_val_bleu_are_spread_over_the_whole_split(monkeypatch):
+    asked = []
+    monkeypatch.setattr(task, "translator", lambda *_: lambda sources: asked.extend(sources) or TARGETS[:1] * 10)
+    training = dataclasses.replace(TASK.training, bleu_sample=10)
+    objective = task.objective(None, PAIRS, RunConfig(TASK.source(), TASK.model(), training))
+    objective.figures["val_bleu"]()
+    places = [PAIRS.sources.index(source) for source in asked]
+    assert places == sorted(set(places)) and (len(places), places[0], places[-1]) == (10, 0, 41)
