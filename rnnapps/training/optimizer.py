@@ -78,7 +78,8 @@ def optimizer(
         learning_rate: The highest learning rate of the schedule.
         schedule, total_steps, warmup_steps: See `learning_rate_schedule`.
         clip_norm: Gradients are scaled down together when the norm of all of them exceeds this. Backpropagation through
-            time makes rare, huge gradients; 5 cuts those and leaves the ordinary ones alone. None: no clipping.
+            time makes rare, huge gradients; 5 cuts those and leaves the ordinary ones alone. None: no clipping. Under a
+            distribution strategy, each replica's share of the gradient is clipped to its share of the norm.
         weight_decay: Share of each weight removed per step, times the learning rate. None: the optimizer's own
             default.
         weight_averaging: Momentum of an exponential moving average of the weights, for example 0.999: the average is
@@ -108,8 +109,10 @@ def optimizer(
         "learning_rate": learning_rate_schedule(
             schedule, learning_rate, total_steps=total_steps, warmup_steps=warmup_steps
         ),
-        "global_clipnorm": clip_norm,
     }
+    if clip_norm is not None:
+        # Keras clips the gradient of each replica, which is its share of the sum, before it adds them up.
+        arguments["global_clipnorm"] = clip_norm / tf.distribute.get_strategy().num_replicas_in_sync
     if weight_decay is not None:
         arguments["weight_decay"] = weight_decay
     if weight_averaging is not None:

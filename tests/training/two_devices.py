@@ -38,6 +38,15 @@ def language():
     return model, Streams(ids, 4, 5, seed=0)
 
 
+def clipped():
+    """Large gradients, the same on both devices."""
+    training.set_seed(0)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile(training.optimizer("sgd", 1.0, clip_norm=0.01), loss="mse")
+    inputs = np.full((4, 3), 100.0, np.float32)
+    return model, (inputs, np.zeros((4, 2), np.float32))
+
+
 def trained(make, strategy, folder):
     with strategy.scope():
         model, data = make()
@@ -77,3 +86,6 @@ if __name__ == "__main__":
         classifier, start = compare(sentiment, folder / "sentiment")
         np.testing.assert_array_equal(classifier.embedding.get_weights()[0], start[0])
         compare(language, folder / "language")
+        model, start = compare(clipped, folder / "clipped")
+        change = [weight - origin for weight, origin in zip(model.get_weights(), start, strict=True)]
+        assert np.linalg.norm(np.concatenate([part.ravel() for part in change])) <= 3 * 0.01 + 1e-6  # three steps
