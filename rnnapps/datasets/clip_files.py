@@ -3,11 +3,13 @@
 The layouts: a folder with one folder for each class, which holds video files or folders of pictures; a folder that
 holds such folders as `train`, `validation` and `test`; or a manifest, a table with the columns `path` (relative to the
 manifest) and `label` or `caption`, and if wanted `split`. A validation or test split that the data do not name is held
-out from the rest: a tenth, fixed by the seed, stratified by class.
+out from the rest: a tenth, fixed by the seed, stratified by class. Clips cut from one film stay together where their
+names say so, as those of UCF101 do.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from rnnapps.datasets.video_clips import Clips
 from rnnapps.errors import UserError
 
 _REJECTED = ("file or row", "files or rows")
+_CLIP_OF_A_FILM = re.compile(r"(.+_g\d+)_c\d+(?:\.\w+)?")
 
 
 def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[str, Clips]:
@@ -112,6 +115,15 @@ def _cut_note(split: str, cut: int, source: VideoSource) -> list[str]:
 def _parts(path: Path, listed: Sequence[ListedClip], labels: np.ndarray, source: VideoSource) -> np.ndarray:
     """The split of each clip, an index into `SPLITS`."""
     parts, train, missing = named_parts(path, [clip.split for clip in listed])
-    contents = [listed[place].name.encode(errors="surrogateescape") for place in train.tolist()]
-    parts[train] = hold_out(contents, labels[train], missing, source.seed)
+    films = [_film(listed[place].name) for place in train.tolist()]
+    first = {film: place for place, film in reversed(list(zip(train.tolist(), films, strict=True)))}
+    contents = [film.encode(errors="surrogateescape") for film in first]
+    held_out = dict(zip(first, hold_out(contents, labels[list(first.values())], missing, source.seed), strict=True))
+    parts[train] = [held_out[film] for film in films]
     return parts
+
+
+def _film(name: str) -> str:
+    """What a clip was cut from: in names as v_Archery_g08_c02.avi what comes before the number of the clip."""
+    match = _CLIP_OF_A_FILM.fullmatch(name)
+    return match[1] if match else name

@@ -22,11 +22,15 @@ from rnnapps.datasets.recording_checks import checked_recording
 from rnnapps.datasets.recording_lists import Listed, Listing, list_folder, list_manifest
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import RecordingSource
-from rnnapps.datasets.speakers import Speakers, few_remark, hold_out_speakers, recognised, torn_warning
-from rnnapps.datasets.splits import hold_out, named_parts, places_of
+from rnnapps.datasets.speakers import Speakers, fill_splits, recognised, remarks
+from rnnapps.datasets.splits import named_parts, places_of
 from rnnapps.errors import UserError
 
 _REJECTED = ("file or row", "files or rows")
+_UNKNOWN = (
+    "speakers are not recognised in the file names, so a speaker may be in several splits;"
+    " --split-by PATTERN keeps them apart"
+)
 
 
 def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) -> dict[str, Recordings]:
@@ -53,8 +57,8 @@ def read_recordings(path: Path, source: RecordingSource, splits: Sequence[str]) 
     labels = np.array([classes.index(recording.label) for recording in listed], np.int64)
     parts, notes = None, list(listing.notes)
     if "all" not in splits:
-        parts, remarks = _parts(path, listed, labels, source, advise="train" in splits)
-        notes += remarks
+        parts, said = _parts(path, listed, labels, source, advise="train" in splits)
+        notes += said
     decode = _decoder(source)
     made = {}
     for split in splits:
@@ -128,19 +132,18 @@ def _parts(
             raise DataError(
                 f"--test-files {source.test_files!r} matches no path below {path}, such as {listed[0].name!r}"
             )
-    parts, train, missing = named_parts(path, splits)
+    parts, _, missing = named_parts(path, splits)
     speakers = _speakers(path, listed, source)
-    whole = speakers is not None and hold_out_speakers(speakers.of, labels, parts, missing, source.seed)
-    if not whole:
-        if speakers and source.split_by is not None:
-            groups = sorted(set(speakers.of))
-            raise DataError(
-                f"{path}: {len(groups)} groups ({', '.join(groups[:5])}) cannot be divided into train,"
-                f" {' and '.join(missing)} splits; change --split-by, or leave it out"
-            )
-        contents = [listed[index].name.encode(errors="surrogateescape") for index in train.tolist()]
-        parts[train] = hold_out(contents, labels[train], missing, source.seed)
-    return parts, _remarks(speakers, parts, missing if whole else [], missing, advise)
+    contents = [recording.name.encode(errors="surrogateescape") for recording in listed]
+    whole = fill_splits(speakers, contents, labels, parts, missing, source.seed)
+    if speakers and source.split_by is not None and missing and not whole:
+        groups = sorted(set(speakers.of))
+        raise DataError(
+            f"{path}: {len(groups)} groups ({', '.join(groups[:5])}) cannot be divided into train,"
+            f" {' and '.join(missing)} splits; change --split-by, or leave it out"
+        )
+    start = "spoken_vocabulary" if advise else None
+    return parts, remarks(speakers, parts, missing, whole=whole, unknown=_UNKNOWN, start=start)
 
 
 def _speakers(path: Path, listed: Sequence[Listed], source: RecordingSource) -> Speakers | None:
@@ -157,28 +160,6 @@ def _speakers(path: Path, listed: Sequence[Listed], source: RecordingSource) -> 
     if any(recording.speaker for recording in listed):
         return Speakers([recording.speaker or recording.name for recording in listed], "the column 'speaker'")
     return recognised([recording.name for recording in listed], [recording.label for recording in listed])
-
-
-def _remarks(
-    speakers: Speakers | None, parts: np.ndarray, whole: Sequence[str], missing: Sequence[str], advise: bool
-) -> list[str]:
-    """What is to be said about speakers: who they are, whether splits share them, and whether they are few."""
-    if speakers is None:
-        if not missing:
-            return []
-        return [
-            "speakers are not recognised in the file names, so a speaker may be in several splits;"
-            " --split-by PATTERN keeps them apart"
-        ]
-    remarks = [f"{speakers.number:,} speakers by {speakers.rule}"]
-    why = "" if whole or not missing else ", since there are too few to hold any out"
-    if warning := torn_warning(speakers.of, parts, why):
-        remarks.append(warning)
-    elif whole:
-        remarks[0] += "; all recordings of a speaker are in one split"
-    if advise and (remark := few_remark(speakers.number, "spoken_vocabulary")):
-        remarks.append(remark)
-    return remarks
 
 
 def _pattern(option: str, text: str) -> re.Pattern[str]:

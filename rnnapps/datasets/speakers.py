@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, held_out_size, text_hash
+from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, held_out_size, hold_out, text_hash
 
 _FEW = 8  # speakers; with so few a model learns little about voices
 _SPEECH_COMMANDS = re.compile(r"([0-9a-f]{8})_nohash_\d+", re.IGNORECASE)
@@ -27,7 +27,7 @@ class Speakers(NamedTuple):
 
     Attributes:
         of: The speaker of each recording.
-        rule: How they were recognised, as the end of a sentence.
+        rule: How they were recognised, as the end of a sentence; "" if the data name them.
     """
 
     of: Sequence[str]
@@ -114,6 +114,65 @@ def hold_out_speakers(
             return False
     parts[:] = divided
     return True
+
+
+def fill_splits(
+    speakers: Speakers | None,
+    contents: Sequence[bytes],
+    labels: np.ndarray,
+    parts: np.ndarray,
+    missing: Sequence[str],
+    seed: int,
+) -> bool:
+    """Holds out the splits that are missing, in place: whole speakers where there are enough, otherwise by class.
+
+    Args:
+        speakers: The speaker of each recording; None if they are unknown.
+        contents: What the place of each recording follows from where speakers are not kept whole.
+        labels, parts, missing, seed: As for `hold_out_speakers`.
+
+    Returns:
+        Whether speakers are whole in the splits that were missing.
+    """
+    if not missing:
+        return False
+    if speakers is not None and hold_out_speakers(speakers.of, labels, parts, missing, seed):
+        return True
+    train = np.flatnonzero(parts == SPLITS.index("train"))
+    parts[train] = hold_out([contents[place] for place in train.tolist()], labels[train], missing, seed)
+    return False
+
+
+def remarks(
+    speakers: Speakers | None,
+    parts: np.ndarray,
+    missing: Sequence[str],
+    *,
+    whole: bool,
+    unknown: str,
+    start: str | None,
+) -> list[str]:
+    """What is to be said about speakers: who they are, whether splits share them, and whether they are few.
+
+    Args:
+        speakers: The speakers.
+        parts: The split of each recording, an index into `SPLITS`.
+        missing: The splits that were held out.
+        whole: What `fill_splits` returned.
+        unknown: The line for unknown speakers.
+        start: What `--start-from` could take where speakers are few; None says nothing of that.
+    """
+    if speakers is None:
+        return [unknown] if missing else []
+    said = [f"{speakers.number:,} speakers{' by ' if speakers.rule else ''}{speakers.rule}"]
+    why = ", since there are too few to hold any out" if missing and not whole else ""
+    if warning := torn_warning(speakers.of, parts, why):
+        said.append(warning)
+    elif whole:
+        said[0] += "; all recordings of a speaker are in one split"
+    if start is not None and (remark := few_remark(speakers.number, start)):
+        said.append(remark)
+    return said
 
 
 def torn(of: Sequence[str], parts: np.ndarray) -> list[tuple[str, list[str]]]:

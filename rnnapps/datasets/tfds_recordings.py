@@ -12,8 +12,10 @@ from rnnapps.audio.samples import int16
 from rnnapps.datasets.examples import Recordings
 from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.sources import RecordingSource
-from rnnapps.datasets.splits import SPLITS, hold_out
+from rnnapps.datasets.speakers import fill_splits, remarks
+from rnnapps.datasets.splits import SPLITS
 from rnnapps.datasets.tfds_builders import parts_to_read, prepared
+from rnnapps.datasets.tfds_speakers import UNKNOWN, speaker_feature, tfds_speakers
 
 
 def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) -> dict[str, Recordings]:
@@ -40,16 +42,23 @@ def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) 
     audio, label = columns(builder)
     rate = features[audio].sample_rate or sample_rate
     read, missing = parts_to_read(builder, name, splits)
+    speaker = speaker_feature(features)
     found = {}
     for part, stands_for in read.items():
-        waveforms, numbers = [], []
+        waveforms, numbers, said = [], [], []
         for example in builder.as_dataset(split=part, shuffle_files=False).as_numpy_iterator():
             waveforms.append(resampled(example[audio], rate, sample_rate))
             numbers.append(example[label])
+            said.append(example[speaker] if speaker else None)
         labels = np.array(numbers, np.int64)
-        held_out = None
+        held_out, notes = None, []
         if part == "train" and missing:
-            held_out = hold_out([waveform.tobytes() for waveform in waveforms], labels, missing, source.seed)
+            held_out = np.zeros(len(labels), np.int64)
+            speakers = tfds_speakers(speaker, said, [features[label].names[number] for number in numbers])
+            contents = [waveform.tobytes() for waveform in waveforms]
+            whole = fill_splits(speakers, contents, labels, held_out, missing, source.seed)
+            start = "spoken_vocabulary" if "train" in splits else None
+            notes = remarks(speakers, held_out, missing, whole=whole, unknown=UNKNOWN, start=start)
         for split in stands_for:
             chosen = np.arange(len(labels)) if held_out is None else np.flatnonzero(held_out == SPLITS.index(split))
             found[split] = Recordings(
@@ -60,6 +69,7 @@ def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) 
                 sample_rate,
                 name,
                 split,
+                notes=tuple(notes),
             )
     return {split: found[split] for split in splits}
 

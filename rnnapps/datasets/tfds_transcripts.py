@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,9 +11,11 @@ import tensorflow_datasets as tfds
 from rnnapps.datasets.examples import Transcripts
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import TranscriptSource
-from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS, hold_out
+from rnnapps.datasets.speakers import Speakers, fill_splits, remarks
+from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS
 from rnnapps.datasets.tfds_builders import is_text, prepared
 from rnnapps.datasets.tfds_recordings import only_feature, resampled
+from rnnapps.datasets.tfds_speakers import UNKNOWN, speaker_feature, tfds_speakers
 from rnnapps.datasets.transcripts import normalisation_of
 
 
@@ -54,25 +57,26 @@ def read_tfds_transcripts(source: TranscriptSource, splits: Sequence[str]) -> di
         read.setdefault(present.get(split, present["train"]), []).append(split)
     found = {}
     for part, stands_for in read.items():
-        whole = _read(builder, part, (audio, text), rate, source)
-        held_out = None
+        every, speakers = _read(builder, part, (audio, text), rate, source)
+        held_out, notes = None, []
         if part == present["train"] and missing:
-            held_out = hold_out(whole.texts, np.zeros(len(whole), np.int64), missing, source.seed)
+            held_out = np.zeros(len(every), np.int64)
+            whole = fill_splits(speakers, every.texts, np.zeros(len(every), np.int64), held_out, missing, source.seed)
+            start = "spoken_phrases" if "train" in splits else None
+            notes = remarks(speakers, held_out, missing, whole=whole, unknown=UNKNOWN, start=start)
         for split in stands_for:
-            places = range(len(whole)) if held_out is None else np.flatnonzero(held_out == SPLITS.index(split)).tolist()
-            chosen = whole.only(places)
-            found[split] = Transcripts(
-                chosen.waveforms, chosen.texts, chosen.paths, source.sample_rate, name, split, whole.rejected
-            )
+            places = range(len(every)) if held_out is None else np.flatnonzero(held_out == SPLITS.index(split)).tolist()
+            found[split] = dataclasses.replace(every.only(places), split=split, notes=tuple(notes))
     return {split: found[split] for split in splits}
 
 
 def _read(
     builder: tfds.core.DatasetBuilder, part: str, columns: tuple[str, str], rate: int, source: TranscriptSource
-) -> Transcripts:
+) -> tuple[Transcripts, Speakers | None]:
     audio, text = columns
+    speaker = speaker_feature(builder.info.features)
     normalise = normalisation_of(source)
-    waveforms, texts, paths, rejected = [], [], [], []
+    waveforms, texts, paths, rejected, said = [], [], [], [], []
     for number, example in enumerate(builder.as_dataset(split=part, shuffle_files=False).as_numpy_iterator()):
         place = f"{source.dataset} {part} {number}"
         try:
@@ -85,6 +89,9 @@ def _read(
             continue
         waveforms.append(resampled(example[audio], rate, source.sample_rate))
         paths.append(place)
+        said.append(example[speaker] if speaker else None)
     if not texts:
         raise DataError(f"{source.dataset}: no text of the split {part} can be used: {rejected[0] if rejected else ''}")
-    return Transcripts(waveforms, texts, tuple(paths), source.sample_rate, source.dataset, part, tuple(rejected))
+    speakers = tfds_speakers(speaker, said, [text.decode() for text in texts])
+    found = Transcripts(waveforms, texts, tuple(paths), source.sample_rate, source.dataset, part, tuple(rejected))
+    return found, speakers

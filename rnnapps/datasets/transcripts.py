@@ -18,10 +18,12 @@ from rnnapps.datasets.normalisation import Normalisation
 from rnnapps.datasets.recording_checks import checked_recording
 from rnnapps.datasets.rejected import DataError, Rejected, first_of
 from rnnapps.datasets.sources import TranscriptSource
-from rnnapps.datasets.speakers import few_remark, hold_out_speakers, torn_warning
-from rnnapps.datasets.splits import hold_out, named_parts, places_of
+from rnnapps.datasets.speakers import Speakers, fill_splits, remarks
+from rnnapps.datasets.splits import named_parts, places_of
 from rnnapps.datasets.transcript_lists import Utterance, list_transcripts
 from rnnapps.errors import UserError
+
+_UNKNOWN = "speakers are unknown, so a speaker may be in several splits"
 
 
 def normalisation_of(source: TranscriptSource) -> Normalisation:
@@ -55,8 +57,8 @@ def read_transcripts(path: Path, source: TranscriptSource, splits: Sequence[str]
         raise DataError(f"{path}: no recording with a text{first_of(rejected, 'row', 'rows')}")
     parts, notes = None, list(listing.notes)
     if "all" not in splits:
-        parts, remarks = _parts(path, kept, texts, source, advise="train" in splits)
-        notes += remarks
+        parts, said = _parts(path, kept, texts, source, advise="train" in splits)
+        notes += said
     made = {}
     for split in splits:
         chosen = places_of(split, parts, len(kept), path, ("recording", "recordings")).tolist()
@@ -122,21 +124,12 @@ def _parts(
     path: Path, utterances: Sequence[Utterance], texts: Sequence[bytes], source: TranscriptSource, *, advise: bool
 ) -> tuple[np.ndarray, list[str]]:
     """The split of each recording, an index into `SPLITS`, and remarks on its speakers."""
-    parts, train, missing = named_parts(path, [utterance.split for utterance in utterances])
+    parts, _, missing = named_parts(path, [utterance.split for utterance in utterances])
     labels: np.ndarray = np.zeros(len(utterances), np.int64)
-    known = any(utterance.speaker for utterance in utterances)
-    # A recording of which the speaker is not known counts as one by somebody else.
-    speakers = [utterance.speaker or f"{utterance.name} {number}" for number, utterance in enumerate(utterances)]
-    whole = known and bool(missing) and hold_out_speakers(speakers, labels, parts, missing, source.seed)
-    if missing and not whole:
-        contents = [texts[place] for place in train.tolist()]
-        parts[train] = hold_out(contents, labels[train], missing, source.seed)
-    if not known:
-        return parts, ["speakers are unknown, so a speaker may be in several splits"] if missing else []
-    number = len(set(speakers))
-    remarks = [f"{number:,} speakers"]
-    if warning := torn_warning(speakers, parts):
-        remarks.append(warning)
-    if advise and (remark := few_remark(number, "spoken_phrases")):
-        remarks.append(remark)
-    return parts, remarks
+    speakers = None
+    if any(utterance.speaker for utterance in utterances):
+        # A recording of which the speaker is not known counts as one by somebody else.
+        speakers = Speakers([one.speaker or f"{one.name} {number}" for number, one in enumerate(utterances)], "")
+    whole = fill_splits(speakers, texts, labels, parts, missing, source.seed)
+    start = "spoken_phrases" if advise else None
+    return parts, remarks(speakers, parts, missing, whole=whole, unknown=_UNKNOWN, start=start)

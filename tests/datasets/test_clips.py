@@ -4,6 +4,7 @@ import csv
 import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import av
 import numpy as np
@@ -158,6 +159,16 @@ def test_named_splits_and_folders_of_pictures_are_followed(tmp_path):
                 write_film(tmp_path / split / label / f"{number}.mkv", grey(9))
     splits = load_splits(VideoSource(dataset=str(tmp_path), size=8))
     assert {name: len(split) for name, split in splits.items()} == {"train": 6, "validation": 2, "test": 4}
+
+
+def test_clips_cut_from_one_film_stay_together(tmp_path):
+    for label in ("archery", "bowling"):
+        for film in range(1, 6):
+            for number in range(1, 5):
+                write_film(tmp_path / label / f"v_{label}_g{film:02}_c{number:02}.mkv", grey(9))
+    splits = load_splits(VideoSource(dataset=str(tmp_path), size=8))
+    films = [{Path(path).stem[:-4] for path in split.paths} for split in splits.values()]
+    assert [len(found) for found in films] == [8, 1, 1] and len(set().union(*films)) == 10
 
 
 def test_videos_are_decoded_once_and_again_when_they_change(tmp_path, cache, monkeypatch):

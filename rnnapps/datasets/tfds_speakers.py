@@ -1,0 +1,42 @@
+"""Who speaks in the recordings of a TFDS set: a feature of its own, or the names of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from rnnapps.datasets.speakers import Speakers, recognised
+from rnnapps.datasets.tfds_builders import is_text
+
+UNKNOWN = "the set does not say who speaks, so a speaker may be in several splits"
+_NAMES = ("speaker", "speaker_id", "speaker/id", "client_id", "user_id")
+
+
+def speaker_feature(features: Mapping[str, tfds.features.FeatureConnector]) -> str | None:
+    """The feature that says who speaks, or else the one that names the file; None if there is neither."""
+    for name in _NAMES:
+        if name in features:
+            return name
+    return next((name for name, feature in features.items() if "filename" in name and is_text(feature)), None)
+
+
+def tfds_speakers(feature: str | None, values: Sequence[Any], labels: Sequence[str]) -> Speakers | None:
+    """The speakers of recordings.
+
+    Args:
+        feature: What `speaker_feature` returned.
+        values: Its value for each recording, as NumPy has it.
+        labels: The label, or the text, of each recording.
+
+    Returns:
+        The speakers; None if they are unknown.
+    """
+    if feature is None:
+        return None
+    said = [value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value) for value in values]
+    if feature in _NAMES:
+        # A recording of which the speaker is not known counts as one by somebody else.
+        return Speakers([who or f"recording {number}" for number, who in enumerate(said)], f"the feature {feature!r}")
+    return recognised(said, labels)
