@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from rnnapps.apps.language.cli import TASK
 from rnnapps.apps.language.pictures import draw_surprise
+from rnnapps.apps.language.report import unknown_row
 from rnnapps.apps.language.scoring import log_probabilities
+from rnnapps.apps.language.tokens import UNKNOWN
 from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_run
 from rnnapps.datasets import CorpusSource, load_splits
@@ -37,18 +39,21 @@ def score_text(run: Path, text: str | None, plot: Path | None, as_json: bool) ->
     bits = [-float(score) / math.log(2) for score in scores.numpy()[0]]
     total, characters = sum(bits), len(content.decode("utf-8", errors="replace"))
     perplexity = 2 ** min(total / len(bits), 1000)
+    unknown = float((ids.numpy()[0] == UNKNOWN).mean())
     if as_json:
         tokens = [
             {"token": piece.decode("utf-8", errors="replace"), "bits": round(surprise, 6)}
             for piece, surprise in zip(pieces, bits, strict=True)
         ]
-        figures = {"bits": round(total, 6), "characters": characters, "perplexity": perplexity}
+        figures = {"bits": round(total, 6), "characters": characters, "perplexity": perplexity, "unknown": unknown}
         click.echo(strict_json({**figures, "tokens": tokens}))
     else:
-        say(f"bits                {total:,.1f}")
-        say(f"bits per character  {total / characters:.4f}")
-        say(f"bits per token      {total / len(bits):.4f}")
-        say(f"perplexity          {perplexity:,.2f}  ({len(bits):,} tokens)")
+        say(f"bits                  {total:,.1f}")
+        say(f"bits per character    {total / characters:.4f}")
+        say(f"bits per token        {total / len(bits):.4f}")
+        say(f"perplexity per token  {perplexity:,.2f}  ({len(bits):,} tokens)")
+        for row in unknown_row(unknown):
+            say(row)
     if plot is not None:
         draw_surprise([("", [list(zip(pieces, bits, strict=True))])], plot)
         say(f"picture: {plot}", err=as_json)

@@ -71,9 +71,12 @@ def table(metrics: dict[str, Any]) -> str:
         f"text                  {metrics['characters']:,} characters, {metrics['words']:,} words,"
         f" {metrics['tokens']:,} tokens",
     ]
-    if metrics["unknown"]:
-        rows.append(f"unknown tokens        {metrics['unknown']:.2%}; the figures ignore the text they replace")
-    return "\n".join(rows)
+    return "\n".join([*rows, *unknown_row(metrics["unknown"])])
+
+
+def unknown_row(share: float) -> list[str]:
+    """The row on unknown tokens, if there are any; `share` is between 0 and 1."""
+    return [f"unknown tokens        {share:.2%}; the figures ignore the text they replace"] * (share > 0)
 
 
 def _draw_lines(model: LanguageModel, ids: np.ndarray, nats: np.ndarray, picture: Path) -> None:

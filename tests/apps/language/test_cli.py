@@ -130,6 +130,7 @@ class TestLanguage(Contract):
         self.run("train", *data, "--run-dir", run, *SMALL, *options.split())
         words = json.loads(self.run("complete", run, "the cat sees the d", "--json").stdout)["completions"]
         assert words and all(word["word"].startswith("d") for word in words)
+        assert ("33.33%" in self.run("score", run, "the quux sees").stdout) == (level == "word")
         if level == "subword":  # whose operations are those of TensorFlow Text
             answers = [self.run("predict", run, "--json", "the cat", "", "--length", 5).stdout]
             self.run("export", run, "--output", export)
