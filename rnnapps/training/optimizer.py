@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -83,7 +84,8 @@ def optimizer(
         weight_decay: Share of each weight removed per step, times the learning rate. None: the optimizer's own
             default.
         weight_averaging: Momentum of an exponential moving average of the weights, for example 0.999: the average is
-            what `fit` validates and saves, while training goes on with the raw weights. None: no averaging.
+            what `fit` validates and saves, while training goes on with the raw weights. After n steps the momentum is
+            at most n / (n + 9), so that the first weights are soon forgotten. None: no averaging.
         layer_rates: For Adam: weights that learn at another rate, or begin later.
 
     Returns:
@@ -117,13 +119,25 @@ def optimizer(
         arguments["weight_decay"] = weight_decay
     if weight_averaging is not None:
         arguments |= {"use_ema": True, "ema_momentum": weight_averaging}
-    if not layer_rates:
-        return _OPTIMIZERS[name](**arguments)
-    if name != "adam":
+    if layer_rates and name != "adam":
         raise ValueError(f"layer_rates need the optimizer 'adam', got {name!r}")
-    adam = LayerwiseAdam(**arguments)
-    adam.__dict__["layer_rates"] = tuple(layer_rates)  # not through Keras's tracking: the weights are the model's
-    return adam
+    made = LayerwiseAdam(**arguments) if layer_rates else _OPTIMIZERS[name](**arguments)
+    # Neither through Keras's tracking: the weights are the model's, and both belong to a training run.
+    if layer_rates:
+        made.__dict__["layer_rates"] = tuple(layer_rates)
+    if weight_averaging is not None:
+        made.__dict__["_update_model_variables_moving_average"] = functools.partial(_update_averages, made)
+    return made
+
+
+def _update_averages(optimizer: keras.optimizers.Optimizer, weights: Sequence[keras.Variable]) -> None:
+    """What Keras does after each step, with a momentum that rises as in `tf.train.ExponentialMovingAverage`."""
+    done = tf.cast(optimizer.iterations, tf.float32)
+    momentum = tf.minimum(optimizer.ema_momentum, done / (done + 9))
+    for weight, average in zip(weights, optimizer._model_variables_moving_average, strict=True):
+        if average is not None:
+            share = tf.cast(momentum, weight.dtype)
+            average.assign(share * average + (1 - share) * weight)
 
 
 def apply_gradients(

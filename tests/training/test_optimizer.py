@@ -85,8 +85,9 @@ def test_averaged_weights_follow_their_equation_and_leave_the_raw_ones():
         model.train_on_batch(x, y)
         raw.append(model.get_weights()[0].item())
     average = raw[0]
-    for weight in raw[1:]:
-        average = 0.9 * average + 0.1 * weight
+    for step, weight in enumerate(raw[1:], start=1):
+        momentum = min(0.9, step / (step + 9))
+        average = momentum * average + (1 - momentum) * weight
     with training.averaged_weights(model):
         assert model.get_weights()[0].item() == pytest.approx(average, rel=1e-6)
     assert model.get_weights()[0].item() == raw[-1]  # bit for bit: a copy put back

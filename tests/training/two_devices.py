@@ -39,10 +39,10 @@ def language():
 
 
 def clipped():
-    """Large gradients, the same on both devices."""
+    """Large gradients, the same on both devices, and averaged weights."""
     training.set_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    model.compile(training.optimizer("sgd", 1.0, clip_norm=0.01), loss="mse")
+    model.compile(training.optimizer("sgd", 1.0, clip_norm=0.01, weight_averaging=0.5), loss="mse")
     inputs = np.full((4, 3), 100.0, np.float32)
     return model, (inputs, np.zeros((4, 2), np.float32))
 
