@@ -75,6 +75,8 @@ class App(click.Group):
         # Keras warns about attention over a single step, which happens for a text of one word or a clip of one frame.
         warnings.filterwarnings("ignore", "You are using a softmax over axis", UserWarning)
         debug = "--debug" in (sys.argv[1:] if args is None else args)
+        if not debug:
+            warnings.showwarning = _warn
         _open_closed_streams()
         try:
             code = super().main(args, *more, **{**kwargs, "standalone_mode": False}) or 0
@@ -124,6 +126,11 @@ def _of_standard_output(error: OSError) -> bool:
 def _discard_output() -> None:
     """What is still to be written to standard output goes nowhere, so that Python does not fail again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """What `warnings` calls: one line, without the line of code that warned."""
+    click.echo(printable("warning: " + " ".join(str(message).split())), err=True)
 
 
 def _fail(message: str, debug: bool, code: int) -> NoReturn:

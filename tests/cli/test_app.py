@@ -1,6 +1,7 @@
 import shlex
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -45,6 +46,11 @@ def fail():
 def draw(path):
     with replacing(path) as partial:
         partial.write_text("a picture")
+
+
+@app.command()
+def careless():
+    warnings.warn("epoch-2 is damaged;\n  trying\x1b[2J the one before", stacklevel=1)
 
 
 @app.command()
@@ -215,3 +221,10 @@ def test_a_closed_stream_is_an_empty_one(stream):
     command = f"{shlex.quote(sys.executable)} -c {shlex.quote(SCRIPT)} echo a {stream}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "" if stream[0] == "1" else "'a'\n", "")
+
+
+def test_a_warning_is_one_line_without_the_line_of_code():
+    with warnings.catch_warnings():  # puts back what shows warnings
+        result = CliRunner().invoke(app, ["careless"])
+    assert result.exit_code == 0
+    assert result.stderr == "warning: epoch-2 is damaged; trying the one before\n"
