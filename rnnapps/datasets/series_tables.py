@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MISSING = ("", "#n/a", "n/a", "na", "nan", "none", "null")  # how programs write that there is no value
 _FIELDS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # says pandas
+_OPEN_QUOTE = re.compile(r"EOF inside string starting at row (\d+)")  # so does this
+_QUOTES = "look for a quote that is missing or one too many"
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".parquet")
 
 
@@ -148,6 +150,10 @@ def _frame(path: Path) -> pd.DataFrame:
     except pd.errors.ParserWarning:
         raise DataError(f"{path}: rows have more fields than the header; give every column a name") from None
     except (OSError, ValueError, pd.errors.ParserError) as error:
+        if found := _OPEN_QUOTE.search(str(error)):
+            raise DataError(
+                f"{path}: line {int(found[1]) + 1} begins a quoted value that never ends; {_QUOTES}"
+            ) from None
         if found := _FIELDS.search(str(error)):
             expected, line, fields = found.groups()
             raise DataError(
@@ -157,10 +163,21 @@ def _frame(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     if frame.empty:
         raise DataError(f"{path}: no rows; the file is empty")
+    if suffix in DELIMITERS:
+        _check_quotes(frame, path)
     frame.columns = pd.Index([str(column).strip() for column in frame.columns])
     if repeated := next(iter(frame.columns[frame.columns.duplicated()]), None):
         raise DataError(f"{path}: two columns are called {repeated!r}; rename one")
     return frame
+
+
+def _check_quotes(frame: pd.DataFrame, path: Path) -> None:
+    """Refuses a value of several lines: a quote at a wrong place has swallowed rows."""
+    for _, column in frame.items():
+        for row, value in enumerate(column):
+            if isinstance(value, str) and "\n" in value:
+                lines = value.count("\n") + 1
+                raise DataError(f"{path}: line {row + 2} has a quoted value of {lines:,} lines; {_QUOTES}")
 
 
 def _layout(frame: pd.DataFrame, path: Path, source: SeriesSource) -> str:

@@ -149,6 +149,12 @@ def test_times_that_do_not_fit_are_one_line(tmp_path, rows, complaint):
         ('[{"time": 1}]', "a.json", "the file is a JSON array"),
         ("id,V1,V2\na,1,2\na,1,2\n", "a.csv", "two rows name the series 'a'"),
         ("time,value\n2024-01-01,1\n2024-01-02,1,5\n", "a.csv", "line 3 has 3 fields, but those before it have 2"),
+        (
+            'time,value\n2024-01-01,1\n"2024-01-02,1\n2024-01-03,1\n',
+            "a.csv",
+            "line 3 begins a quoted value that never ends",
+        ),
+        ('time,value\n2024-01-01,"1\n2024-01-02,1\n2024-01-03,"1\n', "a.csv", "line 2 has a quoted value of 3 lines"),
         ("time,value\n2024-01-01,1,5\n2024-01-02,1,5\n", "a.csv", "rows have more fields than the header"),
         ("time,value, value\n2024-01-01,1,5\n", "a.csv", "two columns are called 'value'; rename one"),
         ("time,value\n2024-01-01 00:00:00.0,1\n2024-01-01 00:00:00.1,2\n", "a.csv", "several times within a second"),
