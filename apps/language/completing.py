@@ -23,7 +23,7 @@ from rnnapps.cli.run_config import read_run
 from rnnapps.errors import UserError
 from rnnapps.terminal import printable
 
-_BACK, _TAB, _END = ("\x7f", "\b"), "\t", ("\x1b", "\x04", "\x03")
+_BACK, _TAB, _ESCAPE = ("\x7f", "\b"), "\t", "\x1b"
 
 Completions = list[tuple[str, float]]
 
@@ -49,6 +49,8 @@ def complete_text(run: Path, text: str | None, count: int, interactive: bool, as
             continue
         for word, probability in words:
             say(f"{probability:7.1%}  {word}")
+        if not words:
+            say(f"no completion of {one.split(' ')[-1]!r} is known", err=True)
         if following:
             say(f"and after {words[0][0]!r}:")
             for word, probability in following:
@@ -75,8 +77,11 @@ def _while_typing(text: str, ask: Callable[[str], Completions]) -> None:
     with rich.live.Live(console=console, auto_refresh=False) as live:
         while True:
             live.update(_picture(text, words), refresh=True)
-            key = click.getchar()
-            if key in _END:
+            try:
+                key = click.getchar()
+            except (KeyboardInterrupt, EOFError):  # Ctrl-C and Ctrl-D
+                return
+            if key == _ESCAPE:
                 return
             if key in _BACK:
                 text = text[:-1]

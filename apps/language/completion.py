@@ -111,9 +111,10 @@ def complete(model: LanguageModel, prefix: tf.Tensor, count: int) -> dict[str, t
 
 
 def next_tokens(model: LanguageModel, outputs: tf.Tensor, count: int) -> dict[str, tf.Tensor]:
-    """The most probable next tokens as text, string `(batch, count)`, and their probabilities; the end is ""."""
+    """The most probable known tokens as text, string `(batch, count)`, and their probabilities; the end is ""."""
     probabilities = tf.nn.softmax(model.logits(outputs))
-    likeliest = tf.math.top_k(probabilities, min(count, model.tokens.size))
+    known = tf.where(tf.range(model.tokens.size) == UNKNOWN, 0.0, probabilities)
+    likeliest = tf.math.top_k(known, min(count, model.tokens.size))
     return {"next": model.tokens.shown(likeliest.indices), "probabilities": likeliest.values}
 
 

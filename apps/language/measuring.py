@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from rnnapps.datasets import CorpusSource, load_splits
 from rnnapps.errors import UserError
 from rnnapps.files import strict_json
 from rnnapps.prediction.drawn_files import check_suffix
+
+_LIKE_A_FILE = re.compile(r"\S+\.(txt|text|md|csv|tsv|jsonl?|html?|gz)", re.IGNORECASE)
 
 
 def score_text(run: Path, text: str | None, plot: Path | None, as_json: bool) -> None:
@@ -72,4 +75,6 @@ def _content(text: str | None) -> bytes:
     if is_file:
         corpus = load_splits(CorpusSource(text), ["all"])["all"]
         return b"".join(block.text for block in corpus.read())
+    if _LIKE_A_FILE.fullmatch(text):
+        say(f"warning: there is no file {text!r}; its name is scored as a text", err=True)
     return text.encode("utf-8", errors="surrogateescape")

@@ -16,6 +16,7 @@ from rnnapps.training.plots import INK, STYLE, save
 _COLUMNS = 100  # characters of a row
 _ROWS = 60  # rows of a picture
 _HIGHEST = 12.0  # bits; anything more surprising has the same colour
+_LIGHT = 0.45  # green of a background that dark letters can be read on
 
 Token = tuple[bytes, float]
 
@@ -35,7 +36,7 @@ def draw_surprise(parts: Sequence[tuple[str, Sequence[Sequence[Token]]]], path: 
     if len(rows) > _ROWS:
         rows[_ROWS - 1 :] = [f"… {len(rows) - _ROWS + 1:,} more rows are left out"]
     colours = matplotlib.colormaps["YlOrRd"]
-    scale = matplotlib.colors.Normalize(0, _HIGHEST)
+    scale = matplotlib.colors.Normalize(0, _HIGHEST, clip=True)
     with matplotlib.rc_context(STYLE):
         height = 0.24 * len(rows) + 0.9
         figure = matplotlib.figure.Figure(figsize=(10, height), layout="constrained")
@@ -50,12 +51,13 @@ def draw_surprise(parts: Sequence[tuple[str, Sequence[Sequence[Token]]]], path: 
             place = 0
             for shown, bits in row:
                 colour = colours(scale(bits) * 0.75)
+                ink = INK if colour[1] > _LIGHT else "white"
                 box = matplotlib.patches.Rectangle((place, number), len(shown), 0.95, color=colour, linewidth=0)
                 axes.add_patch(box)
                 for offset, character in enumerate(shown):
                     axes.text(
                         place + offset + 0.5, number + 0.5, character,
-                        family=["monospace"], size=8.5, color=INK, ha="center", va="center", parse_math=False,
+                        family=["monospace"], size=8.5, color=ink, ha="center", va="center", parse_math=False,
                     )  # fmt: skip
                 place += len(shown)
         shades = matplotlib.colors.ListedColormap(colours(np.linspace(0, 0.75, 256)))
@@ -65,15 +67,16 @@ def draw_surprise(parts: Sequence[tuple[str, Sequence[Sequence[Token]]]], path: 
 
 
 def _wrapped(text: Sequence[Token]) -> list[list[tuple[str, float]]]:
-    """The rows of a text; a token of several characters may be on two."""
+    """The rows of a text: it is broken where it breaks lines, and before a space if there is one in the second half."""
     rows: list[list[tuple[str, float]]] = [[]]
-    room = _COLUMNS
     for piece, bits in text:
         for character in piece.decode("utf-8", errors="replace").replace("\n", "↵") or "□":
-            shown = character if character.isprintable() else "□"
-            if not room:
+            row = rows[-1]
+            row.append((character if character.isprintable() else "□", bits))
+            if len(row) > _COLUMNS:
+                spaces = (place for place in range(_COLUMNS, _COLUMNS // 2, -1) if row[place][0] == " ")
+                cut = next(spaces, _COLUMNS)
+                rows[-1:] = [row[:cut], row[cut:]]
+            if character == "↵":
                 rows.append([])
-                room = _COLUMNS
-            rows[-1].append((shown, bits))
-            room -= 1
-    return rows
+    return [row for row in rows if row]

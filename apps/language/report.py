@@ -18,7 +18,8 @@ from rnnapps.apps.language.tokens import END, NEWLINE, UNKNOWN
 from rnnapps.datasets import Corpus
 
 _LINES = 5  # lines of either kind
-_SHORTEST, _LONGEST = 20, 400  # tokens of a line
+_SHORTEST = {"char": 20, "subword": 6, "word": 4}  # tokens of a line
+_LONGEST = 400
 
 
 def assess(
@@ -67,11 +68,15 @@ def table(metrics: dict[str, Any]) -> str:
         f"nats per character    {metrics['nats_per_character']:.4f}",
         f"bits per character    {metrics['bits_per_character']:.4f}",
         f"perplexity per token  {metrics['perplexity']:,.2f}",
-        f"perplexity per word   {metrics['word_perplexity']:,.1f}",
+        f"perplexity per word   {_readable(metrics['word_perplexity'])}",
         f"text                  {metrics['characters']:,} characters, {metrics['words']:,} words,"
         f" {metrics['tokens']:,} tokens",
     ]
     return "\n".join([*rows, *unknown_row(metrics["unknown"])])
+
+
+def _readable(number: float) -> str:
+    return f"{number:,.1f}" if number < 1e6 else f"{number:.2e}"
 
 
 def unknown_row(share: float) -> list[str]:
@@ -84,7 +89,7 @@ def _draw_lines(model: LanguageModel, ids: np.ndarray, nats: np.ndarray, picture
     found = [
         (float(nats[begin - 1 : end - 1].mean()), begin, end)
         for begin, end in lines(ids, (NEWLINE, END), _LONGEST)
-        if begin > 0 and end - begin >= _SHORTEST
+        if begin > 0 and end - begin >= _SHORTEST[model.options.level]
     ]
     found.sort(reverse=True)
     most, least = found[:_LINES], found[_LINES:][-_LINES:]

@@ -59,7 +59,9 @@ class Tokens(tf.Module):
                 ids = tf.range(len(_SPECIAL), self.subwords.size)
                 return [*_SPECIAL, *map(_plain, self.subwords.pieces(ids).numpy())]
         own = [piece.encode() for piece in self.vocabulary]
-        return [*_SPECIAL, *([bytes([number]) for number in range(_BYTES)] if self.level == "char" else []), *own]
+        if self.level == "word":
+            return [*_SPECIAL[:UNKNOWN], b" <unk>", *_SPECIAL[UNKNOWN + 1 :], *own]
+        return [*_SPECIAL, *(bytes([number]) for number in range(_BYTES)), *own]
 
     def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Token ids, without `END`.
@@ -177,8 +179,7 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
         normalised: See `Tokens`.
 
     Returns:
-        Characters or words, the most frequent first; for subwords the model as one string. Where all words would fit,
-        those seen once are left out.
+        Characters, or words that occur at least twice, the most frequent first; for subwords the model as one string.
 
     Raises:
         DataError: The text has no characters.
@@ -206,8 +207,7 @@ def learn(level: str, corpus: Corpus, size: int | None = None, normalised: bool 
     if not counts:
         raise DataError(f"{corpus.name}: too little text to learn from; name more, or another file")
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if level == "word" and len(ranked) <= size - _first(level):
-        # Words seen once stand for those never seen: without them, nothing would train the unknown word.
+    if level == "word":  # words seen once stand for those never seen: otherwise nothing might train the unknown word
         ranked = [(word, count) for word, count in ranked if count > 1] or ranked
     return [piece for piece, _ in ranked[: max(1, size - _first(level))]]
 

@@ -76,6 +76,7 @@ class TestLanguage(Contract):
         assert "bits per character" in output and (tmp_path / "text.png").stat().st_size > 1000
         assert ".png" in self.refused("score", trained[0], "x", "--plot", "text.pdf")
         assert "no tokens" in self.refused("score", trained[0], "")
+        assert "there is no file 'nofile.txt'" in self.run("score", trained[0], "nofile.txt").stderr
 
     def test_evaluate_reads_another_text_to_test_on_and_stays_with_the_data_of_the_run(self, trained, data, tmp_path):
         here = ["evaluate", trained[0], "--json"]
@@ -131,6 +132,9 @@ class TestLanguage(Contract):
         words = json.loads(self.run("complete", run, "the cat sees the d", "--json").stdout)["completions"]
         assert words and all(word["word"].startswith("d") for word in words)
         assert ("33.33%" in self.run("score", run, "the quux sees").stdout) == (level == "word")
+        assert (run / "report" / "surprise.png").stat().st_size > 1000
+        if level == "word":
+            assert "no completion of 'quux' is known" in self.run("complete", run, "the quux").stderr
         if level == "subword":  # whose operations are those of TensorFlow Text
             answers = [self.run("predict", run, "--json", "the cat", "", "--length", 5).stdout]
             self.run("export", run, "--output", export)
