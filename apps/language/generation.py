@@ -65,7 +65,8 @@ def write(
 
     def step(tokens: tf.Tensor, states: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
         outputs, after_it = model.step(tokens, states)
-        return without_special(model.logits(outputs)), after_it
+        logits = without_special(model.logits(outputs))
+        return tf.where(model.tokens.would_join(tokens), IMPOSSIBLE, logits), after_it
 
     found = sample_rows(
         step, position.last, position.states, randoms, temperature, end=END, pad=PAD, top_k=how.top_k, top_p=how.top_p

@@ -138,6 +138,26 @@ class Tokens(tf.Module):
         with tf.init_scope():
             return tf.strings.regex_full_match(tf.constant(self.pieces), rf"{beginning}[\pL\pM\pN'’-]+").numpy()
 
+    def would_join(self, ids: tf.Tensor) -> tf.Tensor:
+        """Which tokens would make one word with the tokens before them, and so never follow them in a text.
+
+        Args:
+            ids: Int32 `(batch,)`, the tokens before.
+
+        Returns:
+            Boolean `(batch, size)`; False everywhere but for words.
+        """
+        joined = tf.fill([tf.size(ids), self.size], False)
+        if self.level == "word":
+            for letters in (r"\pL[\pL\pM'’]*", r"\pN+"):
+                with tf.init_scope():
+                    ends, begins = (
+                        tf.strings.regex_full_match(tf.constant(self.pieces), space + letters).numpy()
+                        for space in (" ?", "")
+                    )
+                joined |= tf.gather(tf.constant(ends), ids)[:, None] & begins
+        return joined
+
 
 def normalised_lines(texts: tf.Tensor) -> tf.Tensor:
     """Normalises each line as `rnnapps.text.normalise` does, with a space before it: string, of the same shape.

@@ -85,7 +85,7 @@ def read_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dict[str
             parts = {split: _of_files(named[split], name, split) for split in named}
     for split, path in (("validation", source.validation), ("test", source.test)):
         if path is not None:
-            parts[split] = _of_files([Path(path).expanduser()], name, split)
+            parts[split] = _of_files([Path(path).expanduser()], str(path), split)
     if splits == ["all"]:
         return {"all": _of_files(paths, name, "all")}
     if "train" not in parts:

@@ -82,6 +82,7 @@ class TestLanguage(Contract):
         here = ["evaluate", trained[0], "--json"]
         other = write_text(tmp_path / "other.txt", 7)
         assert json.loads(self.run(*here, "--test", other).stdout)["characters"] == len(other.read_text())
+        assert "other.txt: test" in self.run("evaluate", trained[0], "--test", other).stdout
         validation = json.loads(self.run(*here, "--split", "validation").stdout)
         assert validation == json.loads(self.run(*here, "--test", data[1] / "validation.txt").stdout)
 

@@ -62,6 +62,15 @@ def test_words_come_back_where_they_are_known():
     assert tokens.decode(tokens.encode(tf.constant(["The zebra"])))[0].numpy() == b"The <unk>"
 
 
+def test_a_word_is_never_written_right_behind_another():
+    tokens = Tokens("word", ["cat", " cat", "s", "2", ".", " 3"])
+    cat, spaced_cat, s, two, dot, three = range(END + 1, END + 7)
+    joined = tokens.would_join(tf.constant([cat, spaced_cat, two, three, dot, NEWLINE, UNKNOWN])).numpy()
+    never = [set(np.flatnonzero(row)) for row in joined]
+    assert never == [{cat, s}, {cat, s}, {two}, {two}, set(), set(), set()]  # "2nd" is two tokens
+    assert not Tokens("char", ["a"]).would_join(tf.constant([END + 257])).numpy().any()
+
+
 def test_words_take_the_space_before_them():
     assert b"".join(split_words(tf.constant(["It's  9\to'clock, sir!\n"])).to_list()[0]).decode() == (
         "It's  9\to'clock, sir!\n"
