@@ -92,9 +92,7 @@ class FrontEnd(keras.layers.Layer):
             )
         self.augmentation = WaveformAugmentation(speed, round(shift_seconds * sample_rate), gain, noise)
         self.log_mel = LogMel(sample_rate, bands, window_seconds, hop_seconds, name="log_mel")
-        self.voices = VoiceAugmentation(
-            tempo, warp, channel, lowest=self.log_mel.lowest, highest=self.log_mel.top, dtype=self.dtype_policy
-        )
+        self.voices = VoiceAugmentation(tempo, warp, channel, dtype=self.dtype_policy)
         self.masks = SpecAugment(round(mask_seconds / hop_seconds), mask_bands, dtype=self.dtype_policy)
         self.convolutions = [
             TimeConvolution(
@@ -131,7 +129,7 @@ class FrontEnd(keras.layers.Layer):
         waveform, lengths = self.augmentation(waveform, lengths, training=training)
         frames, mask = self.log_mel(waveform, lengths)
         frames, mask = self.voices(frames, mask, training=training)
-        sequence = self.masks(frames, mask=mask, training=training)[..., None]
+        sequence = self.masks(frames, training=training)[..., None]
         for layer in self.convolutions:
             sequence, mask = layer(sequence, mask=mask), layer.compute_mask(sequence, mask)
         return _merged(sequence), mask

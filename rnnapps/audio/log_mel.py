@@ -159,8 +159,8 @@ class LogMel(keras.layers.Layer):
 
     def place(self, frequency: float) -> float:
         """Maps a frequency in Hz to an axis on which band b, counted from 0, spans b to b + 1."""
-        low, high = to_mel(self.lowest), to_mel(self.top)
-        return (to_mel(frequency) - low) / (high - low) * (self.bands + 1) - 0.5
+        low, high = _to_mel(self.lowest), _to_mel(self.top)
+        return (_to_mel(frequency) - low) / (high - low) * (self.bands + 1) - 0.5
 
     def _banded(self, power: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
         if self._as_product:
@@ -207,19 +207,13 @@ class LogMel(keras.layers.Layer):
 
 def mel_filters(sample_rate: int, fft_length: int, bands: int, lowest: float, highest: float) -> np.ndarray:
     """Triangles with corners evenly spaced in mel, float32 `(fft_length / 2 + 1, bands)`."""
-    corners = band_corners(bands, lowest, highest)
+    mel = np.linspace(_to_mel(lowest), _to_mel(highest), bands + 2)
+    corners = 700 * (10 ** (mel / 2595) - 1)  # Hz
     frequency = np.arange(fft_length // 2 + 1)[:, None] * sample_rate / fft_length
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
     rising, falling = (frequency - left) / (centre - left), (right - frequency) / (right - centre)
     return np.maximum(0, np.minimum(rising, falling)).astype("float32")
 
 
-def band_corners(bands: int, lowest: float, highest: float) -> np.ndarray:
-    """Where mel bands begin, peak and end, in Hz, float64 `(bands + 2,)`: all but the first and the last are peaks."""
-    mel = np.linspace(to_mel(lowest), to_mel(highest), bands + 2)
-    return 700 * (10 ** (mel / 2595) - 1)
-
-
-def to_mel(frequency: float) -> float:
-    """A frequency in mel."""
+def _to_mel(frequency: float) -> float:
     return 2595 * math.log10(1 + frequency / 700)

@@ -20,8 +20,6 @@ class SpecAugment(keras.layers.Layer):
 
     Call arguments:
         frames: Float `(batch, time, bands)`.
-        mask: Boolean `(batch, time)`, False only at the end of a clip, where nothing is masked; None if all steps are
-            real.
         training: Whether to mask anything.
 
     Returns:
@@ -51,26 +49,25 @@ class SpecAugment(keras.layers.Layer):
         self.random = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, frames: tf.Tensor, mask: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+    def call(self, frames: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
             return frames
         batch, steps, bands = tf.unstack(tf.shape(frames))
-        lengths = tf.fill([batch], steps) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
         for _ in range(self.masks):
-            frames *= tf.cast(self._kept(lengths, steps, self.time), frames.dtype)[:, :, None]
-            frames *= tf.cast(self._kept(tf.fill([batch], bands), bands, self.frequency), frames.dtype)[:, None, :]
+            frames *= tf.cast(self._kept(batch, steps, self.time), frames.dtype)[:, :, None]
+            frames *= tf.cast(self._kept(batch, bands, self.frequency), frames.dtype)[:, None, :]
         return frames
 
-    def _kept(self, lengths: tf.Tensor, places: tf.Tensor, widest: int) -> tf.Tensor:
-        """Boolean (batch, places), False in one stretch of 0 to `widest` of the first `lengths` places."""
-        lengths = tf.cast(lengths, tf.float32)[:, None]
-        draw = keras.random.uniform([2, tf.shape(lengths)[0], 1], seed=self.random)
-        width = tf.floor(draw[0] * (tf.minimum(float(widest), lengths) + 1))
-        begin = tf.floor(draw[1] * (lengths - width + 1))
-        place = tf.range(tf.cast(places, tf.float32))[None]
+    def _kept(self, batch: tf.Tensor, size: tf.Tensor, widest: int) -> tf.Tensor:
+        """Boolean (batch, size), False in one stretch of 0 to `widest` places."""
+        draw = keras.random.uniform([2, batch, 1], seed=self.random)
+        places = tf.cast(size, tf.float32)
+        width = tf.floor(draw[0] * (tf.minimum(float(widest), places) + 1))
+        begin = tf.floor(draw[1] * (places - width + 1))
+        place = tf.range(places)[None]
         return (place < begin) | (place >= begin + width)
 
-    def compute_output_shape(self, frames_shape: tuple[int | None, ...], **_: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, frames_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return frames_shape
 
     def get_config(self) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 _SMOOTH = 1024  # samples
-_FLAT = 320  # noise has one level below this part of the sample rate: 50 Hz at 16 kHz
 
 
 @keras.saving.register_keras_serializable("rnnapps")
@@ -20,7 +19,7 @@ class WaveformAugmentation(keras.layers.Layer):
         speed: Largest change of speed: 0.1 plays clips 1/1.1 to 1.1 times as fast, which moves pitch and formants as
             between larger and smaller speakers.
         shift: Longest silence added before and after a clip, in samples.
-        gain: Largest change of loudness, in dB up or down; loud clips may then exceed -1 to 1.
+        gain: Largest change of loudness, in dB up or down.
         noise: Loudest background noise relative to the clip, in dB (-5 is 5 dB below the clip); each clip draws a level
             between that and 40 dB less, and a colour between white and brown. None for no noise.
         seed: Seed of the variation; None draws one.
@@ -74,7 +73,7 @@ class WaveformAugmentation(keras.layers.Layer):
             waveform += self._noise(waveform, lengths, self.noise)
         level = 10.0 ** (self._uniform(waveform, -self.gain, self.gain) / 20)
         real = tf.sequence_mask(lengths, tf.shape(waveform)[1], waveform.dtype)
-        return waveform * level * real, lengths
+        return tf.clip_by_value(waveform * level, -1.0, 1.0) * real, lengths
 
     def _uniform(self, waveform: tf.Tensor, low: float | tf.Tensor, high: float | tf.Tensor) -> tf.Tensor:
         """One random number per clip, (batch, 1)."""
@@ -102,16 +101,15 @@ class WaveformAugmentation(keras.layers.Layer):
                 inside, waveform.dtype
             )
 
-        # Cubic: a line between two samples would take 3 to 5 dB from the highest third of the frequencies.
-        return _catmull_rom(place - floor, *(sample(left + number) for number in (-1, 0, 1, 2))), new_lengths[:, 0]
+        moved = sample(left) + (place - floor) * (sample(left + 1) - sample(left))  # linear interpolation
+        return moved, new_lengths[:, 0]
 
     def _noise(self, waveform: tf.Tensor, lengths: tf.Tensor, loudest: float) -> tf.Tensor:
         """Noise of power 1 / f^colour, at most `loudest` dB above each clip."""
         batch, samples = tf.unstack(tf.shape(waveform))
         # A Fourier transform is several times as fast if the length has no large prime factor.
         longer = tf.maximum(1, -(-samples // _SMOOTH)) * _SMOOTH
-        number = tf.range(tf.cast(longer // 2, tf.float32) + 1)[None]
-        logarithm = tf.math.log(tf.maximum(number, tf.cast(longer, tf.float32) / _FLAT))
+        logarithm = tf.math.log(tf.range(1.0, tf.cast(longer // 2, tf.float32) + 2))[None]
         # Random phases alone give noise, in a third of the time that random samples would take.
         phase = keras.random.uniform([batch, longer // 2 + 1], 0.0, 2 * math.pi, seed=self.random)
         size = tf.exp(-self._uniform(waveform, 0.0, 2.0) / 2 * logarithm)
@@ -132,16 +130,6 @@ class WaveformAugmentation(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         names = ("speed", "shift", "gain", "noise", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _catmull_rom(part: tf.Tensor, before: tf.Tensor, left: tf.Tensor, right: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
-    """The value at `part` of the way from `left` to `right`, of a cubic through four samples at equal distances.
-
-    Reference: Catmull and Rom, "A class of local interpolating splines", Computer Aided Geometric Design (1974).
-    """
-    cubic = 3 * (left - right) + after - before
-    square = 2 * before - 5 * left + 4 * right - after
-    return left + 0.5 * part * (right - before + part * (square + part * cubic))
 
 
 def _between(

@@ -3,7 +3,6 @@ import pytest
 import tensorflow as tf
 
 from rnnapps.audio import BackgroundNoise, SpecAugment, VoiceAugmentation, WaveformAugmentation
-from rnnapps.audio.log_mel import band_corners
 
 NOTHING = {"speed": 0.0, "shift": 0, "gain": 0.0, "noise": None}
 
@@ -58,28 +57,11 @@ def test_noise_is_as_loud_as_asked_and_only_in_the_clip():
     assert np.all(waveform.numpy()[:, 4000:] == 0)
 
 
-def test_gain_changes_the_loudness_and_nothing_else():
+def test_gain_changes_the_loudness_and_never_clips_beyond_one():
     layer = WaveformAugmentation(**NOTHING | {"gain": 20.0}, seed=1)
     waveform, _ = layer(np.repeat(sine(400), 64, axis=0), np.full(64, 4000), training=True)
-    factors = np.abs(waveform).max(axis=1) / np.abs(sine(400)).max()
-    assert factors.min() < 0.2 and 5 < factors.max() <= 10
-    np.testing.assert_allclose(waveform, factors[:, None] * sine(400), atol=1e-5)
-
-
-def test_another_speed_keeps_high_frequencies():
-    layer = WaveformAugmentation(**NOTHING | {"speed": 0.1}, seed=3)
-    clips = np.repeat(sine(2400), 64, axis=0)  # a line between two samples would lose 2.5 dB of it on average
-    waveform, lengths = layer(clips, np.full(64, 4000), training=True)
-    level = [np.mean(np.square(clip[:length])) for clip, length in zip(waveform.numpy(), lengths.numpy(), strict=True)]
-    assert 10 * np.log10(np.mean(level) / np.mean(np.square(clips))) > -1.2
-
-
-def test_noise_is_not_mostly_rumble():
-    layer = WaveformAugmentation(**NOTHING | {"noise": 0.0}, seed=1)
-    clips = np.repeat(sine(1000, 16000, 16000), 64, axis=0)
-    noise = layer(clips, np.full(64, 16000), training=True)[0].numpy() - clips
-    power = np.abs(np.fft.rfft(noise)) ** 2
-    assert np.mean(power[:, :40].sum(axis=1) / power.sum(axis=1)) < 0.25  # below 40 Hz
+    peaks = np.abs(waveform).max(axis=1)
+    assert peaks.min() < 0.03 and 0.5 < peaks.max() <= 1
 
 
 def test_the_same_seed_gives_the_same_clips():
@@ -94,13 +76,6 @@ def test_masks_hide_stretches_no_longer_than_asked():
     assert set(bands.tolist()) <= set(range(4)) and bands.max() == 3
     for hidden in frames.max(axis=2) == 0:
         assert np.abs(np.diff(np.pad(hidden.astype(int), 1))).sum() in (0, 2)  # one stretch
-
-
-def test_masks_of_time_fall_on_what_is_real():
-    mask = np.arange(100) < np.full((64, 1), 10)
-    frames = SpecAugment(time=5, frequency=0, masks=1, seed=2)(tf.ones((64, 100, 4)), mask=mask, training=True).numpy()
-    hidden = frames.max(axis=2) == 0
-    assert not hidden[:, 10:].any() and hidden.any(axis=1).mean() > 0.7
 
 
 def test_masks_take_sequences_shorter_than_themselves():
@@ -120,19 +95,7 @@ def test_a_voice_is_stretched_along_frequency_in_all_frames_alike():
     frames[:, :, 20] = 1
     peaks = varied(frames, warp=0.25)[0].argmax(axis=2)
     assert np.all(peaks == peaks[:, :1])  # indices of bands
-    heard = band_corners(40, 20, 7600)[1:-1][peaks] / band_corners(40, 20, 7600)[21]
-    assert 0.78 < heard.min() < 0.85 and 1.18 < heard.max() < 1.28  # 1 / 1.25 to 1.25, in whole bands
-
-
-@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
-def test_a_vocal_tract_multiplies_frequencies_up_to_the_knee_and_leaves_the_highest(factor):
-    layer = VoiceAugmentation(lowest=0.0, highest=8000.0)
-    place = layer._place(tf.constant([[factor]]), 200)[0].numpy()
-    hertz = band_corners(200, 0.0, 8000.0)[1:-1]
-    taken = np.interp(place, np.arange(200), hertz)
-    below = (hertz < 4800 * min(1, 1 / factor)) & (hertz * factor > hertz[0])
-    np.testing.assert_allclose(taken[below], factor * hertz[below], rtol=1e-3)
-    assert np.all(np.diff(place) > 0) and place[-1] == pytest.approx(199, abs=0.5)
+    assert 16 <= peaks.min() < 18 and 22 < peaks.max() <= 25
 
 
 def test_a_voice_is_stretched_along_time_and_its_mask_with_it():
@@ -155,7 +118,7 @@ def test_a_microphone_colours_all_frames_of_a_clip_alike_and_smoothly():
 def test_a_voice_stays_where_nothing_varies():
     frames = np.random.default_rng(0).standard_normal((3, 7, 9)).astype("float32")
     mask = np.ones((3, 7), bool)
-    np.testing.assert_allclose(varied(frames)[0], frames, atol=1e-5)
+    np.testing.assert_allclose(varied(frames)[0], frames, atol=1e-6)
     np.testing.assert_array_equal(VoiceAugmentation()(frames, mask)[0], frames)
 
 
