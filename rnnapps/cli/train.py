@@ -96,7 +96,6 @@ def train_run(
         training.check_run_dir(run_dir, resume=resume, overwrite=overwrite)
     if resumed is not None:
         check_unchanged(run_dir, resumed, config)
-    training.set_seed(config.source.seed)
     splits = app.load(config.source)
     for line in app.summary(splits.values()):
         say(line)
@@ -164,6 +163,7 @@ def fit_model(
     from rnnapps import training
 
     code, how = task.code(), config.training
+    training.set_seed(config.source.seed)  # not before the data: preparing them for the first time draws numbers, too
     data = next(iter(code.summary(splits.values())))
     if resume:
         check_same_data(run_dir, data)

@@ -216,7 +216,6 @@ def _search(
             remove_folder(run_dir)
         watch = _watch(trial, None if budget is None else began + budget)
         chosen = with_values(config, values, f"trial {trial.number}")
-        training.set_seed(config.source.seed)
         try:
             with strategy.scope():
                 trained = fit_model(task, chosen, splits, run_dir, watch=watch)

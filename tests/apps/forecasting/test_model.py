@@ -1,11 +1,14 @@
 """The forecaster: scaling, missing values, quantiles that never cross, covariates, and the export's signature."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
 
+from rnnapps import training
 from rnnapps.apps.forecasting import task
 from rnnapps.apps.forecasting.autoregressive import _spread_evenly
 from rnnapps.apps.forecasting.cli import TASK, Options
@@ -14,6 +17,7 @@ from rnnapps.apps.forecasting.scaling import filled, scaled
 from rnnapps.apps.forecasting.serving import endpoints
 from rnnapps.apps.forecasting.windows import Windows
 from rnnapps.cli import RunConfig
+from rnnapps.cli.train import fit_model
 from rnnapps.datasets import OneSeries, TimeSeries
 
 HEADS = ("quantiles", "normal", "student", "negative-binomial")
@@ -175,3 +179,16 @@ def test_a_missing_last_value_is_marked_as_missing():
     filled_in, missing = np.array(history), np.array(history)
     missing[0, -1] = np.nan  # counts as the value of a season before, in other words as the same number
     assert np.abs(answer(model, filled_in)["mean"] - answer(model, missing)["mean"])[0, 0] > 1e-3
+
+
+def test_data_that_are_prepared_for_the_first_time_do_not_change_a_run(tmp_path, monkeypatch):
+    """Preparing them draws random numbers, before the model has its first weights."""
+    monkeypatch.setattr(training, "fit", lambda model, *_, **__: model.get_weights())
+    config = RunConfig(TASK.source(), Options(units=8, hidden=8), TASK.training)
+    splits = {"train": with_covariates(1, 0), "validation": with_covariates(1, 0)}
+    found = []
+    for _ in range(2):
+        random.random()
+        found.append(fit_model(TASK, config, splits, tmp_path).history)
+    for weights, expected in zip(*found, strict=True):
+        np.testing.assert_array_equal(weights, expected)
