@@ -34,7 +34,7 @@ class Forecaster(keras.Model):
         known, past, static: Names of the other columns: covariates known in advance, covariates that are not,
             and categories of a series.
         statistics: Mean and standard deviation of each known, then of each past covariate, in the units of the data;
-            () for covariates that are standardised.
+            () for covariates that are read as they are.
         categories: The categories of each static column.
         name, trainable, dtype: As for every Keras model.
         **options: See `rnnapps.apps.forecasting.cli.Options`.
@@ -188,11 +188,12 @@ class Forecaster(keras.Model):
 
 
 def _standardised(covariates: tf.Tensor, statistics: Sequence[tuple[float, float]]) -> tf.Tensor:
-    """Covariates in standard deviations from their mean, at most 10; 0 where they are missing."""
+    """Covariates in standard deviations from their mean, at most 10, or as they are; 0 where they are missing."""
     if statistics:
         mean, deviation = tf.unstack(tf.constant(statistics), axis=1)
         covariates = (covariates - mean) / deviation
-    return tf.clip_by_value(tf.where(tf.math.is_finite(covariates), covariates, 0.0), -10.0, 10.0)
+    covariates = tf.where(tf.math.is_finite(covariates), covariates, 0.0)
+    return tf.clip_by_value(covariates, -10.0, 10.0) if statistics else covariates
 
 
 def _quantiles(ordered: tf.Tensor, levels: Sequence[float]) -> tf.Tensor:

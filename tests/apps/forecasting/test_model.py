@@ -192,3 +192,13 @@ def test_data_that_are_prepared_for_the_first_time_do_not_change_a_run(tmp_path,
         found.append(fit_model(TASK, config, splits, tmp_path).history)
     for weights, expected in zip(*found, strict=True):
         np.testing.assert_array_equal(weights, expected)
+
+
+def test_a_model_without_statistics_reads_covariates_as_they_are():
+    """Such as one that was saved before models had any."""
+    keras.utils.set_random_seed(0)
+    model = Forecaster(5, 4, 12, 4, known=["heat"], units=8, hidden=8)
+    model.build()
+    inputs = {"history": tf.constant(histories(1, 12))}
+    answers = [model.forecast({**inputs, "known": tf.fill((1, 17, 1), heat)})["mean"].numpy() for heat in (20.0, 30.0)]
+    assert np.abs(answers[0] - answers[1]).max() > 1e-4
