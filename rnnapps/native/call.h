@@ -11,6 +11,7 @@
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/lib/core/threadpool.h"
 
+#include "faster.h"
 #include "recurrence.h"
 
 namespace rnnapps {
@@ -130,27 +131,31 @@ class Call {
 
   // Spreads a loop over time over the threads: the rows of the batch or, if there are fewer of them than threads or the
   // recurrent kernel is too large for the cache of each, the units of every step. Threads meet at every step then, which
-  // a small kernel does not repay: for that one thread runs over the steps and, forward, others project inputs ahead.
-  void recurrence(const Recurrence& r, const Layout& layout, bool forward,
+  // a small kernel may not repay. Forward, one thread can run over the steps instead while others project inputs ahead:
+  // `faster` finds out which of the two takes less time. It is null in a backward pass.
+  void recurrence(const Recurrence& r, const Layout& layout, Faster* faster,
                   const std::function<void(int64_t first, int64_t last, const Schedule&)>& loop) const {
     constexpr int64_t small = 1 << 14, cached = 1 << 18;       // floats of a kernel
     constexpr int64_t small_ahead = 1 << 16, most_ahead = 1 << 21;  // floats of a kernel, and of all projected inputs
     const int64_t kernel = layout.gates * r.padded() * r.padded();
-    const bool ahead = forward && threads() > 1 && kernel <= small_ahead &&
-                       r.batch * r.steps * layout.values * r.padded() <= most_ahead;
-    if (r.batch < threads() && r.batch <= few_rows && ahead) {
-      return loop(0, r.batch, Schedule{in_one_thread, [this](int64_t count, const Ahead::Make& make) {
-        const auto items = std::make_shared<Ahead>(count, make);  // also for threads that come when all is done
-        for (int64_t i = 1; i < std::min(threads(), count); ++i) start([items] { items->help(); });
-        return items;
-      }});
-    }
-    if (r.parts() == 1 || (r.batch >= threads() && kernel <= cached) || r.batch * kernel <= small)
-      return parallel_rows(r, [&](int64_t first, int64_t last) { loop(first, last, Schedule{}); });
     const int64_t at_once = r.batch <= few_rows ? (r.parts() + threads() - 1) / threads() : 1;
     const StepLoop by_units = [&](int64_t steps, int64_t parts, const StepBody& body) {
       together(steps, parts, at_once, body);
     };
+    const Schedule ahead{in_one_thread, [this](int64_t count, const Ahead::Make& make) {
+      const auto items = std::make_shared<Ahead>(count, make);  // also for threads that come when all is done
+      for (int64_t i = 1; i < std::min(threads(), count); ++i) start([items] { items->help(); });
+      return items;
+    }};
+    if (faster && r.batch < threads() && r.batch <= few_rows && kernel <= small_ahead &&
+        r.batch * r.steps * layout.values * r.padded() <= most_ahead) {
+      if (r.parts() == 1) return loop(0, r.batch, ahead);
+      return faster->run(r.batch * r.steps * kernel, [&](int way) {
+        loop(0, r.batch, way == 0 ? ahead : Schedule{by_units});
+      });
+    }
+    if (r.parts() == 1 || (r.batch >= threads() && kernel <= cached) || r.batch * kernel <= small)
+      return parallel_rows(r, [&](int64_t first, int64_t last) { loop(first, last, Schedule{}); });
     for (int64_t first = 0; first < r.batch; first += most_rows)
       loop(first, std::min(r.batch, first + most_rows), Schedule{by_units});
   }

@@ -96,13 +96,14 @@ class ForwardOp : public RecurrenceOp {
     f.kernel = packs[0].panels;
     for (int i = 0; i < layout().products; ++i) f.recurrent[i] = packs[1 + i].panels;
 
-    call.recurrence(f, layout(), true, [&](int64_t first, int64_t last, const Schedule& schedule) {
+    call.recurrence(f, layout(), &faster_, [&](int64_t first, int64_t last, const Schedule& schedule) {
       cell().forward(f, first, last, schedule);
     });
   }
 
  private:
   bool save_;
+  Faster faster_;
 };
 
 class BackwardOp : public RecurrenceOp {
@@ -149,7 +150,7 @@ class BackwardOp : public RecurrenceOp {
     for (int i = 0; i < layout().products; ++i) b.recurrent[i] = packs[i].panels;
     Buffer squares(steps * batch * b.parts());
     b.squares = squares.data();
-    call.recurrence(b, layout(), false, [&](int64_t first, int64_t last, const Schedule& schedule) {
+    call.recurrence(b, layout(), nullptr, [&](int64_t first, int64_t last, const Schedule& schedule) {
       cell().backward(b, first, last, schedule);
     });
     for (int64_t t = 0; t < steps; ++t) {
