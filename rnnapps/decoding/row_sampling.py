@@ -123,7 +123,8 @@ def _gumbel(randoms: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     """Gumbel noise, float32 `(batch, tokens)`, of the tokens with these numbers, `(batch or 1, tokens)`."""
     rows = _mixed(tf.bitcast(randoms, tf.uint32))[:, None]
     bits = _mixed(rows + tf.cast(numbers, tf.uint32) * tf.constant(0x9E3779B9, tf.uint32))
-    uniform = (tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32)), tf.float32) + 0.5) * 2.0**-24
+    # 23 bits and a half: with one more the largest number would round to 1, and its noise would be infinite.
+    uniform = (tf.cast(tf.bitwise.right_shift(bits, tf.constant(9, tf.uint32)), tf.float32) + 0.5) * 2.0**-23
     return -tf.math.log(-tf.math.log(uniform))
 
 

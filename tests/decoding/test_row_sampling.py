@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnnapps.decoding import draw, sample_rows, uniform
+from rnnapps.decoding.row_sampling import _gumbel
 
 
 def test_tokens_are_drawn_by_their_probabilities():
@@ -31,6 +32,12 @@ def test_rounding_hardly_ever_changes_a_token():
     assert (one != other).sum() <= 1
     kept = draw(tf.constant(logits), randoms, tf.ones([rows]), None, 0.999999).numpy()
     assert (one != kept).sum() <= 1  # the noise belongs to the token, not to its rank
+
+
+def test_noise_is_finite():
+    """These numbers of tokens are hashed to 32 ones and to 32 zeros."""
+    noise = _gumbel(tf.constant([0.5]), tf.constant([[39183676, 45533985]])).numpy()
+    np.testing.assert_allclose(noise, [[np.log(2**24), -np.log(np.log(2**24))]], rtol=1e-6)
 
 
 def test_random_numbers_of_a_seed_are_the_same_in_every_batch():
