@@ -40,7 +40,13 @@ SLOW = (
 )
 FIRST = {
     FOLDER / name
-    for name in ("test_benchmarks.py", "test_packaging.py", "training/test_resume.py", "training/test_strategies.py")
+    for name in (
+        "test_benchmarks.py",
+        "test_notebooks.py",
+        "test_packaging.py",
+        "training/test_resume.py",
+        "training/test_strategies.py",
+    )
 }
 
 # What starts with SIGINT ignored, as jobs in the background of a shell do, hands this on to every process that a test

@@ -200,7 +200,8 @@ def _quantiles(ordered: tf.Tensor, levels: Sequence[float]) -> tf.Tensor:
     """Quantiles of samples sorted along the last axis, float32 `(..., levels)`.
 
     Between two samples they are interpolated as definition 8 of Hyndman and Fan, "Sample Quantiles in Statistical
-    Packages", The American Statistician 50 (1996), whose bands are not too narrow for few samples.
+    Packages", The American Statistician 50 (1996), nearly median-unbiased. Bands of evenly spread paths have about
+    their nominal width.
     """
     count = ordered.shape[-1]
     places = [min(max(level * (count + 1 / 3) - 2 / 3, 0.0), count - 1.0) for level in levels]

@@ -50,7 +50,7 @@ def complete_text(run: Path, text: str | None, count: int, interactive: bool, as
         for word, probability in words:
             say(f"{probability:7.1%}  {word}")
         if not words:
-            say(f"no completion of {one.split(' ')[-1]!r} is known", err=True)
+            say(f"no completion of {(one.split() or [''])[-1]!r} is known", err=True)
         if following:
             say(f"and after {words[0][0]!r}:")
             for word, probability in following:

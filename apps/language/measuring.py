@@ -76,5 +76,5 @@ def _content(text: str | None) -> bytes:
         corpus = load_splits(CorpusSource(text), ["all"])["all"]
         return b"".join(block.text for block in corpus.read())
     if _LIKE_A_FILE.fullmatch(text):
-        say(f"warning: there is no file {text!r}; its name is scored as a text", err=True)
+        say(f"warning: there is no file {text!r}; scoring the name itself as text", err=True)
     return text.encode("utf-8", errors="surrogateescape")

@@ -1,5 +1,6 @@
 """A Click group whose failures are one line on stderr."""
 
+import contextlib
 import os
 import sys
 import traceback
@@ -130,7 +131,8 @@ def _discard_output() -> None:
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """What `warnings` calls: one line, without the line of code that warned."""
-    click.echo(printable("warning: " + " ".join(str(message).split())), err=True)
+    with contextlib.suppress(OSError):  # nobody reads it: no reason to stop
+        click.echo(printable("warning: " + " ".join(str(message).split())), err=True)
 
 
 def _fail(message: str, debug: bool, code: int) -> NoReturn:

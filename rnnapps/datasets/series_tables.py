@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _MISSING = ("", "#n/a", "n/a", "na", "nan", "none", "null")  # how programs write that there is no value
 _FIELDS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # says pandas
 _OPEN_QUOTE = re.compile(r"EOF inside string starting at row (\d+)")  # so does this
-_QUOTES = "look for a quote that is missing or one too many"
+_QUOTES = "look for a missing or extra quotation mark"
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".parquet")
 
 

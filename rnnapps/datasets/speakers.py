@@ -164,7 +164,7 @@ def remarks(
     """
     if speakers is None:
         return [unknown] if missing else []
-    said = [f"{speakers.number:,} speakers{' by ' if speakers.rule else ''}{speakers.rule}"]
+    said = [f"{speakers.number:,} speaker{'s' * (speakers.number != 1)}{' by ' * bool(speakers.rule)}{speakers.rule}"]
     why = ", since there are too few to hold any out" if missing and not whole else ""
     if warning := torn_warning(speakers.of, parts, why):
         said.append(warning)
@@ -187,7 +187,8 @@ def few_remark(number: int, start: str) -> str:
     """A line for those whose speakers are few, otherwise "": `start` names what `--start-from` then takes."""
     if number > _FEW:
         return ""
-    return f"{number} speakers are few to learn from: --start-from {start} helps with new speakers"
+    few = "1 speaker is little" if number == 1 else f"{number} speakers are few"
+    return f"{few} to learn from: --start-from {start} helps with new speakers"
 
 
 def torn_warning(of: Sequence[str], parts: np.ndarray, why: str = "") -> str:

@@ -14,8 +14,15 @@ UNKNOWN = "the set does not say who speaks, so a speaker may be in several split
 _NAMES = ("speaker", "speaker_id", "speaker/id", "client_id", "user_id")
 
 
-def speaker_feature(features: Mapping[str, tfds.features.FeatureConnector]) -> str | None:
-    """The feature that says who speaks, or else the one that names the file; None if there is neither."""
+def speaker_feature(features: Mapping[str, tfds.features.FeatureConnector], label: str) -> str | None:
+    """The feature that says who speaks, or else the one that names the file; None if there is neither.
+
+    Args:
+        features: Those of the set.
+        label: The feature that is to be recognised, which may be the speaker: then nobody is kept apart.
+    """
+    if label in _NAMES:
+        return None
     for name in _NAMES:
         if name in features:
             return name
@@ -37,6 +44,7 @@ def tfds_speakers(feature: str | None, values: Sequence[Any], labels: Sequence[s
         return None
     said = [value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value) for value in values]
     if feature in _NAMES:
+        said = ["" if who == "-1" else who for who in said]  # of a ClassLabel
         # A recording of which the speaker is not known counts as one by somebody else.
         return Speakers([who or f"recording {number}" for number, who in enumerate(said)], f"the feature {feature!r}")
     return recognised(said, labels)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from rnnapps.datasets import RecordingSource, TranscriptSource, load_splits, summary
+from rnnapps.datasets.tfds_speakers import speaker_feature, tfds_speakers
 
 PEOPLE = ("ann", "bob", "cleo", "dora", "eva", "finn", "gus", "hal", "ida", "jo")
 
@@ -69,3 +70,14 @@ def test_unknown_speakers_are_named_as_such(tmp_path, kind):
     people, lines = loaded(kind, "nothing", tmp_path)
     assert len(people[1]) > 1
     assert "the set does not say who speaks, so a speaker may be in several splits" in lines
+
+
+def test_the_label_is_nobody_who_speaks():
+    features = {"speaker": tfds.features.ClassLabel(names=["ann", "bob"]), "audio": tfds.features.Audio()}
+    assert speaker_feature(features, "speaker") is None
+    assert speaker_feature(features, "word") == "speaker"
+
+
+def test_recordings_of_unknown_speakers_are_by_different_people():
+    assert len(set(tfds_speakers("speaker_id", [3, -1, -1, 3], ["yes"] * 4).of)) == 3
+    assert len(set(tfds_speakers("speaker_id", [b"ann", b"", b""], ["yes"] * 3).of)) == 3
