@@ -12,10 +12,9 @@ from rnnapps.audio.samples import int16
 from rnnapps.datasets.examples import Recordings
 from rnnapps.datasets.rejected import DataError
 from rnnapps.datasets.sources import RecordingSource
-from rnnapps.datasets.speakers import fill_splits, remarks
 from rnnapps.datasets.splits import SPLITS
 from rnnapps.datasets.tfds_builders import parts_to_read, prepared
-from rnnapps.datasets.tfds_speakers import UNKNOWN, speaker_feature, tfds_speakers
+from rnnapps.datasets.tfds_speakers import divide, speaker_feature, tfds_speakers
 
 
 def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) -> dict[str, Recordings]:
@@ -51,15 +50,13 @@ def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) 
             numbers.append(example[label])
             said.append(example[speaker] if speaker else None)
         labels = np.array(numbers, np.int64)
-        held_out, notes = None, []
+        held_out: np.ndarray | None = None
+        notes: tuple[str, ...] = ()
         if part == "train" and missing:
-            held_out = np.zeros(len(labels), np.int64)
             speakers = tfds_speakers(speaker, said, [features[label].names[number] for number in numbers])
             contents = [waveform.tobytes() for waveform in waveforms]
-            whole = fill_splits(speakers, contents, labels, held_out, missing, source.seed)
-            whole &= len(missing) == 2  # nobody looks who speaks in a split that the set has
             start = "spoken_vocabulary" if "train" in splits else None
-            notes = remarks(speakers, held_out, missing, whole=whole, unknown=UNKNOWN, start=start)
+            held_out, notes = divide(speakers, contents, labels, missing, source.seed, start)
         for split in stands_for:
             chosen = np.arange(len(labels)) if held_out is None else np.flatnonzero(held_out == SPLITS.index(split))
             found[split] = Recordings(
@@ -70,7 +67,7 @@ def read_tfds_recordings(source: RecordingSource, splits: Sequence[str] | None) 
                 sample_rate,
                 name,
                 split,
-                notes=tuple(notes),
+                notes=notes,
             )
     return {split: found[split] for split in splits}
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
-from rnnapps.datasets.speakers import Speakers, recognised
+from rnnapps.datasets.speakers import Speakers, fill_splits, recognised, remarks
 from rnnapps.datasets.tfds_builders import is_text
 
-UNKNOWN = "the set does not say who speaks, so a speaker may be in several splits"
+_UNKNOWN = "the set does not say who speaks, so a speaker may be in several splits"
 _NAMES = ("speaker", "speaker_id", "speaker/id", "client_id", "user_id")
 
 
@@ -48,3 +49,27 @@ def tfds_speakers(feature: str | None, values: Sequence[Any], labels: Sequence[s
         # A recording of which the speaker is not known counts as one by somebody else.
         return Speakers([who or f"recording {number}" for number, who in enumerate(said)], f"the feature {feature!r}")
     return recognised(said, labels)
+
+
+def divide(
+    speakers: Speakers | None,
+    contents: Sequence[bytes],
+    labels: np.ndarray,
+    missing: Sequence[str],
+    seed: int,
+    start: str | None,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Divides the train part of a set that lacks other splits.
+
+    Args:
+        speakers, contents, labels, missing, seed: As for `fill_splits`.
+        start: As for `remarks`.
+
+    Returns:
+        The split of each recording, an index into `SPLITS`, and the remarks on speakers.
+    """
+    parts = np.zeros(len(labels), np.int64)
+    whole = fill_splits(speakers, contents, labels, parts, missing, seed)
+    # Nobody looks who speaks in a split that the set has.
+    whole = whole and len(missing) == 2
+    return parts, tuple(remarks(speakers, parts, missing, whole=whole, unknown=_UNKNOWN, start=start))

@@ -11,11 +11,11 @@ import tensorflow_datasets as tfds
 from rnnapps.datasets.examples import Transcripts
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import TranscriptSource
-from rnnapps.datasets.speakers import Speakers, fill_splits, remarks
+from rnnapps.datasets.speakers import Speakers
 from rnnapps.datasets.splits import SPLIT_NAMES, SPLITS
 from rnnapps.datasets.tfds_builders import is_text, prepared
 from rnnapps.datasets.tfds_recordings import only_feature, resampled
-from rnnapps.datasets.tfds_speakers import UNKNOWN, speaker_feature, tfds_speakers
+from rnnapps.datasets.tfds_speakers import divide, speaker_feature, tfds_speakers
 from rnnapps.datasets.transcripts import normalisation_of
 
 
@@ -58,16 +58,15 @@ def read_tfds_transcripts(source: TranscriptSource, splits: Sequence[str]) -> di
     found = {}
     for part, stands_for in read.items():
         every, speakers = _read(builder, part, (audio, text), rate, source)
-        held_out, notes = None, []
+        held_out: np.ndarray | None = None
+        notes: tuple[str, ...] = ()
         if part == present["train"] and missing:
-            held_out = np.zeros(len(every), np.int64)
-            whole = fill_splits(speakers, every.texts, np.zeros(len(every), np.int64), held_out, missing, source.seed)
-            whole &= len(missing) == 2  # nobody looks who speaks in a split that the set has
             start = "spoken_phrases" if "train" in splits else None
-            notes = remarks(speakers, held_out, missing, whole=whole, unknown=UNKNOWN, start=start)
+            one_class = np.zeros(len(every), np.int64)
+            held_out, notes = divide(speakers, every.texts, one_class, missing, source.seed, start)
         for split in stands_for:
             places = range(len(every)) if held_out is None else np.flatnonzero(held_out == SPLITS.index(split)).tolist()
-            found[split] = dataclasses.replace(every.only(places), split=split, notes=tuple(notes))
+            found[split] = dataclasses.replace(every.only(places), split=split, notes=notes)
     return {split: found[split] for split in splits}
 
 
