@@ -80,7 +80,8 @@ def _statistics(train: TimeSeries) -> list[tuple[float, float]]:
             values = np.concatenate([getattr(one, columns)[: one.end, number] for one in train.series])
             values = values[np.isfinite(values)].astype(np.float64)
             mean, deviation = (values.mean(), values.std()) if len(values) else (0.0, 0.0)
-            found.append((float(mean), float(deviation) if deviation > 1e-6 * abs(mean) else 1.0))
+            # Rounded, for a sum's last digits differ between processors, and a run may be resumed on another one.
+            found.append((float(np.float32(mean)), float(np.float32(deviation if deviation > 1e-6 * abs(mean) else 1))))
     return found
 
 

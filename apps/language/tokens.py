@@ -149,11 +149,12 @@ class Tokens(tf.Module):
         """
         joined = tf.fill([tf.size(ids), self.size], False)
         if self.level == "word":
-            for letters in (r"\pL[\pL\pM'’]*", r"\pN+"):
+            word = r" ?\pL[\pL\pM'’]*| <unk>"  # nearly every unknown token is a word
+            for end, begin in ((word, r"[\pL\pM'’]+"), (r" ?\pN+", r"\pN+")):
                 with tf.init_scope():
                     ends, begins = (
-                        tf.strings.regex_full_match(tf.constant(self.pieces), space + letters).numpy()
-                        for space in (" ?", "")
+                        tf.strings.regex_full_match(tf.constant(self.pieces), pattern).numpy()
+                        for pattern in (end, begin)
                     )
                 joined |= tf.gather(tf.constant(ends), ids)[:, None] & begins
         return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rnnapps.cli.output import say
 from rnnapps.cli.run_config import read_run
 from rnnapps.cli.task import Task
 from rnnapps.files import strict_json
+from rnnapps.run_folder import RunFolder
 
 
 def evaluate_command(task: Task) -> click.Command:
@@ -22,7 +24,7 @@ def evaluate_command(task: Task) -> click.Command:
     def evaluate(
         run: Path, split: str | None, report: Path | None, batch_size: int, as_json: bool, **values: Any
     ) -> None:
-        _, config, model = read_run(run, task)
+        folder, config, model = read_run(run, task)
         given = {name: values[name] for name in options.names(task.source) if name in values}
         source = options.redirected(config.source, given)
         app = task.code()
@@ -31,6 +33,8 @@ def evaluate_command(task: Task) -> click.Command:
         examples = app.load(source, [chosen])[chosen]
         for line in app.summary([examples]):
             say(line, err=as_json)
+        if source == config.source:
+            _warn_if_changed(folder, examples)
         if report is not None:
             report.mkdir(parents=True, exist_ok=True)
         metrics = app.assess(model, examples, batch_size, collected(task.evaluation, values), report)
@@ -54,3 +58,16 @@ def evaluate_command(task: Task) -> click.Command:
         ],
         help="Evaluate a trained RUN on its test split, or on other data.",
     )
+
+
+def _warn_if_changed(run: RunFolder, examples: Any) -> None:
+    """Warns when a split of the run's own data has another size than in training: it may be another split now."""
+    from rnnapps.datasets import size_of
+
+    before, now = run.read_config().get("data", ""), size_of(examples)
+    if examples.split in before and not re.search(rf"\b{re.escape(now)}(?![\d.,]*\d)", before):
+        say(
+            f"warning: the data are not those that {run.path} was trained on, so it may be tested on what it has read."
+            f" Then: {before}. Now: {now}. Put the data back, or train a new run",
+            err=True,
+        )

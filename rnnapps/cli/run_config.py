@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from rnnapps.errors import UserError
 from rnnapps.run_folder import RunFolder
 
 FORMAT = 2  # 1 was a flat list of options, never written by a release
+_READABLE = 60  # characters of an argument that are kept as they are
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,3 +136,35 @@ def check_same_data(run: Path, now: str) -> None:
             f"cannot resume {run}: its data have changed. Then: {before}. Now: {now}. Put the data back, or start a new"
             " run in another --run-dir"
         )
+
+
+def model_arguments(model: Any) -> dict[str, str]:
+    """What a model was made with, for `config.json`: each argument as JSON, or the digest of a long one."""
+    config = {name: json.dumps(value) for name, value in model.get_config().items() if name != "name"}
+    return {name: text if len(text) <= _READABLE else _digest(text) for name, text in config.items()}
+
+
+def check_same_model(run: Path, now: Mapping[str, str]) -> None:
+    """Refuses to resume a run whose model would be made with other arguments today.
+
+    Args:
+        run: The run folder.
+        now: The current `model_arguments`.
+
+    Raises:
+        UserError: An argument differs, or the run does not say what its model was made with.
+    """
+    before = RunFolder(run).read_config().get("model_arguments")
+    start = "; start a new run in another --run-dir"
+    if not isinstance(before, dict):
+        raise UserError(f"cannot resume {run}: an older version of rnnapps started it{start}")
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            raise UserError(
+                f"cannot resume {run}: its data or the version of rnnapps have changed, so the model would have another"
+                f" {name!r}. Then: {before.get(name, 'none')}. Now: {now.get(name, 'none')}{start}"
+            )
+
+
+def _digest(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]

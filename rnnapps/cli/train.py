@@ -13,7 +13,16 @@ from rnnapps.cli.app import Command
 from rnnapps.cli.config import config_option, set_defaults
 from rnnapps.cli.options import PATH, click_options
 from rnnapps.cli.output import say
-from rnnapps.cli.run_config import RunConfig, asked_config, check_same_data, check_unchanged, checked, read_config
+from rnnapps.cli.run_config import (
+    RunConfig,
+    asked_config,
+    check_same_data,
+    check_same_model,
+    check_unchanged,
+    checked,
+    model_arguments,
+    read_config,
+)
 from rnnapps.cli.task import Objective, Task
 from rnnapps.cli.training_options import CHANGEABLE
 from rnnapps.errors import UserError
@@ -168,7 +177,10 @@ def fit_model(
     if resume:
         check_same_data(run_dir, data)
     model = code.make(config, splits["train"])
-    if not resume and hasattr(code, "start"):
+    arguments = model_arguments(model)
+    if resume:
+        check_same_model(run_dir, arguments)
+    elif hasattr(code, "start"):
         code.start(model, config)
     batches = code.batches(model, splits["train"], config, seed=config.source.seed)
     validation = code.batches(model, splits["validation"], config)
@@ -203,8 +215,8 @@ def fit_model(
         validation,
         run_dir=run_dir,
         epochs=how.epochs,
-        config={**config.as_json(task), "data": data},
-        changeable={*CHANGEABLE, "data"},
+        config={**config.as_json(task), "data": data, "model_arguments": arguments},
+        changeable={*CHANGEABLE, "data", "model_arguments"},
         resume=resume,
         checkpoint_every_steps=how.checkpoint_every,
         patience=how.patience,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rnnapps.datasets.bucketing import BucketedBatches, boundaries_for, bucket
     from rnnapps.datasets.corpora import Block, Corpus, batched
     from rnnapps.datasets.examples import LabelledTexts, Pairs, Recordings, Split, Transcripts
-    from rnnapps.datasets.loading import load_splits, summary
+    from rnnapps.datasets.loading import load_splits, size_of, summary
     from rnnapps.datasets.named_sets import NAMED_SETS
     from rnnapps.datasets.pair_batches import PairBatches
     from rnnapps.datasets.pieces import Piece, Pieces
@@ -69,6 +69,7 @@ __all__ = [
     "boundaries_for",
     "bucket",
     "load_splits",
+    "size_of",
     "summary",
 ]
 
@@ -77,7 +78,7 @@ _MODULES = {
     "video_clips": ("Clips",),
     "corpora": ("Block", "Corpus", "batched"),
     "examples": ("LabelledTexts", "Pairs", "Recordings", "Split", "Transcripts"),
-    "loading": ("load_splits", "summary"),
+    "loading": ("load_splits", "size_of", "summary"),
     "named_sets": ("NAMED_SETS",),
     "pair_batches": ("PairBatches",),
     "pieces": ("Piece", "Pieces"),

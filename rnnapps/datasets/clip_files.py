@@ -20,7 +20,7 @@ from rnnapps.datasets.clip_lists import ListedClip, list_clip_folder, list_clip_
 from rnnapps.datasets.labels import check_several_classes, natural_order
 from rnnapps.datasets.rejected import DataError, Rejected
 from rnnapps.datasets.sources import VideoSource
-from rnnapps.datasets.splits import hold_out, named_parts, places_of
+from rnnapps.datasets.splits import SPLITS, hold_out, named_parts, places_of
 from rnnapps.datasets.video_clips import Clips
 from rnnapps.errors import UserError
 
@@ -51,7 +51,7 @@ def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[s
     if not captions:
         check_several_classes(path, classes, "clip", rejected, _REJECTED)
     labels = np.array([0 if captions else classes.index(clip.target) for clip in listed], np.int64)
-    parts = None if "all" in splits else _parts(path, listed, labels, source)
+    parts, remarks = (None, ()) if "all" in splits else _parts(path, listed, labels, source)
     made = {}
     for split in splits:
         chosen = places_of(split, parts, len(listed), path, ("clip", "clips"))
@@ -78,7 +78,7 @@ def read_clips(path: Path, source: VideoSource, splits: Sequence[str]) -> dict[s
             source.dataset,
             split,
             (*rejected, *bad),
-            (*listing.notes, *_cut_note(split, cut, source)),
+            (*listing.notes, *remarks, *_cut_note(split, cut, source)),
         )
     return made
 
@@ -112,15 +112,22 @@ def _cut_note(split: str, cut: int, source: VideoSource) -> list[str]:
     ]
 
 
-def _parts(path: Path, listed: Sequence[ListedClip], labels: np.ndarray, source: VideoSource) -> np.ndarray:
-    """The split of each clip, an index into `SPLITS`."""
+def _parts(
+    path: Path, listed: Sequence[ListedClip], labels: np.ndarray, source: VideoSource
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The split of each clip, an index into `SPLITS`; and a remark if films are divided, for they are too few."""
     parts, train, missing = named_parts(path, [clip.split for clip in listed])
-    films = [_film(listed[place].name) for place in train.tolist()]
-    first = {film: place for place, film in reversed(list(zip(train.tolist(), films, strict=True)))}
-    contents = [film.encode(errors="surrogateescape") for film in first]
-    held_out = dict(zip(first, hold_out(contents, labels[list(first.values())], missing, source.seed), strict=True))
-    parts[train] = [held_out[film] for film in films]
-    return parts
+    names = [listed[place].name for place in train.tolist()]
+    remarks: tuple[str, ...] = ()
+    for groups in ([_film(name) for name in names], names):
+        first = {group: place for place, group in reversed(list(zip(train.tolist(), groups, strict=True)))}
+        contents = [group.encode(errors="surrogateescape") for group in first]
+        held_out = dict(zip(first, hold_out(contents, labels[list(first.values())], missing, source.seed), strict=True))
+        parts[train] = [held_out[group] for group in groups]
+        if len(first) == len(names) or {SPLITS.index(split) for split in missing} <= set(held_out.values()):
+            break
+        remarks = (f"{len(first):,} films are too few to keep all clips of a film in one split",)
+    return parts, remarks
 
 
 def _film(name: str) -> str:

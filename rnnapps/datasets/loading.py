@@ -114,7 +114,7 @@ def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces | Clips]) -> I
     """
     splits = list(splits)
     first = splits[0]
-    yield f"{first.name}: {', '.join(map(_size, splits))}{_about(first)}"
+    yield f"{first.name}: {', '.join(map(size_of, splits))}{_about(first)}"
     file = ("file or row", "files or rows")
     what = {Pairs: ("pair", "pairs"), Recordings: file, Transcripts: file, Pieces: ("file", "files"), Clips: file}
     yield from skipped((bad for split in splits for bad in split.rejected), *what.get(type(first), ("row", "rows")))
@@ -123,7 +123,8 @@ def summary(splits: Iterable[Split | Corpus | TimeSeries | Pieces | Clips]) -> I
         yield from class_warnings(first.classes, first.labels)
 
 
-def _size(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
+def size_of(split: Split | Corpus | TimeSeries | Pieces | Clips) -> str:
+    """The name and the size of a split, as `summary` has them: `test 1,000`."""
     if isinstance(split, Corpus):
         size = f"{split.bytes / 1e6:,.2f} MB" if split.bytes >= 1e5 else f"{split.bytes / 1e3:,.1f} kB"
         return f"{split.split} {size}"

@@ -161,7 +161,7 @@ class Contract:
         assert {path.name for path in (folder / "report").iterdir()} >= set(self.pictures)
         config = json.loads((folder / "config.json").read_text())
         assert (config["format"], config["task"]) == (2, self.task.name)
-        assert set(config) == {"format", "task", "source", "model", "training", "data"}
+        assert set(config) == {"format", "task", "source", "model", "training", "data", "model_arguments"}
         assert "on the test split:" in output and str(folder) in output
 
     def test_evaluate_repeats_the_figures_of_train(self, trained):

@@ -169,6 +169,16 @@ def test_clips_cut_from_one_film_stay_together(tmp_path):
     splits = load_splits(VideoSource(dataset=str(tmp_path), size=8))
     films = [{Path(path).stem[:-4] for path in split.paths} for split in splits.values()]
     assert [len(found) for found in films] == [8, 1, 1] and len(set().union(*films)) == 10
+    assert not any("films" in line for line in summary(splits.values()))
+
+
+def test_clips_of_too_few_films_are_divided_with_a_remark(tmp_path):
+    for label in ("archery", "bowling"):
+        for number in range(1, 21):
+            write_film(tmp_path / label / f"v_{label}_g01_c{number:02}.mkv", grey(9))
+    splits = load_splits(VideoSource(dataset=str(tmp_path), size=8))
+    assert {name: len(split) for name, split in splits.items()} == {"train": 32, "validation": 4, "test": 4}
+    assert "2 films are too few to keep all clips of a film in one split" in list(summary(splits.values()))
 
 
 def test_videos_are_decoded_once_and_again_when_they_change(tmp_path, cache, monkeypatch):

@@ -165,6 +165,16 @@ def test_files_that_are_no_series_are_one_line(tmp_path, text, name, complaint):
         load(write(tmp_path, text, name))
 
 
+def test_a_remark_may_have_several_lines(tmp_path):
+    rows = [f"2024-01-{day:02d},{day},fine" for day in range(1, 21)]
+    rows[5] = '2024-01-06,6,"hot, dry\nand windy"'
+    table = "time,value,remark\n" + "\n".join(rows) + "\n"
+    assert load(write(tmp_path, table)).series[0].values.tolist() == list(range(1, 21))
+    broken = table.replace("7,fine", '7,"fine').replace("9,fine", '9,"fine')
+    with pytest.raises(DataError, match="line 9 has a quoted value of 3 lines"):
+        load(write(tmp_path, broken))
+
+
 def test_the_end_of_each_series_is_held_out_and_short_ones_are_named(tmp_path):
     table = ["id,V1", *(f"{name}," + ",".join(map(str, range(size))) for name, size in (("a", 30), ("b", 9), ("c", 4)))]
     width = max(row.count(",") for row in table)

@@ -184,6 +184,16 @@ class TestForecasting(Contract):
         )
         assert "'huge': history: its values are too large" in self.refused("predict", trained[0], tmp_path / "huge.csv")
 
+    def test_evaluate_warns_when_the_data_have_changed(self, trained, tmp_path):
+        changed = self.copied(trained, tmp_path)
+        config = (changed / "config.json").read_text()
+        (changed / "config.json").write_text(config.replace("test 12 forecasts", "test 120 forecasts"))
+        for run, warned in ((trained[0], False), (changed, True)):
+            warning = self.run("evaluate", run).stderr
+            assert (
+                "it may be tested on what it has read" in warning and "Now: test 12 forecasts." in warning
+            ) == warned
+
     def test_evaluate_forecasts_as_often_as_asked(self, trained):
         metrics = json.loads(self.run("evaluate", trained[0], "--forecasts", 1, "--json").stdout)
         assert metrics["forecasts"] == 6
@@ -230,3 +240,11 @@ def test_covariates_of_a_table_reach_the_forecast(tmp_path):
     assert len(found) == 14
     assert min(value for promotion, value in found if promotion == "1") > 15
     assert max(value for promotion, value in found if promotion == "0") < 15
+    config = json.loads((run / "config.json").read_text())
+    other = config["model_arguments"] | {"statistics": "[[0.0, 1.0]]"}
+    for arguments, complaint in (
+        (other, "have another 'statistics'. Then: [[0.0, 1.0]]. Now: [["),
+        (None, "an older version"),
+    ):
+        (run / "config.json").write_text(json.dumps(config | {"model_arguments": arguments}))
+        assert complaint in invoke(main, "train", "--resume", run, code=2).stderr

@@ -63,11 +63,12 @@ def test_words_come_back_where_they_are_known():
 
 
 def test_a_word_is_never_written_right_behind_another():
-    tokens = Tokens("word", ["cat", " cat", "s", "2", ".", " 3"])
-    cat, spaced_cat, s, two, dot, three = range(END + 1, END + 7)
+    tokens = Tokens("word", ["cat", " cat", "s", "2", ".", " 3", "'"])
+    cat, spaced_cat, s, two, dot, three, quote = range(END + 1, END + 8)
     joined = tokens.would_join(tf.constant([cat, spaced_cat, two, three, dot, NEWLINE, UNKNOWN])).numpy()
     never = [set(np.flatnonzero(row)) for row in joined]
-    assert never == [{cat, s}, {cat, s}, {two}, {two}, set(), set(), set()]  # "2nd" is two tokens
+    after_words = {cat, s, quote}  # a quotation mark belongs to the word before it: "dogs'"
+    assert never == [after_words, after_words, {two}, {two}, set(), set(), after_words]  # "2nd" is two tokens
     assert not Tokens("char", ["a"]).would_join(tf.constant([END + 257])).numpy().any()
 
 
