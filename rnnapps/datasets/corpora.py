@@ -1,8 +1,9 @@
 """Running text: files, folders of files and data sets, read in blocks and never as a whole.
 
 Files are text in UTF-8, also compressed (`.gz`). Bytes that are not UTF-8 are kept as they are. A folder's files are
-read in the order of their names, those of its folders too; names that begin with a dot are skipped. A folder may say
-what is in which split: by files or folders of its own called train, validation and test.
+read in the order of their names, those of its folders too; names that begin with a dot are skipped, and with a remark
+what is no text. A folder may say what is in which split: by files or folders of its own called train, validation and
+test.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def read_corpora(source: CorpusSource, splits: Sequence[str] | None) -> dict[str
         splits: The splits wanted; None for all three.
 
     Raises:
-        DataError: A file is missing, empty or binary.
+        DataError: A file that is named is missing or binary, or there is no text.
     """
     paths = paths_of(source)
     name = source.dataset
@@ -111,7 +112,7 @@ def chosen(parts: dict[str, Corpus], splits: Sequence[str] | None, source: Corpu
         )
     if "test" not in parts:
         note = "there is no test text, so the test split is the validation text"
-        parts["test"] = dataclasses.replace(parts["validation"], split="test", notes=(note,))
+        parts["test"] = dataclasses.replace(parts["validation"], split="test", notes=(*parts["validation"].notes, note))
     if source.megabytes is not None:
         sizes = {"train": 1e6, "validation": 1e5, "test": 1e5}
         parts = {split: part.beginning(int(source.megabytes * sizes[split])) for split, part in parts.items()}
@@ -175,10 +176,23 @@ def batched(blocks: Iterable[Block]) -> Iterator[list[Block]]:
 
 
 def _of_files(paths: Sequence[Path], name: str, split: str) -> Corpus:
-    files = [file for path in paths for file in _files(path)]
-    sizes = [_size(file) for file in files]
+    files, sizes, bad = [], [], []
+    for path in paths:
+        for file in _files(path):
+            try:
+                size = _size(file)
+            except DataError as error:
+                if file == path:
+                    raise
+                bad.append(error)  # folders of text often hold a picture, too
+                continue
+            files.append(file)
+            sizes.append(size)
     if not sum(sizes):
-        raise DataError(f"{', '.join(map(str, paths))}: no text found; name a file or folder that contains text")
+        why = f" (the first problem: {bad[0]})" if bad else ""
+        raise DataError(f"{', '.join(map(str, paths))}: no text found{why}; name a file or folder that contains text")
+    many = f"{len(bad):,} files, the first" if len(bad) > 1 else "1 file"
+    notes = (f"skipped {many}: {bad[0]}",) if bad else ()
     digest = hashlib.sha256()
     for file, size in zip(files, sizes, strict=True):
         digest.update(f"{file.resolve()}\0{size}\0{file.stat().st_mtime_ns}\0".encode(errors="surrogateescape"))
@@ -189,7 +203,7 @@ def _of_files(paths: Sequence[Path], name: str, split: str) -> Corpus:
                 with opened(file) as content:
                     yield from _blocks(content)
 
-    return Corpus(read, sum(sizes), digest.hexdigest(), name, split)
+    return Corpus(read, sum(sizes), digest.hexdigest(), name, split, notes=notes)
 
 
 def _named_parts(folder: Path) -> dict[str, list[Path]]:
@@ -215,7 +229,7 @@ def _size(file: Path) -> int:
         with opened(file) as content:
             first = content.read(_SNIFFED)
             if b"\0" in first:
-                raise DataError(f"{file}: is binary, not text; name a file of text in UTF-8, or a folder of such files")
+                raise DataError(f"{file}: is binary, not text in UTF-8")
             if file.suffix != ".gz":
                 return file.stat().st_size
             size = len(first)

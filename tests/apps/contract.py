@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner, Result
 
 from rnnapps import serving
 from rnnapps.cli import RunConfig, Task, asking, predict, questions
+from rnnapps.cli.run_config import read_run
 from rnnapps.prediction.predictor import Predictor
 from rnnapps.recurrences import use_engine
 from rnnapps.training.checkpoint import Checkpoints
@@ -63,7 +66,7 @@ class Contract:
         pictures: Files in `report/` after training.
         timed: Figures that differ from run to run.
         bad_option: An option of `train` with a value that is out of bounds.
-        resumed: More options for the run that is killed and resumed, such as dropout.
+        resumed: More options for the run that is killed and resumed, such as dropout; None where there is no such run.
         engine: Where that run is trained. A plain graph is traced soonest, but "auto" is where Keras would compile one.
     """
 
@@ -74,7 +77,7 @@ class Contract:
     pictures: Sequence[str] = ("curves.png", "confusion_matrix.png")
     timed: Sequence[str] = ()
     bad_option: Sequence[str] = ("--units", "0")
-    resumed: Sequence[str] = ()
+    resumed: Sequence[str] | None = ()
     engine: str = "graph"
 
     def write(self, folder: Path) -> list[str]:
@@ -237,6 +240,8 @@ class Contract:
 
     def test_a_killed_run_resumes_to_the_history_of_an_uninterrupted_one(self, data, tmp_path, monkeypatch):
         """What a kill would leave is copied while the run goes on; `tests/training/test_resume.py` kills processes."""
+        if self.resumed is None:
+            pytest.skip("its batches are compared, and the rest is as in the other applications")
         options = ["train", *data, *self.small, *self.resumed, "--epochs", 2, "--patience", 9]
         killed, whole = tmp_path / "killed", tmp_path / "whole"
         write, written = Checkpoints.write, []
@@ -256,6 +261,21 @@ class Contract:
             assert history(killed) != history(whole)
             self.run("train", "--resume", killed, "--checkpoint-every", 1000)
         assert history(killed) == history(whole)
+
+    def test_a_resumed_run_gets_the_batches_of_an_uninterrupted_one(self, trained):
+        _, config, model = read_run(trained[0], self.task)
+        code = self.task.code()
+        train = code.load(config.source, ["train"])["train"]
+        once, again = (
+            [
+                [np.asarray(part) for part in tf.nest.flatten(batch, expand_composites=True)]
+                for batch in code.batches(model, train, config, seed=config.source.seed).epoch(1).take(2)
+            ]
+            for _ in range(2)
+        )
+        assert once
+        for one, other in zip(tf.nest.flatten(once), tf.nest.flatten(again), strict=True):
+            np.testing.assert_array_equal(one, other)
 
     def test_resume_refuses_options_that_change_the_result(self, trained):
         assert "'epochs'" in self.refused("train", "--resume", trained[0], "--epochs", 77)
@@ -305,15 +325,24 @@ class Contract:
         (damaged / "model.keras").write_bytes((trained[0] / "model.keras").read_bytes()[:5000])
         assert "model.keras" in self.refused("predict", damaged, *self.inputs)
 
-    def test_export_warns_where_the_data_of_the_run_are_gone(self, trained, tmp_path, unchecked):
+    def test_export_warns_where_the_data_of_the_run_are_gone(self, trained, tmp_path, monkeypatch):
+        """What is written is not looked at: requests from the data are only added to those that are there without."""
         moved = self.copied(trained, tmp_path)
         config = json.loads((moved / "config.json").read_text())
         config["source"]["dataset"] = str(tmp_path / "gone.csv")
         (moved / "config.json").write_text(json.dumps(config))
+        asked = []
+
+        def save(output, resources, endpoints, requests, **others):
+            asked.append(requests)
+            assert requests.keys() <= endpoints.keys()
+            return serving.Saved(output, serving.Findings(()), ())
+
+        monkeypatch.setattr(serving, "save", save)
         result = self.run("export", moved, "--output", tmp_path / "export")
         assert "warning: checking the export without the run's test data" in result.stderr
         assert "gone.csv" in result.stderr
-        assert (tmp_path / "export" / "1" / "saved_model.pb").exists()
+        assert asked[0]["serving_default"]
 
     def test_a_wrong_option_is_one_line_that_names_it(self, tmp_path):
         option, value = self.bad_option

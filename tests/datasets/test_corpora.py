@@ -111,6 +111,18 @@ def test_what_is_no_text_is_refused_in_one_line(tmp_path, content, name, reason)
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
+def test_what_is_no_text_in_a_folder_is_skipped_with_a_remark(tmp_path):
+    write(tmp_path / "texts" / "a.txt")
+    (tmp_path / "texts" / "cover.png").write_bytes(b"\x89PNG\0")
+    splits = load_splits(CorpusSource(str(tmp_path / "texts")))
+    (remark, _) = list(summary(splits.values()))[1:]
+    assert remark.startswith("skipped 1 file: ") and "cover.png: is binary" in remark
+    assert b"PNG" not in text_of(splits["train"])
+    (tmp_path / "texts" / "a.txt").unlink()
+    with pytest.raises(DataError, match=r"no text found \(the first problem: .*cover.png: is binary"):
+        load_splits(CorpusSource(str(tmp_path / "texts")))
+
+
 @pytest.mark.slow
 def test_labelled_texts_are_a_corpus_without_their_labels():
     splits = load_splits(CorpusSource("movie_sentences"))

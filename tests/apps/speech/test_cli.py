@@ -48,7 +48,7 @@ class TestSpeech(Contract):
 
     main, task, small = main, TASK, ["--causal", *SMALL]
     timed = ("real_time_factor",)
-    resumed = ("--dropout", "0.1")
+    resumed = None
 
     def write(self, folder):
         return ["--dataset", self.clips]

@@ -37,7 +37,7 @@ class TestTranscription(Contract):
     main, task, small = main, TASK, SMALL
     pictures = ("curves.png", "errors.png", "worst.png")
     timed = ("real_time_factor",)
-    resumed = ("--dropout", "0.1", "--speed", "0.1")
+    resumed = None
 
     def write(self, folder):
         random = np.random.default_rng(7)
@@ -165,7 +165,7 @@ class TestTranscription(Contract):
         error = self.refused(*options[:-2], "--epochs", "1", "--overwrite", "--strict")
         assert "longer than the audio allows" in error or "in no training text" in error
 
-    def test_a_language_model_run_is_fused_and_exported(self, trained, tmp_path, unchecked):
+    def test_a_language_model_run_is_fused(self, trained, tmp_path):
         lines = "\n".join(words(np.random.default_rng(number)) for number in range(200)) + "\n"
         (tmp_path / "texts.txt").write_text(lines)
         language = tmp_path / "language"
@@ -176,9 +176,6 @@ class TestTranscription(Contract):
             json.loads(self.run("predict", trained[0], self.inputs[0], "--json", *more).stdout) for more in ([], fused)
         )
         assert with_it["score"] != plain["score"]
-        self.run("export", trained[0], "--output", tmp_path / "export", *fused)
-        answers = self.run("predict", tmp_path / "export", self.inputs[0], "--json").stdout
-        assert json.loads(answers)["score"] == pytest.approx(with_it["score"], abs=1e-3)
         assert "'transcription'" in self.refused("predict", trained[0], "x.wav", "--language-model", trained[0])
 
     @pytest.mark.parametrize(
@@ -204,7 +201,7 @@ def test_a_run_of_subwords_answers_listens_takes_a_language_model_of_words_and_e
     more = ["--tokens", "subwords", "--layers", "2", "--epochs", "15", "--learning-rate", "0.005", "--patience", "15"]
     invoke(main, "train", "--dataset", data, "--run-dir", run, *SMALL, *more)
     assert json.loads((run / "metrics.json").read_text())["test"]["wer"] < 0.3
-    (line,) = invoke(main, "predict", run, file, "--json", "--nbest", "4").stdout.splitlines()
+    (line,) = invoke(main, "predict", run, file, "--json", "--nbest", "8").stdout.splitlines()
     found = json.loads(line)
     assert found["text"] == " ".join(word["word"] for word in found["words"]) and len(found["text"].split()) == 3
     edges = [time for word in found["words"] for time in (word["start"], word["end"])]
@@ -217,10 +214,9 @@ def test_a_run_of_subwords_answers_listens_takes_a_language_model_of_words_and_e
     invoke(language_main, "train", "--dataset", tmp_path / "texts.txt", "--run-dir", tmp_path / "language", *small)
     fused = ["--language-model", tmp_path / "language", "--alpha", "1", "--beta", "0.5", "--nbest", "2"]
     judged = json.loads(invoke(main, "predict", run, file, *fused, "--json").stdout)["nbest"]
-    alone = json.loads(invoke(main, "predict", run, file, "--nbest", "8", "--json").stdout)["nbest"]
     language = read_run_of("language", tmp_path / "language")
     for one in judged:
-        (before,) = (other["score"] for other in alone if other["text"] == one["text"])
+        (before,) = (other["score"] for other in found["nbest"] if other["text"] == one["text"])
         _, nats = log_probabilities(language, tf.constant([one["text"] + "\n"]))
         assert one["score"] == pytest.approx(before + nats.numpy().sum() + 0.5 * len(one["text"]), abs=1e-2)
     invoke(main, "export", run, "--output", tmp_path / "export", *fused)

@@ -40,6 +40,7 @@ def test_few_recordings_suffice_and_the_tokens_stay(trained, tmp_path):
 def test_the_model_of_a_data_set_is_trained_once_and_continued_if_interrupted(trained, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RNNAPPS_CACHE", str(tmp_path))
     config = read_config(trained, TASK)
+    config = replace(config, training=replace(config.training, epochs=2))
     new = replace(config, training=replace(config.training, start_from="tones"))
     recipes = {"tones": lambda asked: config}
     first = starting.model_to_start_from(TASK, new, recipes)

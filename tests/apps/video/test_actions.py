@@ -45,7 +45,7 @@ class TestActions(Contract):
     main, task, small = main, TASK, SMALL
     pictures = ("curves.png", "confusion_matrix.png", "attention.png")
     timed = ("frames_per_second",)
-    resumed = ("--dropout", "0.2", "--layers", "2", "--cell", "lstm")
+    resumed = None
 
     def write(self, folder):
         return ["--dataset", self.films]
