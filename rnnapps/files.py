@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import gzip
 import io
 import json
@@ -79,6 +80,16 @@ def named_path(error: OSError) -> pathlib.Path | None:
     if error.filename is None:
         return None
     return pathlib.Path(re.sub(r"\.partial-\d+-", "", os.fsdecode(error.filename)))
+
+
+def exists(path: pathlib.Path) -> bool:
+    """Whether there is a file or folder; False for a text that is too long to be a name."""
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def visible_files(folder: pathlib.Path, suffixes: Collection[str] = ()) -> list[pathlib.Path]:

@@ -8,7 +8,7 @@ import pathlib
 from typing import Any
 
 from rnnapps.errors import UserError
-from rnnapps.files import write_json
+from rnnapps.files import exists, write_json
 
 
 class RunError(UserError):
@@ -92,7 +92,7 @@ class RunFolder:
 
     def is_run(self) -> bool:
         """Whether a run was started in this folder."""
-        return self.config_file.exists()
+        return exists(self.config_file)
 
     def read_config(self) -> dict[str, Any]:
         """Reads the options that the run was started with.

@@ -15,6 +15,7 @@ from rnnapps.datasets.frequency import parsed
 from rnnapps.datasets.rejected import DataError, skipped
 from rnnapps.datasets.sources import SeriesSource
 from rnnapps.errors import UserError
+from rnnapps.files import exists
 from rnnapps.options import changed, redirected
 from rnnapps.prediction.drawn_files import check_on_screen, check_suffix
 from rnnapps.prediction.requests import TEXT, as_input
@@ -66,7 +67,7 @@ def rows(arguments: Sequence[str], config: RunConfig | None, about: Mapping[str,
         source = redirected(SeriesSource() if config is None else config.source, {"dataset": argument})
         steps = long_tables.steps_of(about, source)
         path = Path(argument).expanduser()
-        if not path.exists():
+        if not exists(path):
             words = argument.replace(",", " ").split()
             wrong = next((word for word in words if not _numbers(word)), "") if any(map(_numbers, words)) else ""
             found = f"{wrong!r} in {argument!r} is not a number" if wrong else f"no such file: {argument!r}"

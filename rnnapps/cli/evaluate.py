@@ -65,7 +65,8 @@ def _warn_if_changed(run: RunFolder, examples: Any) -> None:
     from rnnapps.datasets import size_of
 
     before, now = run.read_config().get("data", ""), size_of(examples)
-    if examples.split in before and not re.search(rf"\b{re.escape(now)}(?![\d.,]*\d)", before):
+    known = re.search(rf"\b{examples.split} \d", before)
+    if known and not re.search(rf"\b{re.escape(now)}(?![\d.,]*\d)", before):
         say(
             f"warning: the data are not those that {run.path} was trained on, so it may be tested on what it has read."
             f" Then: {before}. Now: {now}. Put the data back, or train a new run",

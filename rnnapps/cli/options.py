@@ -46,7 +46,7 @@ class Several(click.ParamType):
             self.fail(f"expected a list, got {value!r}", parameter, context)
         parts = value.split(",") if isinstance(value, str) else list(value)
         parts = [part.strip() if isinstance(part, str) else part for part in parts]
-        parts = [part for part in parts if part not in ("", "0", 0)]
+        parts = [] if parts in (["0"], [0]) else [part for part in parts if part != ""]
         return tuple(self.one.convert(part, parameter, context) for part in parts)
 
 

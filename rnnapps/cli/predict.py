@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,6 +31,9 @@ from rnnapps.cli.task import Task
 from rnnapps.datasets.sources import QUOTINGS
 from rnnapps.errors import UserError
 from rnnapps.terminal import shortened
+
+if TYPE_CHECKING:
+    from rnnapps.datasets.rows import Rows
 
 _DRAWN = 10  # inputs in a picture
 _NAMED = 40  # characters of an input in a message
@@ -167,14 +170,13 @@ def _answer_file(
     if long is None:
         named = {columns[column]: f"--{column}-column" for column in task.columns}
         rows = open_rows(input, tuple(named), named, suffixes=task.suffixes, quoting=quoting)
-        present = {column: name for column, name in columns.items() if column in task.columns or name in rows.columns}
-        rows = rows._replace(inputs=tuple(present.values()))
+        rows, names = rows._replace(optional=_optional_columns(task, columns, rows)), columns
     else:
-        rows, present = long, {column: column for column in long.inputs}
+        rows, names = long, {column: column for column in long.inputs}
     predictor = predictor or predictor_of(task, asked, decoding)
 
     def answer(found: list[Row]) -> list[Any]:
-        inputs = [{column: row[name] for column, name in present.items()} for row in found]
+        inputs = [{column: row[name] for column, name in names.items() if name in row} for row in found]
         if task.suffixes:
             inputs = [
                 {column: str(folder / str(value)) if column in task.columns else value for column, value in row.items()}
@@ -192,6 +194,24 @@ def _answer_file(
         source=source,
         batch_size=batch_size,
     )
+
+
+def _optional_columns(task: Task, columns: Mapping[str, str], rows: Rows) -> tuple[str, ...]:
+    """The names of the optional columns that rows may have.
+
+    Raises:
+        UserError: One that an option names is not there.
+    """
+    from rnnapps.datasets.rows import JSON_LINES
+
+    if rows.path.suffix.lower() in JSON_LINES:
+        return tuple(columns[column] for column in task.optional_columns)  # any object may have them
+    for option in given(click.get_current_context(), [f"{column}_column" for column in task.optional_columns]):
+        name = columns[option.removesuffix("_column")]
+        if name not in rows.columns:
+            found = ", ".join(map(repr, rows.columns))
+            raise UserError(f"{rows.path}: there is no column {name!r} for {spelled(option)}; the columns are {found}")
+    return tuple(columns[column] for column in task.optional_columns if columns[column] in rows.columns)
 
 
 def _stream(task: Task, asked: Asked, decoding: Any, rows: Iterable[Row]) -> None:

@@ -19,6 +19,7 @@ from rnnapps.run_folder import RunFolder
 
 FORMAT = 2  # 1 was a flat list of options, never written by a release
 _READABLE = 60  # characters of an argument that are kept as they are
+_KERAS = {"name", "trainable", "dtype"}  # arguments of every Keras model, whose JSON may differ between versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +141,7 @@ def check_same_data(run: Path, now: str) -> None:
 
 def model_arguments(model: Any) -> dict[str, str]:
     """What a model was made with, for `config.json`: each argument as JSON, or the digest of a long one."""
-    config = {name: json.dumps(value) for name, value in model.get_config().items() if name != "name"}
+    config = {name: json.dumps(value) for name, value in model.get_config().items() if name not in _KERAS}
     return {name: text if len(text) <= _READABLE else _digest(text) for name, text in config.items()}
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SHOWN = 5  # trials in the table
+_DIVERGED = "diverged"  # an attribute of trials that have no result and count as done
 
 
 class _Duration(click.ParamType):
@@ -150,7 +151,7 @@ def _study(
     try:
         if storage is None:
             folder.mkdir(parents=True, exist_ok=True)
-        database = shared_database(storage or f"sqlite:///{own.absolute()}")
+        database = shared_database(storage or _sqlite(own))
         known = folder.name in optuna.get_all_study_names(database)
     except OSError as error:
         raise UserError(f"--study {folder}: cannot be written: {error.strerror}; choose another folder") from None
@@ -183,11 +184,16 @@ def _search(
     optuna = from_extra("optuna", extra="tune", purpose="tune")
     from rnnapps import training
 
-    states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    states = optuna.trial.TrialState
     began = time.monotonic()
 
     def done() -> int:
-        return len(study.get_trials(deepcopy=False, states=states))
+        found = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.FAIL))
+        return sum(trial.state is not states.FAIL or _DIVERGED in trial.user_attrs for trial in found)
+
+    def stop_after_the_last(study: Any, _: Any) -> None:
+        if done() >= trials:
+            study.stop()
 
     if done() >= trials:
         raise UserError(f"{folder}: already has {done()} trials; --trials must be more than that, got {trials}")
@@ -206,7 +212,7 @@ def _search(
         try:
             return trained_loss(trial)
         finally:
-            given_up = study.get_trials(deepcopy=False)[trial.number].state is optuna.trial.TrialState.FAIL
+            given_up = study.get_trials(deepcopy=False)[trial.number].state is states.FAIL
 
     def trained_loss(trial: Any) -> float:
         values = {dimension.name: dimension.suggested(trial) for dimension in dimensions}
@@ -217,10 +223,21 @@ def _search(
         watch = _watch(trial, None if budget is None else began + budget)
         chosen = with_values(config, values, f"trial {trial.number}")
         try:
+            checked(task, chosen)
+        except UserError as error:
+            say(f"trial {trial.number} is left out: {error}")
+            raise optuna.TrialPruned from None
+        try:
             with strategy.scope():
                 trained = fit_model(task, chosen, splits, run_dir, watch=watch)
+        except training.Diverged:
+            trial.set_user_attr(_DIVERGED, True)
+            raise
         except Stopped:
-            study.enqueue_trial(trial.params)
+            # As `study.enqueue_trial` does, with the place in the grid, which that leaves out.
+            place = study.get_trials(deepcopy=False)[trial.number].system_attrs
+            fixed = {**place, "fixed_params": trial.params}
+            study.add_trial(optuna.trial.create_trial(state=states.WAITING, system_attrs=fixed))
             again = f"continue with the same command and --resume --study {folder}"
             raise Stopped(f"trial {trial.number} was interrupted and will run again; {again}") from None
         remove_folder(trained.history.run.checkpoints)  # a trial is not resumed
@@ -229,6 +246,7 @@ def _search(
         if trained.history.stopped == "callback":
             raise optuna.TrialPruned
         if trained.history.best_value is None:
+            trial.set_user_attr(_DIVERGED, True)
             raise training.Diverged("no epoch had a finite result")
         return _loss(trained.history.best_value, trained.objective)
 
@@ -239,7 +257,7 @@ def _search(
                     objective,
                     timeout=None if budget is None else began + budget - time.monotonic(),
                     catch=(training.Diverged,),
-                    callbacks=[optuna.study.MaxTrialsCallback(trials, states=states)],
+                    callbacks=[stop_after_the_last],
                 )
                 break
             except (ValueError, optuna.exceptions.UpdateFinishedTrialError):  # the result of a failed trial is refused
@@ -248,6 +266,13 @@ def _search(
                 say(f"this process did not report for {DEAD_AFTER} s: its trial was given to another", err=True)
     finally:
         _leave(study, folder, task, config)
+
+
+def _sqlite(file: Path) -> str:
+    """The URL of a database in a file, in whose path "?" and "%" are ordinary characters."""
+    import sqlalchemy
+
+    return sqlalchemy.URL.create("sqlite", database=str(file.absolute())).render_as_string()
 
 
 def _watch(trial: optuna.Trial, deadline: float | None) -> Callable[[Objective], list[Any]]:
@@ -333,7 +358,7 @@ def _write_best(trial: optuna.trial.FrozenTrial, folder: Path, task: Task, confi
         f"# {trial.user_attrs['monitor']} {trial.user_attrs['value']:.6g} in trial {trial.number}",
     ]
     lines += [
-        f"{name} = {json.dumps(value)}"
+        f"{name} = {json.dumps(value, ensure_ascii=False)}"  # TOML has no surrogate pairs
         for name, value in values.items()
         if value is not None and value != defaults[name]
     ]

@@ -51,6 +51,7 @@ class Rows(NamedTuple):
         files: Of a folder, the files in it.
         layout: How the lines of a file end.
         quoting: What quotes mean in a table.
+        optional: The columns that are inputs, too, of the rows that have a value in them.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Rows(NamedTuple):
     files: tuple[Path, ...] = ()
     layout: Layout = Layout()
     quoting: str = "standard"
+    optional: tuple[str, ...] = ()
 
     def after(self, place: Place = START) -> Iterator[Row]:
         """The rows from a place on: from the beginning, or from the `end` of a row."""

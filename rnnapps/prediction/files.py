@@ -128,7 +128,7 @@ def _run(
             while batch := list(islice(reading, batch_size)):
                 for row in batch:
                     warn(row)
-                done = _answered(batch, rows.inputs, answer, line_format, answers, refused, done)
+                done = _answered(batch, rows, answer, line_format, answers, refused, done)
                 show(done)
                 if (begin := time.monotonic()) > save_at:
                     save_progress(files, this_job, done, answers, refused)
@@ -175,7 +175,7 @@ def _stopped(
 
 def _answered(
     batch: Sequence[Row],
-    inputs: Sequence[str],
+    rows: Rows,
     answer: Answer,
     line_format: Format,
     answers: BinaryIO,
@@ -183,9 +183,12 @@ def _answered(
     done: Progress,
 ) -> Progress:
     """Answers a batch and writes it; returns the progress of the job."""
-    problems = [row.problem or _unusable(row.values, inputs) or line_format.problem(row.values or {}) for row in batch]
+    problems = [
+        row.problem or _unusable(row.values, rows.inputs) or line_format.problem(row.values or {}) for row in batch
+    ]
+    inputs = (*rows.inputs, *rows.optional)
     asked = [
-        {name: row.values[name] for name in inputs}
+        {name: row.values[name] for name in inputs if name in rows.inputs or row.values.get(name) not in (None, "")}
         for row, problem in zip(batch, problems, strict=True)
         if row.values is not None and not problem
     ]

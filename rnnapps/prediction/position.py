@@ -79,7 +79,7 @@ def job(rows: Rows, outputs: tuple[str, ...], source: str) -> Job:
     return {
         "input": path,
         "state": state,
-        "columns": list(rows.inputs),
+        "columns": [*rows.inputs, *rows.optional],
         "quoting": rows.quoting,
         "outputs": list(outputs),
         "source": source,

@@ -20,6 +20,7 @@ from rnnapps.files import replacing
 from rnnapps.terminal import shortened
 from rnnapps.training.state import metrics_of
 
+_MOST_CELLS = 64  # rows of a confusion matrix that are drawn large; more share their room
 TRAIN, VALIDATION, INK = "#7a8ca3", "#d1495b", "#2f3b4c"
 STYLE: Any = {
     "font.size": 10,
@@ -95,14 +96,16 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     cell, font, decimals = (1.15, 11, 1) if n <= 6 else (0.72, 8.5, 1) if n <= 14 else (0.48, 6.5, 0)  # cell in inches
+    crowded = n > _MOST_CELLS
+    if crowded:
+        cell = _MOST_CELLS * cell / n
     side = max(n * cell, 2.4)
     with matplotlib.rc_context(STYLE | {"axes.spines.left": False, "axes.spines.bottom": False}):
         figure = matplotlib.figure.Figure(figsize=(side + 1.5, side + 1))
         axes = figure.add_subplot()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for row, column in np.ndindex(n, n):
-            if counts[row, column] == 0 and n > 6:
-                continue  # a large matrix is mostly zeros, and they would hide the rest
+        # A large matrix is mostly zeros, and they would hide the rest.
+        for row, column in np.argwhere(counts >= (1 if n > 6 else 0)) if not crowded else ():
             text = f"{counts[row, column]:,}\n{shares[row, column]:.{decimals}%}"
             colour = "white" if shares[row, column] > 0.55 else INK
             axes.text(column, row, text, ha="center", va="center", fontsize=font, color=colour)
@@ -112,10 +115,11 @@ def plot_confusion_matrix(counts: np.ndarray, classes: Sequence[str], path: path
             range(n), labels, rotation=45 * slanted, ha="right" if slanted else "center", rotation_mode="anchor"
         )
         axes.set_yticks(range(n), [f"{label} ({total:,})" for label, total in zip(labels, totals[:, 0], strict=True)])
-        axes.tick_params(length=0)
-        axes.set_xticks(np.arange(n - 1) + 0.5, minor=True)
-        axes.set_yticks(np.arange(n - 1) + 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=2)
+        axes.tick_params(length=0, labelsize=min(10, 60 * cell), labelbottom=60 * cell >= 3, labelleft=60 * cell >= 3)
+        if not crowded:
+            axes.set_xticks(np.arange(n - 1) + 0.5, minor=True)
+            axes.set_yticks(np.arange(n - 1) + 0.5, minor=True)
+            axes.grid(which="minor", color="white", linewidth=2)
         axes.tick_params(which="minor", length=0)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true (examples)")

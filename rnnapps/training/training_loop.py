@@ -149,4 +149,6 @@ def _in_order(validation: Data, batch_size: int | None) -> tf.data.Dataset:
     if not isinstance(validation, tf.data.Dataset):
         size = batch_size if isinstance(validation, tuple) else None  # it may be for the training data alone
         validation = as_batches(validation, "validation", batch_size=size).epoch(0)
+    if int(validation.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("the validation data never end: leave out .repeat(), or add .take(steps)")
     return without_autotuning(validation)

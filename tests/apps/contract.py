@@ -300,6 +300,7 @@ class Contract:
         for arguments in (["evaluate", nowhere], ["predict", nowhere, "x"], ["train", "--resume", nowhere]):
             assert "nowhere" in self.refused(*arguments)
         assert "nowhere" in self.refused("export", nowhere, "--output", tmp_path / "export")
+        assert "aaa" in self.refused("predict", "a" * 300)
         (tmp_path / "file").write_text("")
         assert "file" in self.refused("train", *data, "--run-dir", tmp_path / "file" / "run")
         assert not (tmp_path / "export").exists()

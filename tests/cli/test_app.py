@@ -135,6 +135,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_defaults(tmp_path
         ("text-column = ['a', 'b']", "options.toml: text-column: must be text, got ['a', 'b']"),
         ("bidirectional = 'no'", "options.toml: bidirectional: must be true or false, got 'no'"),
         ("widths = 16", "options.toml: widths: expected a list, got 16"),
+        ("widths = [16, 0]", "options.toml: widths"),
         ("[model]\nunits = 3", "[model] is a table; put all options at the top, without tables"),
         ("units = 3 # caf\xe9", "options.toml: not a text file in UTF-8"),
     ],

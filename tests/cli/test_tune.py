@@ -12,12 +12,13 @@ import optuna
 import pytest
 import tomllib
 
+from rnnapps import training
 from rnnapps.apps.sentiment.cli import TASK, main
 from rnnapps.cli import tune
 from rnnapps.cli.run_config import RunConfig
 from rnnapps.cli.search_space import Dimension, search_space, with_values
 from rnnapps.cli.study_database import shared_database
-from rnnapps.errors import UserError
+from rnnapps.errors import Stopped, UserError
 from tests.apps.contract import invoke
 from tests.apps.sentiment.test_cli import SMALL, write_reviews
 
@@ -67,6 +68,46 @@ def test_a_study_finds_options_that_train_takes_and_goes_on(data, tmp_path):
     assert "was started with other options" in invoke(main, *other, code=2).stderr
     invoke(main, *options(data, study, "--resume", "--trials", 3))
     assert len(trials(study)) == 3
+
+
+def test_trials_without_a_result_count_and_the_search_ends(data, tmp_path, monkeypatch):
+    def diverging(task, config, splits, run_dir, watch):
+        raise training.Diverged("the loss became nan")
+
+    monkeypatch.setattr(tune, "fit_model", diverging)
+    study = tmp_path / "50%20?"
+    result = invoke(main, *options(data, study, "--trials", 3))
+    assert [row["state"] for row in trials(study)] == ["fail"] * 3 and "no trial finished" in result.stderr
+    assert (study / "study.db").exists()
+    assert "already has 3 trials" in invoke(main, *options(data, study, "--resume", "--trials", 3), code=2).stderr
+
+
+def test_options_that_do_not_go_together_are_left_out(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(tune, "fit_model", None)
+    (tmp_path / "space.toml").write_text("layer-rate = [0.5, 0.6]\n")
+    study = tmp_path / "study"
+    space = ["--space", tmp_path / "space.toml", "--trials", 2]
+    result = invoke(main, *options(data, study, *space))
+    assert "trial 0 is left out: --layer-rate needs --start-from RUN" in result.stdout
+    assert [row["state"] for row in trials(study)] == ["pruned"] * 2
+
+
+def test_an_interrupted_trial_keeps_its_place_in_the_grid(data, tmp_path, monkeypatch):
+    fit = tune.fit_model
+
+    def interrupted(*arguments, **options):
+        monkeypatch.setattr(tune, "fit_model", fit)
+        raise Stopped("interrupted")
+
+    monkeypatch.setattr(tune, "fit_model", interrupted)
+    study = tmp_path / "study"
+    (tmp_path / "space.toml").write_text("units = [4, 8]\n")
+    grid = ["--space", tmp_path / "space.toml", "--sampler", "grid", "--trials", 2, "--epochs", 1]
+    invoke(main, *options(data, study, *grid), code=130)
+    invoke(main, *options(data, study, *grid, "--resume"))
+    found = trials(study)
+    assert [row["state"] for row in found] == ["fail", "complete", "complete"]
+    assert {row["units"] for row in found[1:]} == {"4", "8"}
 
 
 @pytest.mark.slow

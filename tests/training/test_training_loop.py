@@ -292,6 +292,10 @@ class TestMistakes:
         with pytest.raises(ValueError, match="is infinite"):
             training.fit(dense_model, doubled([1]).repeat(), doubled([1]), run_dir=tmp_path / "run", epochs=1)
 
+    def test_endless_validation_data(self, tmp_path, dense_model):
+        with pytest.raises(ValueError, match=r"never end: leave out \.repeat\(\)"):
+            training.fit(dense_model, doubled([1]), doubled([1]).repeat(), run_dir=tmp_path / "run", epochs=1)
+
     def test_data_of_another_kind(self, tmp_path, dense_model):
         with pytest.raises(TypeError, match="list"):
             training.fit(dense_model, [1, 2], doubled([1]), run_dir=tmp_path / "run", epochs=1)

@@ -34,7 +34,7 @@ def started(data, run_dir, *options):
     """A classifier started from a language model, and that model; frozen for longer than training lasts."""
     run = language_run(data)
     frozen = ["--unfreeze-every", "9", "--layer-rate", "0.5", *options]
-    arguments = ["--dataset", data / "reviews.csv", "--run-dir", run_dir, *SMALL, *frozen]
+    arguments = ["--dataset", data / "reviews.csv", "--run-dir", run_dir, *SMALL, "--epochs", "1", *frozen]
     result = invoke(main, "train", *arguments, "--start-from", run)
     assert "(100.0%) come from the language model in" in result.stdout
     return training.load_model(training.open_run(run_dir)), training.load_model(training.open_run(run))

@@ -124,6 +124,14 @@ class TestTranscription(Contract):
         self.run("predict", trained[0], "--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
         rows = list(csv.DictReader((tmp_path / "out.csv").open()))
         assert len(rows) == 2 and rows[0]["predicted_text"] and rows[0]["predicted_text"] != rows[1]["predicted_text"]
+        objects = [{"path": str(self.inputs[0])}, {"path": str(self.inputs[0]), "start": 0.1, "end": 0.4}]
+        objects.append({"path": str(self.inputs[0]), "start": None})
+        (tmp_path / "in.jsonl").write_text("".join(json.dumps(one) + "\n" for one in objects))
+        self.run("predict", trained[0], "--input", tmp_path / "in.jsonl", "--output", tmp_path / "out.jsonl")
+        texts = [json.loads(line)["predicted_text"] for line in (tmp_path / "out.jsonl").open()]
+        assert texts == [row["predicted_text"] for row in (*rows, rows[0])]
+        typo = ["--input", tmp_path / "in.csv", "--output", tmp_path / "no.csv", "--start-column", "begn"]
+        assert "there is no column 'begn' for --start-column" in self.refused("predict", trained[0], *typo)
 
     def test_listening_in_chunks_ends_with_the_text_of_the_whole(self, trained, exported, tmp_path):
         samples = read_audio(self.inputs[2], RATE)
