@@ -92,6 +92,8 @@ def asked_to_stop(model: keras.Model, stop: StopSignals) -> bool:
 def _on_replicas(model: keras.Model, step: Callable[[Any], dict[str, tf.Tensor]]) -> Function:
     """Keras's own functions fail under a multi-worker strategy: they add up scalars along an axis."""
     strategy = model.distribute_strategy
+    if model.steps_per_execution != 1:
+        raise ValueError(f"steps_per_execution must be 1 on several replicas, got {model.steps_per_execution}")
 
     @tf.function(reduce_retracing=True, autograph=False)
     def one_step(batch: Any) -> dict[str, Any]:

@@ -131,8 +131,13 @@ class GradientFlow(keras.callbacks.Callback):
         super().__init__()
         self.batch = batch
         self.picture = None if picture is None else pathlib.Path(picture)
-        self.writer = None if log_dir is None else tf.summary.create_file_writer(str(log_dir))
+        self.log_dir = log_dir
+        self.writer: tf.summary.SummaryWriter | None = None
         self.first: dict[str, np.ndarray] | None = None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        if self.log_dir is not None:
+            self.writer = tf.summary.create_file_writer(str(self.log_dir))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         flow, norms, backwards = _measure(self.model, self.batch, training=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -58,7 +59,8 @@ class PlainProgress(Progress):
         self.say("  ".join(epoch_parts(row, epochs, best)))
 
     def say(self, message: str) -> None:
-        print(message, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # nobody reads it: no reason to stop
+            print(message, file=sys.stderr, flush=True)
 
 
 class TerminalProgress(Progress):

@@ -8,11 +8,10 @@ import json
 import os
 import pathlib
 import shlex
-import shutil
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from rnnapps.files import NOT_UTF8, is_utf8, named_path, remove_leftovers, write_json
+from rnnapps.files import NOT_UTF8, is_utf8, named_path, remove_folder, remove_leftovers, write_json
 from rnnapps.run_folder import RunError, RunFolder
 from rnnapps.training.run_lock import check_not_locked, run_lock
 
@@ -134,7 +133,8 @@ def remove_run(path: str | pathlib.Path) -> None:
         with run_lock(run):
             _remove_leftovers(run)
             for folder in run.folders:
-                shutil.rmtree(folder, ignore_errors=True)
+                if folder.exists():
+                    remove_folder(folder)  # an error leaves the model where it is
             for file in run.files:
                 file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # the user keeps something else in it

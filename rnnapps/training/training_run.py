@@ -2,9 +2,9 @@
 
 The loop is ours and the compiled steps are Keras's: it calls `model.train_function` and `model.test_function`, which
 are what `model.fit` calls. So `jit_compile`, `run_eagerly`, `steps_per_execution`, a `train_step` of the model's own
-and distribution strategies mean what they mean in Keras. `model.fit` itself could not be used: it starts every epoch
-with empty metrics and at batch 0, so an epoch cannot be resumed in the middle, and on return it overwrites the weights
-with their average when the optimizer keeps one.
+and distribution strategies mean what they mean in Keras; on several replicas only `train_step` does. `model.fit` itself
+could not be used: it starts every epoch with empty metrics and at batch 0, so an epoch cannot be resumed in the middle,
+and on return it overwrites the weights with their average when the optimizer keeps one.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from rnnapps import training
+from rnnapps.training import distributed
 from tests.training import tiny_run
 
 
@@ -291,6 +292,12 @@ class TestMistakes:
     def test_endless_data(self, tmp_path, dense_model):
         with pytest.raises(ValueError, match="is infinite"):
             training.fit(dense_model, doubled([1]).repeat(), doubled([1]), run_dir=tmp_path / "run", epochs=1)
+
+    def test_several_batches_at_once_on_several_replicas(self, dense_model, monkeypatch):
+        dense_model.compile("sgd", "mse", steps_per_execution=4)
+        monkeypatch.setattr(distributed, "replicas", lambda model: 2)
+        with pytest.raises(ValueError, match="steps_per_execution must be 1 on several replicas, got 4"):
+            distributed.train_function(dense_model)
 
     def test_endless_validation_data(self, tmp_path, dense_model):
         with pytest.raises(ValueError, match=r"never end: leave out \.repeat\(\)"):
