@@ -108,9 +108,9 @@ def _run(
     rows: Rows, answer: Answer, output: Path, overwrite: bool, line_format: Format, source: str, batch_size: int
 ) -> Summary:
     files, this_job = paths(output), job(rows, line_format.outputs, source)
-    done = saved_progress(files, this_job, overwrite)
     with contextlib.ExitStack() as stack:
         answers, refused = (stack.enter_context(locked(path)) for path in (files.partial, files.rejects))
+        done = saved_progress(files, this_job, overwrite)  # not before: another process might be about to finish
         if done is None:
             answers.truncate(0)
             answers.write(line_format.header)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from rnnapps.datasets.rows import START, Place, Rows
 from rnnapps.errors import UserError
-from rnnapps.file_lock import take_lock
+from rnnapps.file_lock import is_at, take_lock
 from rnnapps.files import replacing
 
 _LARGEST = 2**20  # bytes; a position has a few hundred
@@ -153,7 +153,7 @@ def locked(path: Path) -> Iterator[BinaryIO]:
         UserError: Another process has it open.
     """
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-        if not take_lock(file.fileno()):
+        if not (take_lock(file.fileno()) and is_at(file.fileno(), path)):
             raise UserError(f"{path}: another process is writing it; wait, or choose another --output")
         yield file
 
