@@ -61,6 +61,7 @@ class SeriesRows:
     columns: tuple[str, ...]
     quoting: str
     files: tuple[Path, ...] = ()
+    optional: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, rows: Rows, steps: Steps) -> SeriesRows:
